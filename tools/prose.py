@@ -38,8 +38,6 @@ _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z*\[])")
 VAGUE = frozenset({"each", "found", "known", "given", "own", "wanted"})
 """Names that say nothing of their value; a function of at most `SHORT` lines may have them."""
 SHORT = 10
-NOT_RENAMED = ("tests/",)
-"""Folders whose names are not checked yet."""
 
 
 def main() -> int:
@@ -67,9 +65,8 @@ def check(path: str, root: Path = ROOT) -> Iterator[str]:
     if path.endswith(".py"):
         for line, finding in _names_and_docstrings(ast.parse(text)):
             yield f"{path}:{line}: {finding}"
-        if not path.startswith(NOT_RENAMED):
-            for line, name in sorted(set(_vague_names(ast.parse(text)))):
-                yield f"{path}:{line}: {name!r}: name the value by a noun"
+        for line, name in sorted(set(_vague_names(ast.parse(text)))):
+            yield f"{path}:{line}: {name!r}: name the value by a noun"
 
 
 def _vague_names(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -55,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _test(run: Run, options: argparse.Namespace) -> int:
     if shutil.which("pulumi") is None:
         raise Refused("no `pulumi` on PATH; https://www.pulumi.com/docs/install/")
-    subnets = [each for each in options.subnets.split(",") if each]
+    subnets = [subnet for subnet in options.subnets.split(",") if subnet]
     if len(subnets) == 1:
         raise Refused(f"--subnets {subnets[0]}: EKS needs two, in two availability zones; add one")
     vpc, subnets = subnets_of(run, subnets)
-    if taken := [each.name for each in left_overs.find(run)]:
+    if taken := [resource.name for resource in left_overs.find(run)]:
         raise Refused(f"{', '.join(taken)}: exists already; run this again, with another id")
     for letter, account in (("A", run.a), ("B", run.b)):
         print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
@@ -134,30 +134,30 @@ def _removed_in_own_session(run: Run) -> bool:
 
 def _clean(run: Run) -> int:
     run.check_locks()
-    found = left_overs.find(run)
-    places = {each.place for each in found if each.place}
+    resources = left_overs.find(run)
+    places = {resource.place for resource in resources if resource.place}
     if (record := run.private / PLACE_TAG).exists():
         places.add(record.read_text())
     for place in places:
         run.check(place)
     _destroy(run)
     if run.folder.exists():
-        left = ", ".join(each.name for each in left_overs.find(run)) or "nothing"
+        left = ", ".join(resource.name for resource in left_overs.find(run)) or "nothing"
         without_ids = left.replace(run.a.id, "ACCOUNT_A").replace(run.b.id, "ACCOUNT_B")
         write_private(run.folder / LEFT, without_ids.encode())
     for problem in (problems := left_overs.remove(run)):
         say(f"NOT removed: {problem}")
     where = f"accounts {run.a.id} and {run.b.id}"
     searched = run.a.eks_by_region  # A has the cluster
-    wanted = {place.partition("/")[0] for place in places} or searched.keys()
-    unsearched = sorted(region for region in wanted if not searched.get(region))
+    regions = {place.partition("/")[0] for place in places} or searched.keys()
+    unsearched = sorted(region for region in regions if not searched.get(region))
     if unsearched:
         say(f"NOT searched for clusters in {where}: {', '.join(unsearched)}")
-    if not (found or places):
+    if not (resources or places):
         runs = sorted(file.parts[-3] for file in run.folder.parent.glob(f"*/*/{PLACE_TAG}"))
         say(f"found nothing of run {run.id} in {where}, regions {', '.join(searched)}")
         say(f"runs of {run.folder.parent}: {', '.join(runs) or 'none'}")
-    if problems or unsearched or not (found or places):
+    if problems or unsearched or not (resources or places):
         say(f"to try again: {run.clean_command}")
         return 1
     run.forget()

@@ -54,12 +54,14 @@ def remove(run: Run) -> list[str]:
     """Delete everything of the run; return what is left after `PATIENCE`, and why."""
     deadline = time.monotonic() + PATIENCE
     while left := find(run):
-        ours = [each for each in left if each.is_ours]
-        stage = min((each.stage for each in ours), default=REST)
-        errors = {each.name: _try(each) for each in ours if each.stage == stage}
+        ours = [resource for resource in left if resource.is_ours]
+        stage = min((resource.stage for resource in ours), default=REST)
+        errors = {resource.name: _try(resource) for resource in ours if resource.stage == stage}
         busy = any(_code(error) in _BUSY for error in errors.values())
         if not (busy or None in errors.values()) or time.monotonic() > deadline:
-            return [f"{each.name}: {_why(each, errors.get(each.name))}" for each in left]
+            return [
+                f"{resource.name}: {_why(resource, errors.get(resource.name))}" for resource in left
+            ]
         if busy:
             time.sleep(PAUSE)
     return []
@@ -88,10 +90,10 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
     iam, s3 = account.client("iam"), account.client("s3")
 
     def named(names: Iterable[str]) -> list[str]:
-        own = run.shared_names
-        return [name for name in names if name.startswith(run.prefix) or name in own]
+        shared = run.shared_names
+        return [name for name in names if name.startswith(run.prefix) or name in shared]
 
-    def found(kind: str, own: str, stage: int, describe: Callable, delete: Callable, **at: str):
+    def read(kind: str, resource: str, stage: int, describe: Callable, delete: Callable, **at: str):
         try:
             tags = _tags(describe(**at))
         except ClientError as error:
@@ -100,7 +102,7 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
             raise
         is_ours = tags.get(TAG) == run.id
         place = tags.get(PLACE_TAG, "") if is_ours else ""
-        full_name = f"{kind} {own} of account {account.id}"
+        full_name = f"{kind} {resource} of account {account.id}"
         yield LeftOver(full_name, is_ours, lambda: delete(**at), stage, place)
 
     for eks in (eks for eks in account.eks_by_region.values() if eks is not None):
@@ -108,31 +110,31 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
             for group in _pages(eks, "list_nodegroups", "nodegroups", clusterName=name):
                 nodes = {"clusterName": name, "nodegroupName": group}
                 calls = (eks.describe_nodegroup, eks.delete_nodegroup)
-                yield from found("node group", group, NODES, *calls, **nodes)
+                yield from read("node group", group, NODES, *calls, **nodes)
             calls = (eks.describe_cluster, eks.delete_cluster)
-            yield from found("cluster", name, CLUSTER, *calls, name=name)
-    for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            yield from read("cluster", name, CLUSTER, *calls, name=name)
+    for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         calls = (iam.get_open_id_connect_provider, iam.delete_open_id_connect_provider)
-        provider = {"OpenIDConnectProviderArn": each["Arn"]}
-        providers = found("OIDC provider", each["Arn"], REST, *calls, **provider)
-        yield from (each for each in providers if each.is_ours)  # AWS has chosen its name
+        provider = {"OpenIDConnectProviderArn": entry["Arn"]}
+        providers = read("OIDC provider", entry["Arn"], REST, *calls, **provider)
+        yield from (resource for resource in providers if resource.is_ours)  # AWS names it
     for kind, describe in (("Role", iam.get_role), ("User", iam.get_user)):
         delete = partial(_delete_principal, iam, kind.lower())
         listed = _pages(iam, f"list_{kind.lower()}s", f"{kind}s")
-        for name in named(each[f"{kind}Name"] for each in listed):
-            yield from found(kind.lower(), name, REST, describe, delete, **{f"{kind}Name": name})
+        for name in named(principal[f"{kind}Name"] for principal in listed):
+            yield from read(kind.lower(), name, REST, describe, delete, **{f"{kind}Name": name})
     for policy in _pages(iam, "list_policies", "Policies", Scope="Local"):
         if named([name := policy["PolicyName"]]):
             delete = partial(_delete_policy, iam)
-            yield from found("policy", name, REST, iam.get_policy, delete, PolicyArn=policy["Arn"])
+            yield from read("policy", name, REST, iam.get_policy, delete, PolicyArn=policy["Arn"])
 
     def tags_of(**at: str) -> Mapping[str, Any]:
         # S3 creates a bucket before it tags it, and a run can end in between.
         return {"tags": _bucket_tags(s3, **at) or {TAG: run.id}}
 
-    for bucket in named(each["Name"] for each in s3.list_buckets()["Buckets"]):
+    for name in named(bucket["Name"] for bucket in s3.list_buckets()["Buckets"]):
         calls = (tags_of, partial(_delete_bucket, s3))
-        yield from found("bucket", bucket, REST, *calls, Bucket=bucket)
+        yield from read("bucket", name, REST, *calls, Bucket=name)
 
 
 def _pages(client: Any, operation: str, field: str, **arguments: str) -> Iterator[Any]:

@@ -199,22 +199,22 @@ _WITHOUT_EKS = {"use1-az3", "usw1-az2", "cac1-az3"}
 """Availability zones in which EKS creates no control plane."""
 
 
-def subnets_of(run: Run, given: Sequence[str]) -> tuple[str, list[str]]:
+def subnets_of(run: Run, subnet_ids: Sequence[str]) -> tuple[str, list[str]]:
     """Return VPC and subnets of the cluster: those given, or two public ones of the default VPC.
 
     Raises `Refused` when there are none; nodes in public subnets need no NAT gateway.
     """
     ec2 = run.a.client("ec2")
-    if given:
-        found = ec2.describe_subnets(SubnetIds=list(given))["Subnets"]
-        return found[0]["VpcId"], list(given)
+    if subnet_ids:
+        subnets = ec2.describe_subnets(SubnetIds=list(subnet_ids))["Subnets"]
+        return subnets[0]["VpcId"], list(subnet_ids)
     public = [e for e in ec2.describe_subnets()["Subnets"] if e["MapPublicIpOnLaunch"]]
-    found = [each for each in public if each["DefaultForAz"]]
-    found = [each for each in found if each.get("AvailabilityZoneId") not in _WITHOUT_EKS]
-    if len(found) < 2:
+    subnets = [subnet for subnet in public if subnet["DefaultForAz"]]
+    subnets = [subnet for subnet in subnets if subnet.get("AvailabilityZoneId") not in _WITHOUT_EKS]
+    if len(subnets) < 2:
         raise Refused(
             f"account {run.a.id}: no default VPC in {run.region} with public subnets in two zones; "
             "give SUBNETS=subnet-…,subnet-… of one VPC that reaches the internet"
         )
-    found.sort(key=lambda subnet: subnet["AvailabilityZone"])
-    return found[0]["VpcId"], [subnet["SubnetId"] for subnet in found[:2]]
+    subnets.sort(key=lambda subnet: subnet["AvailabilityZone"])
+    return subnets[0]["VpcId"], [subnet["SubnetId"] for subnet in subnets[:2]]

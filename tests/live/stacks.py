@@ -61,8 +61,8 @@ class Stack:
             "PULUMI_SKIP_CHECKPOINTS": "false",  # a killed run must know what it has created
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        given = {"work_dir": str(self._folder), "program": program, "env_vars": env}
-        workspace = automation.LocalWorkspace(**given)
+        options = {"work_dir": str(self._folder), "program": program, "env_vars": env}
+        workspace = automation.LocalWorkspace(**options)
         self._stack = automation.Stack(run.prefix, workspace, StackInitMode.CREATE_OR_SELECT)
         self.version = workspace.pulumi_version
 

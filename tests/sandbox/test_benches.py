@@ -27,9 +27,9 @@ def test_a_bench_runs_at_its_smallest_size(name):
 
 
 def test_an_interrupted_bench_leaves_nothing_behind(tmp_path):
-    own = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "stderr": subprocess.PIPE, "text": True}
+    options = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "stderr": subprocess.PIPE}
     command = [sys.executable, FOLDER / "reset.py"]
-    with subprocess.Popen(command, start_new_session=True, **own) as bench:
+    with subprocess.Popen(command, start_new_session=True, text=True, **options) as bench:
         assert any(line.startswith("AWS: ") for line in bench.stderr), bench.stderr
         os.killpg(bench.pid, signal.SIGINT)
         said = bench.stderr.read()

@@ -42,7 +42,7 @@ def shell(tmp_path_factory):
 
     A machine need not have an AWS CLI, and not every AWS CLI and Pulumi CLI will do.
     """
-    home, theirs = (tmp_path_factory.mktemp(each) for each in ("home", "theirs"))
+    home, theirs = (tmp_path_factory.mktemp(name) for name in ("home", "theirs"))
     (home / ".aws").mkdir()
     for name in ("aws", "pulumi"):
         (theirs / name).write_text("#!/bin/sh\nexit 9\n")

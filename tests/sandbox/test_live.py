@@ -60,8 +60,8 @@ class Shell(NamedTuple):
             "stdout": subprocess.PIPE,
             "stderr": subprocess.STDOUT,
         }
-        own = {"cwd": lifecycle.ROOT, "env": self.environment, "start_new_session": True}
-        return subprocess.Popen(command, text=True, **pipes, **own)
+        settings = {"cwd": lifecycle.ROOT, "env": self.environment, "start_new_session": True}
+        return subprocess.Popen(command, text=True, **pipes, **settings)
 
     def run(self, *options: str, **settings: str) -> tuple[int, str]:
         """Run it to its end; return exit code and both outputs."""
@@ -204,8 +204,8 @@ def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell):
     name = "irsa-live-aaaaaaaa-theirs"
     trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
-    given = {"Url": "https://idp.example.com", "ClientIDList": ["sts.amazonaws.com"]}
-    provider = iam.create_open_id_connect_provider(**given)["OpenIDConnectProviderArn"]
+    issuer = {"Url": "https://idp.example.com", "ClientIDList": ["sts.amazonaws.com"]}
+    provider = iam.create_open_id_connect_provider(**issuer)["OpenIDConnectProviderArn"]
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="theirs", Body=b"")
     before = fresh.left()

@@ -241,10 +241,10 @@ def test_commands_for_a_real_account_are_ones_of_the_aws_cli():
 def test_the_test_of_an_excuse_reads_the_page_or_has_the_blocks_words(start):
     path, _, name = EXCUSED[start].partition("::")
     source = (lifecycle.ROOT / "tests" / path).read_text()
-    excused = [each for each in blocks() if each.first_line.startswith(start)]
+    excused = [block for block in blocks() if block.first_line.startswith(start)]
     assert (name in source, excused != []) == (True, True)
     spelled = source.casefold().replace("_", "-")
-    for block in (each for each in excused if each.document not in source):
+    for block in (block for block in excused if block.document not in source):
         commands = VALUES.sub(" ", "\n".join(command for command, _ in block.commands()))
         words = re.findall(r"(?<![\w/.:-])-*([a-z][a-z-]{2,})(?![\w/:.])", commands.casefold())
         missing = {word for word in words if word not in spelled}

@@ -53,7 +53,7 @@ def git(clone, *arguments):
 @pytest.fixture(scope="module")
 def pulumi(session, repository, tmp_path_factory):
     """The CLI on a machine that reaches the repository alone."""
-    home, tools, server = (tmp_path_factory.mktemp(each) for each in ("home", "tools", "server"))
+    home, tools, server = (tmp_path_factory.mktemp(name) for name in ("home", "tools", "server"))
     language_host.put_into(tools, "python")
     environment = {
         **os.environ,
@@ -63,8 +63,8 @@ def pulumi(session, repository, tmp_path_factory):
         "PULUMI_BACKEND_URL": f"file://{home}",
     }
     with git_server.serving(repository, REPOSITORY, server) as variables:
-        own = {"env": {**environment, **variables}, "cwd": home, "timeout": 1800}
-        yield lambda *arguments: ran(session.state.pulumi, *arguments, **own)
+        options = {"env": {**environment, **variables}, "cwd": home, "timeout": 1800}
+        yield lambda *arguments: ran(session.state.pulumi, *arguments, **options)
 
 
 def documented(start: str) -> str:
@@ -122,8 +122,8 @@ def cluster(session, irsa_sandbox):
 def test_the_template_runs_in_its_own_environment(session, cluster, project, pod):
     with (project / "__main__.py").open("a") as program:
         program.write("import sys\npulumi.export('ran', [sys.prefix, __file__])\n")
-    own = {"cluster": cluster, "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
-    stack = SandboxStack(session.state, project, config={f"own:{k}": v for k, v in own.items()})
+    config = {"cluster": cluster, "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
+    stack = SandboxStack(session.state, project, config={f"own:{k}": v for k, v in config.items()})
 
     stack.up()
 
@@ -153,8 +153,8 @@ def test_an_error_in_its_own_environment_is_one_line(session, project):
 
 
 def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cluster):
-    readme = [each for each in blocks() if each.document == "README.md"]
-    [text] = [each.content for each in readme if each.language == "python"]
+    readme = [block for block in blocks() if block.document == "README.md"]
+    [text] = [block.content for block in readme if block.language == "python"]
     stack = stack_of(session, "readme", lambda: exec(text, {}))  # noqa: S102
 
     stack.up()

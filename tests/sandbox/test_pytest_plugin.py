@@ -164,8 +164,8 @@ def waiting(project, *arguments):
         """
     )
     file = project.folder / "folder"
-    own = {"cwd": project.folder, "env": project.environment(), "stdout": subprocess.DEVNULL}
-    with subprocess.Popen(project.command(*arguments), **own) as running:
+    options = {"cwd": project.folder, "env": project.environment(), "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(project.command(*arguments), **options) as running:
         try:
             eventually(lambda: file.exists() and file.read_text())
             yield running, Path(file.read_text())

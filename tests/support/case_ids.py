@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         rows = table if isinstance(table, Collection) and "ids" not in mark.kwargs else ()
         sets = [ParameterSet.extract_from(row, force_tuple=len(names) == 1) for row in rows]
         for index, name in enumerate(names):
-            columns[name] = [each.values[index] for each in sets if each.id is None]
+            columns[name] = [row.values[index] for row in sets if row.id is None]
     metafunc.config.stash[IDS] = table_ids(columns)
 
 
@@ -104,8 +104,8 @@ def _parts(value: Any, key: str = "") -> Iterator[str]:
         ordered = sorted(value, key=str) if isinstance(value, AbstractSet) else value
         inner = [("", item) for item in ordered]
     elif is_dataclass(type(value)) and type(value).__str__ is object.__str__:
-        told = [each for each in fields(value) if each.repr]
-        inner = [(each.name, getattr(value, each.name)) for each in told if _changed(value, each)]
+        told = [field for field in fields(value) if field.repr and _changed(value, field)]
+        inner = [(field.name, getattr(value, field.name)) for field in told]
     if inner:
         last = key.rpartition(".")[2]
         for name, item in inner:

@@ -123,8 +123,8 @@ def either(
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     authority = Authority.create(folder / "authority")
-    own = {"binaries": obtain_control_plane(print), "issuer_url": ISSUER_URL}
-    control_plane = ControlPlane(folder=folder / "kubernetes", authority=authority, **own)
+    options = {"binaries": obtain_control_plane(print), "issuer_url": ISSUER_URL}
+    control_plane = ControlPlane(folder=folder / "kubernetes", authority=authority, **options)
     with ExitStack() as running:
         running.callback(control_plane.stop)
         control_plane.start()
@@ -133,8 +133,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         running.callback(webhook.stop)
         webhook.start()
         kubelet_client = running.enter_context(control_plane.client())
-        own = {"client": kubelet_client, "folder": folder / "pods", "extra_env": {}}
-        exec_server = ExecServer(authority=authority, **own)
+        options = {"client": kubelet_client, "folder": folder / "pods", "extra_env": {}}
+        exec_server = ExecServer(authority=authority, **options)
         kubelet = Kubelet(kubelet_client, exec_server)
         running.callback(kubelet.stop)
         kubelet.start()

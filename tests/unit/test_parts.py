@@ -125,7 +125,7 @@ def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
     ran(sys.executable, "-c", BUILD.format("wheel"), tmp_path, cwd=unpacked, check=True)
     [wheel] = tmp_path.glob("*.whl")
 
-    one, other = (zipfile.ZipFile(each) for each in (wheel, released[part]))
+    one, other = (zipfile.ZipFile(path) for path in (wheel, released[part]))
     assert {n: one.read(n) for n in one.namelist()} == {n: other.read(n) for n in other.namelist()}
 
 
@@ -147,11 +147,11 @@ def test_a_part_requires_what_it_imports(part, released):
     """Itself, or by a part below it. pytest is there when its plugin is loaded."""
     names = imports_of(*(ROOT / part / PARTS[part]).rglob("*.py"))
     others = sys.stdlib_module_names | {PARTS[part], "pytest"}
-    modules = {each.partition(".")[0] for each in names} - others
+    modules = {name.partition(".")[0] for name in names} - others
     parts = [*PARTS][: [*PARTS].index(part) + 1]
     required = {canonicalize_name(r.name) for p in parts for r in requirements_of(released[p])}
     owners = packages_distributions()
-    owned = {m: {canonicalize_name(each) for each in owners.get(m, [m])} for m in modules}
+    owned = {m: {canonicalize_name(owner) for owner in owners.get(m, [m])} for m in modules}
 
     assert {m: by for m, by in owned.items() if not by & required} == {}
 
@@ -185,15 +185,15 @@ def test_what_is_required_is_locked_in_a_version_that_fits(released, platform, m
     facts |= {"python_full_version": f"{python}.0", "implementation_name": "cpython"}
     facts["platform_python_implementation"] = "CPython"
 
-    def fitting(found):
-        return [each for each in found if each.marker is None or each.marker.evaluate(facts)]
+    def fits(package):
+        return package.marker is None or package.marker.evaluate(facts)
 
-    pinned = fitting(read_requirements(LOCKED[0]))
-    names = [each.name.lower().replace("_", "-") for each in pinned]
+    pinned = [*filter(fits, read_requirements(LOCKED[0]))]
+    names = [package.name.lower().replace("_", "-") for package in pinned]
     locked = {n: next(iter(e.specifier)).version for n, e in zip(names, pinned, strict=True)}
-    wanted = [each for wheel in released.values() for each in requirements_of(wheel)]
-    for each in fitting([*wanted, *read_requirements(ROOT / "requirements-dev.txt")]):
-        assert each.url or each.specifier.contains(locked[each.name]), each
+    required = [package for wheel in released.values() for package in requirements_of(wheel)]
+    for package in filter(fits, [*required, *read_requirements(ROOT / "requirements-dev.txt")]):
+        assert package.url or package.specifier.contains(locked[package.name]), package
 
 
 def test_doctor_names_the_installed_command(installed):
@@ -269,7 +269,7 @@ def previewed(*claims):
         "Effect": "Allow",
         "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER}:{each}": values[each] for each in claims}},
+        "Condition": {"StringEquals": {f"{ISSUER}:{claim}": values[claim] for claim in claims}},
     }
     kind = "aws:iam/role:Role"
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -280,18 +280,18 @@ def previewed(*claims):
 
 def packed(folder, lines, extras=()):
     """Write the installed distributions that requirements name as wheels, with all they require."""
-    for each in map(Requirement, lines):
-        if each.marker and not any(each.marker.evaluate({"extra": e}) for e in ("", *extras)):
+    for package in map(Requirement, lines):
+        if package.marker and not any(package.marker.evaluate({"extra": e}) for e in ("", *extras)):
             continue
-        found = distribution(each.name)
-        tag = re.findall("(?m)^Tag: (.+)$", found.read_text("WHEEL"))[-1]
-        name = f"{found.name.replace('-', '_')}-{found.version}-{tag}.whl"
+        installed = distribution(package.name)
+        tag = re.findall("(?m)^Tag: (.+)$", installed.read_text("WHEEL"))[-1]
+        name = f"{installed.name.replace('-', '_')}-{installed.version}-{tag}.whl"
         if not (folder / name).exists():
             with zipfile.ZipFile(folder / name, "w") as wheel:
-                for file in found.files:
+                for file in installed.files:
                     if ".." not in file.parts and file.locate().is_file():
                         wheel.write(file.locate(), file)
-        packed(folder, found.requires or (), each.extras)
+        packed(folder, installed.requires or (), package.extras)
 
 
 @pytest.fixture(scope="module")
@@ -299,8 +299,8 @@ def folder_of_a_user(clone, tmp_path_factory):
     """Run lines of a shell in an empty folder: the repository's address is the clone, the package
     index is this environment's packages, and `pulumi` prints a preview."""
     home = tmp_path_factory.mktemp("home")
-    for each in ("wheels", "bin"):
-        (home / each).mkdir()
+    for name in ("wheels", "bin"):
+        (home / name).mkdir()
     ran("git", "clone", "-q", clone, home / "tagged", check=True)
     ran("git", "tag", f"v{__version__}", cwd=home / "tagged", check=True)
     project = tomllib.loads((ROOT / "command/pyproject.toml").read_text())["project"]
@@ -354,7 +354,7 @@ def test_the_block_of_the_fleet_page_judges_a_preview(folder_of_a_user, tmp_path
 @pytest.mark.parametrize(("claims", "code"), [(["aud"], 1), (["aud", "sub"], 0)])
 def test_the_step_of_a_pull_request_comments_and_refuses(folder_of_a_user, tmp_path, claims, code):
     [job] = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
-    [lines] = [each["run"] for each in job["steps"] if "gh pr" in each.get("run", "")]
+    [lines] = [step["run"] for step in job["steps"] if "gh pr" in step.get("run", "")]
     lines = re.sub(r"\$\{\{ github.event.number \}\}", "7", lines)
     lines = re.sub(r"\$\{\{ matrix.program \}\}", "shop", lines)
     (tmp_path / "irsa-known.yaml").write_text("[]")

@@ -40,9 +40,9 @@ def kill_during_up(stack, is_time):
     def engine() -> int:
         children = ["pgrep", "-P", str(os.getpid()), "pulumi"]
         while not done.is_set():
-            found = subprocess.run(children, capture_output=True, text=True, check=False)
-            if found.stdout:
-                return int(found.stdout.split()[0])
+            pgrep = subprocess.run(children, capture_output=True, text=True, check=False)
+            if pgrep.stdout:
+                return int(pgrep.stdout.split()[0])
         raise ProcessLookupError
 
     def kill() -> None:
@@ -78,7 +78,7 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
 
     def is_deployed():
         listed = session.cluster.list(Deployment, namespace="*")
-        return NAME in [each.metadata.name for each in listed]
+        return NAME in [deployment.metadata.name for deployment in listed]
 
     def workloads(imported):
         account = aws.Provider("account-a", region="us-east-1")
@@ -110,10 +110,14 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
         with suppress(FileNotFoundError, ValueError):  # it is being written
             latest = json.loads(file.read_text())["checkpoint"]["latest"]
             pending = latest.get("pending_operations") or []
-            creating = [each["resource"]["type"] for each in pending if each["type"] == "creating"]
+            creating = [
+                operation["resource"]["type"]
+                for operation in pending
+                if operation["type"] == "creating"
+            ]
         if provider == "eks":
             # The provider has its request, or is about to get it.
-            tries = range(20 if any(each.startswith("aws:eks/") for each in creating) else 0)
+            tries = range(20 if any(kind.startswith("aws:eks/") for kind in creating) else 0)
             clusters = session.aws("eks").list_clusters
             return any(NAME in clusters()["clusters"] or time.sleep(0.05) for _ in tries)
         return bool(creating) and len(roles()) >= 5 and is_deployed()
@@ -127,9 +131,9 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
     kill_during_up(stack, is_time)
     under_way = stack.export().get("pending_operations", [])
     pending = {
-        (each["resource"]["type"], each["resource"].get("inputs", {}).get("name"))
-        for each in under_way
-        if each["type"] == "creating"
+        (operation["resource"]["type"], operation["resource"].get("inputs", {}).get("name"))
+        for operation in under_way
+        if operation["type"] == "creating"
     }
     kinds = {kind for kind, _ in pending}
     assert pending
@@ -144,9 +148,9 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
     with suppress(ClientError):  # a policy attachment is set by the next `up`
         if "aws:eks/cluster:Cluster" in kinds:
             session.aws("eks").delete_cluster(name=NAME)
-        for each in under_way:
-            if each["resource"]["type"] == "aws:eks/addon:Addon":
-                name = each["resource"]["inputs"]["addonName"]
+        for operation in under_way:
+            if operation["resource"]["type"] == "aws:eks/addon:Addon":
+                name = operation["resource"]["inputs"]["addonName"]
                 session.aws("eks").delete_addon(clusterName=NAME, addonName=name)
     stack.refresh(clear_pending_creates=True)
 
@@ -156,4 +160,4 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
     assert "pending_operations" not in stack.export()
     assert stack.destroy().keys() == {"delete"}
     assert left_overs(session) == before
-    assert NAME not in [each.metadata.name for each in session.cluster.list(Namespace)]
+    assert NAME not in [namespace.metadata.name for namespace in session.cluster.list(Namespace)]

@@ -50,7 +50,7 @@ def test_the_section_makes_what_sandbox_stack_makes_and_leaves_nothing(tmp_path)
     try:
         command = ["bash", "-c", "\n".join(lines)]
         done = subprocess.run(command, cwd=clone, env=newcomer(home), check=False)
-        said = {each: (tmp_path / each).read_text() for each in steps if (tmp_path / each).exists()}
+        said = {step: (tmp_path / step).read_text() for step in steps if (tmp_path / step).exists()}
         assert done.returncode == 0, [*said.values()][-1]
         with closing(Session(load(clone / ".sandbox"))) as session:
             assert left_overs(session) == []

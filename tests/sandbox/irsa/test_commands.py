@@ -76,12 +76,12 @@ def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
 
     done = workload.irsa("explain")
 
-    found = [node["label"] for node in nodes(done.json[0])]
+    labels = [node["label"] for node in nodes(done.json[0])]
     assert done.code == 0
-    assert "✓ trust: trust policy, statement 1: allows it" in found
-    assert f"who can assume {workload.role_arn}" in found
-    at = found.index("in this cluster")
-    assert found[at + 1 :] == [f"{workload.namespace}/app", f"{workload.namespace}/default"]
+    assert "✓ trust: trust policy, statement 1: allows it" in labels
+    assert f"who can assume {workload.role_arn}" in labels
+    at = labels.index("in this cluster")
+    assert labels[at + 1 :] == [f"{workload.namespace}/app", f"{workload.namespace}/default"]
 
 
 def test_a_missing_service_account_is_one_line_and_no_tree(workload):
@@ -110,7 +110,7 @@ def test_the_principals_that_a_trusted_account_allows_are_listed(workload, tmp_p
     labels = [node["label"] for node in nodes(done.json[0])]
     assert (done.code, done.err) == (1, ""), "the service account's own link fails"
     assert role_arn(ACCOUNT_B, "operator") in labels
-    assert not [each for each in labels if each.endswith("role/reader")]
+    assert not [label for label in labels if label.endswith("role/reader")]
 
 
 def test_inside_the_pod_the_aws_cli_is_asked(workload):
@@ -126,18 +126,18 @@ def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(workloa
     [block] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", text, re.DOTALL)
     [statement] = json.loads(block)["Statement"]
     every = statement["Action"]
-    own = workload.trust_policy
+    trust = workload.trust_policy
     by_eks = pod_identity_trust_policy([CLUSTER_ARN], [workload.account])
-    workload.set_trust({**own, "Statement": own["Statement"] + by_eks["Statement"]})
+    workload.set_trust({**trust, "Statement": trust["Statement"] + by_eks["Statement"]})
     associate(workload.session.aws("eks"), CLUSTER, workload.account, workload.role_arn)
 
     keys = workload.user_with(*every)
     done = irsa("list", "--output", "json", **keys)
     audit = irsa("audit", "--output", "json", **keys)
-    less_eks = workload.user_with(*(each for each in every if "eks:" not in each))
+    less_eks = workload.user_with(*(action for action in every if "eks:" not in action))
     without_eks = irsa("audit", "--output", "json", **less_eks)
 
-    assert not [each for each in done.json["notes"] if each.startswith("could not read")]
+    assert not [note for note in done.json["notes"] if note.startswith("could not read")]
     [row] = [e for e in done.json["service_accounts"] if e["namespace"] == workload.namespace
              and e["name"] == NAME]  # fmt: skip
     associated, annotated = row["identities"]
@@ -149,6 +149,6 @@ def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(workloa
     [unchecked] = without_eks.err.splitlines()
     assert without_eks.code in (0, 1)
     assert "not checked: disabled-tags, no-agent: could not read Pod Identity assoc" in unchecked
-    for action in every:
-        got = irsa("list", **workload.user_with(*(each for each in every if each != action)))
-        assert "could not read" in got.out + got.err, action
+    for denied in every:
+        got = irsa("list", **workload.user_with(*(action for action in every if action != denied)))
+        assert "could not read" in got.out + got.err, denied

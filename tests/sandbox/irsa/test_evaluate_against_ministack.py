@@ -82,18 +82,18 @@ class Generator:
         return [self.pick(values) for _ in range(self._random.randint(1, 3))]
 
     def condition(self, keys):
-        found = {}
+        block = {}
         for _ in range(self.pick([0, 0, 1, 1, 2])):
             key = self.pick(keys)
             if self._random.random() < 0.1:
-                found.setdefault("Null", {})[key] = self.pick(["true", "false"])
+                block.setdefault("Null", {})[key] = self.pick(["true", "false"])
                 continue
             kind, operators, values = TYPED.get(key, ("String", EQUAL, TEXTS))
             operator = kind + self.pick(operators) + self.pick(["", "", "IfExists"])
             if key == "s3:labels":
                 operator = self.pick(["ForAllValues:", "ForAnyValue:"]) + operator
-            found.setdefault(operator, {})[self.pick([key, key, key.upper()])] = self.some(values)
-        return {"Condition": found} if found else {}
+            block.setdefault(operator, {})[self.pick([key, key, key.upper()])] = self.some(values)
+        return {"Condition": block} if block else {}
 
     def principal(self, *, web=False, everyone=True):
         kind = self.pick(["AWS", "Federated", "*"])
@@ -109,8 +109,9 @@ class Generator:
         return {"Effect": self.pick(effects), word: self.some(actions)}
 
     def trust(self, *, web):
-        own = WEB if web else PLAIN
-        actions = [own, own.lower(), "sts:*", "sts:AssumeRole*", "sts:TagSession", "sts:AssumeRol?"]
+        action = WEB if web else PLAIN
+        actions = [action, action.lower(), "sts:*"]
+        actions += ["sts:AssumeRole*", "sts:TagSession", "sts:AssumeRol?"]
         claims = [f"{ISSUER}:sub", f"{ISSUER}:aud"]
         keys = claims if web else ["sts:ExternalId", "sts:RoleSessionName"]
         return document(
@@ -151,8 +152,8 @@ def trust_answers(make):
     action = WEB if web else PLAIN
     request = Request(action, ROLE_B, caller, keys, context={}, now=time.time())
     every = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
-    own = compile_policy(every, "all", DocumentType.IDENTITY)  # the trust policy alone decides
-    policies = Policies(resource=compile_policy(policy, "t", DocumentType.TRUST), identity=[own])
+    grant = compile_policy(every, "all", DocumentType.IDENTITY)  # the trust policy alone decides
+    policies = Policies(resource=compile_policy(policy, "t", DocumentType.TRUST), identity=[grant])
     ours = Inquiry(request, policies, same_account=False).decide().verdict.value
     context = their_context(caller.arn, action, ROLE_B, keys)
     theirs = ministack.evaluate_trust_policy(policy, caller.arn, context)
@@ -186,8 +187,8 @@ def call_answers(make):
     )
     ours = Inquiry(request, policies, same_account=owner == ACCOUNT_A)
     context = their_context(arn, action, BUCKET, {**keys, "s3:labels": labels})
-    limits = [[ministack.parse_policy_document(each)] for each in (boundary, session) if each]
-    granted = [ministack.parse_policy_document(each) for each in identity]
+    limits = [[ministack.parse_policy_document(policy)] for policy in (boundary, session) if policy]
+    granted = [ministack.parse_policy_document(policy) for policy in identity]
     result = ministack.combine_resource_policy(
         ministack.evaluate(context, granted, *limits), context, resource, owner,
         limits=tuple(limits),

@@ -109,9 +109,9 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
 
     [result] = stacks.json("verify", *ask)
 
-    failed = [each for each in result["links"] if each["status"] == "failed"]
-    assert [each["link"] for each in failed[:1]] == ["annotation"]
-    by_hand = [c for each in failed for c in each["commands"] if "pulumi" not in c]
+    failed = [link for link in result["links"] if link["status"] == "failed"]
+    assert [link["link"] for link in failed[:1]] == ["annotation"]
+    by_hand = [c for link in failed for c in link["commands"] if "pulumi" not in c]
     assert {shlex.split(command)[1] for command in by_hand} <= {"rollout"}, by_hand
     printed = [c for c in failed[0]["commands"] if c.startswith("pulumi ")]
     assert printed == ["pulumi refresh --stack dev", "pulumi up --stack dev"]
@@ -126,10 +126,10 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
 def test_what_others_put_beside_the_stack_is_named(stacks):
     iam, role = stacks.session.aws("iam"), name_of(stacks.outputs["role_arn"])
 
-    def found() -> dict[str, str]:
-        return {each["rule"]: each["found"] for each in stacks.json("audit", "--drift")}
+    def findings() -> dict[str, str]:
+        return {finding["rule"]: finding["found"] for finding in stacks.json("audit", "--drift")}
 
-    assert found().keys() & {"foreign-policy", "foreign-key"} == set()
+    assert findings().keys() & {"foreign-policy", "foreign-key"} == set()
     arn, every = "arn:aws:iam::aws:policy/ReadOnlyAccess", json.dumps(document(allow("s3:*", "*")))
     iam.attach_role_policy(RoleName=role, PolicyArn=arn)
     iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=every)
@@ -137,13 +137,13 @@ def test_what_others_put_beside_the_stack_is_named(stacks):
     [user] = ids(stacks.a, "aws:iam/user:User")
     lost = iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
 
-    assert {"foreign-policy": f"{arn}, more", "foreign-key": lost}.items() <= found().items()
+    assert {"foreign-policy": f"{arn}, more", "foreign-key": lost}.items() <= findings().items()
     assert accounts_of(stacks.json("list", "--drift"))[NAME]["findings"] == ["foreign-policy"]
     # Another account's user may have the name of one here.
     state = Path(stacks.export())
     state.write_text(state.read_text().replace(f"{ACCOUNT_A}:user/", f"{ACCOUNT_B}:user/"))
     other = stacks.world.irsa("audit", "--stack", str(state), "--drift", "--output", "json")
-    assert "foreign-key" not in [each["rule"] for each in other.json]
+    assert "foreign-key" not in [finding["rule"] for finding in other.json]
 
 
 def test_a_stack_is_read_by_its_name(stacks):
@@ -188,8 +188,8 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
     statement = trust("*")
 
     def program() -> None:
-        own = aws.Provider("own", region=REGION, allowed_account_ids=[ACCOUNT_A])
-        opts, text = pulumi.ResourceOptions(provider=own), json.dumps(document(statement))
+        provider = aws.Provider("own", region=REGION, allowed_account_ids=[ACCOUNT_A])
+        opts, text = pulumi.ResourceOptions(provider=provider), json.dumps(document(statement))
         aws.iam.Role("open", name="open", assume_role_policy=text, opts=opts)
 
     stack = stack_of(stacks.session, "open", program)
@@ -198,8 +198,9 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
     done = stacks.world.irsa("audit", "--stack", str(file), "--output", "json")
 
     assert done.code == 1
-    [found] = done.json
-    assert (found["rule"], found["subject"]) == ("everyone", f"role {role_arn(ACCOUNT_A, 'open')}")
+    [finding] = done.json
+    assert finding["rule"] == "everyone"
+    assert finding["subject"] == f"role {role_arn(ACCOUNT_A, 'open')}"
     compared = stacks.world.irsa("diff", str(file))
     assert (compared.code, "+ gains     everyone" in compared.out) == (1, True)
     stack.up()

@@ -57,7 +57,7 @@ def workload(irsa_world):
 
 
 @pytest.mark.parametrize(
-    ("link", "found", "template"),
+    ("link", "finding", "template"),
     [
         ("pod", "runs as default", {"serviceAccountName": "default"}),
         ("injection", "skip-pod-identity-webhook", {"metadata": {"labels": {SKIP_LABEL: "true"}}}),
@@ -79,7 +79,7 @@ def workload(irsa_world):
     ],
 )
 def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(
-    workload, link, found, template
+    workload, link, finding, template
 ):
     """boto3 runs in the broken container: in ``work`` of two, which verify must be asked about if
     both are skipped."""
@@ -88,11 +88,11 @@ def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(
     if SKIP in str(template):
         assert workload.verify().code == 3
         asked = ("--container", "work")
-    if "zone" not in found:  # every host of AWS answers here
+    if "zone" not in finding:  # every host of AWS answers here
         with pytest.raises((BotoCoreError, ClientError, LookupError, OSError)):
             workload.sdk(container=container)
 
-    remedied(workload, link, found, *asked, container=container)
+    remedied(workload, link, finding, *asked, container=container)
 
 
 def test_a_pod_older_than_the_annotation_is_replaced(workload):
@@ -123,17 +123,17 @@ def test_a_pod_with_the_role_of_before_is_replaced(workload):
 def registered_webhook(workload, **changes):
     """The webhook's registration, changed."""
     cluster, name = workload.session.cluster, "pod-identity-webhook"
-    found = cluster.get(MutatingWebhookConfiguration, name).to_dict()["webhooks"][0]
+    original = cluster.get(MutatingWebhookConfiguration, name).to_dict()["webhooks"][0]
 
     def register(webhook):
         body = {"webhooks": [webhook]}
         cluster.patch(MutatingWebhookConfiguration, name, body, patch_type=PatchType.MERGE)
 
-    register({**found, **changes})
+    register({**original, **changes})
     try:
         yield
     finally:
-        register(found)
+        register(original)
 
 
 @pytest.mark.parametrize("policy", ["Ignore", "Fail"])
@@ -152,7 +152,7 @@ def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, 
             eventually(lambda: said in str(workload.verify().json))
             [result] = workload.verify().json
             both = [link_of(result, key) for key in ("webhook", "injection")]
-            assert [each["commands"] for each in both] == [[], []]
+            assert [link["commands"] for link in both] == [[], []]
 
     eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
     run(workload, link_of(workload.verify().json[0], "injection")["commands"])

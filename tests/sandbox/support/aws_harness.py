@@ -90,14 +90,14 @@ class Aws:
         self.emulator, self.authority, self.issuer = emulator, authority, issuer
         iam, audience = emulator.client("iam", ACCOUNT_A), "sts.amazonaws.com"
         iam.create_open_id_connect_provider(Url=ISSUER_URL, ClientIDList=[audience, "vault"])
-        own = {"Path": "/team/", "MaxSessionDuration": 7200, "RoleName": "s3-app"}
-        iam.create_role(AssumeRolePolicyDocument=trust(sub=SUBJECT, aud=audience), **own)
+        role = {"Path": "/team/", "MaxSessionDuration": 7200, "RoleName": "s3-app"}
+        iam.create_role(AssumeRolePolicyDocument=trust(sub=SUBJECT, aud=audience), **role)
         policy = allow("*", ROLE_B_ARN, f"arn:aws:s3:::{BUCKET}")
         iam.put_role_policy(RoleName="s3-app", PolicyName="s3-app", PolicyDocument=policy)
         emulator.client("s3", ACCOUNT_A).create_bucket(Bucket=BUCKET)
         by_a = json.dumps(document(by_role({"AWS": ROLE_ARN})))
-        own = {"RoleName": "s3-app-B", "MaxSessionDuration": 43200}
-        emulator.client("iam", ACCOUNT_B).create_role(AssumeRolePolicyDocument=by_a, **own)
+        role = {"RoleName": "s3-app-B", "MaxSessionDuration": 43200}
+        emulator.client("iam", ACCOUNT_B).create_role(AssumeRolePolicyDocument=by_a, **role)
 
     @cached_property
     def unsigned_sts(self) -> Any:

@@ -42,13 +42,13 @@ class Traffic:
                 each.close()
 
     def _follow(self, client: Any) -> None:
-        listed = [each.to_dict() for each in client.list(Pod, namespace=self._workload.namespace)]
+        listed = [pod.to_dict() for pod in client.list(Pod, namespace=self._workload.namespace)]
         running = {
-            each["metadata"]["name"]: each
-            for each in listed
-            if each["status"].get("phase") == "Running"
-            and "deletionTimestamp" not in each["metadata"]
-            and each["spec"]["serviceAccountName"] == NAME
+            pod["metadata"]["name"]: pod
+            for pod in listed
+            if pod["status"].get("phase") == "Running"
+            and "deletionTimestamp" not in pod["metadata"]
+            and pod["spec"]["serviceAccountName"] == NAME
         }
         for name in self._pods.keys() - running.keys():
             self._pods.pop(name).close()
@@ -59,9 +59,9 @@ class Traffic:
     def _started(self, client: Any, pod: Any) -> contextlib.ExitStack:
         state = self._workload.session.state
         with contextlib.ExitStack() as opened:
-            given = {"extra_env": state.pod_environment(), "agent": state.pod_identity_agent}
+            config = {"extra_env": state.pod_environment(), "agent": state.pod_identity_agent}
             pods, silent = state.path / "pods", lambda _: None
-            process = opened.enter_context(pod_process(client, pods, pod, **given, on_note=silent))
+            process = opened.enter_context(pod_process(client, pods, pod, **config, on_note=silent))
             lister = [sys.executable, SOURCES / "lister.py"]
             command = [*lister, self._workload.bucket, str(self._seconds)]
             child = subprocess.Popen(command, env=process.env, stdout=subprocess.PIPE, text=True)

@@ -81,13 +81,13 @@ def ids(stack: SandboxStack, kind: str) -> list[str]:
 
 def changes_of(stack: SandboxStack) -> dict[str, list[str]]:
     """Return the changes of a preview: `type::name`, and the properties."""
-    found: dict[str, list[str]] = {}
+    changes: dict[str, list[str]] = {}
 
     def note(event: EngineEvent) -> None:
         step = event.resource_pre_event and event.resource_pre_event.metadata
         if step and step.op not in ("same", "read"):
             kind, name = step.urn.split("::")[2:]
-            found[f"{kind.rpartition('$')[2]}::{name}"] = sorted(step.diffs or [step.op])
+            changes[f"{kind.rpartition('$')[2]}::{name}"] = sorted(step.diffs or [step.op])
 
     stack.preview(on_event=note)
-    return found
+    return changes

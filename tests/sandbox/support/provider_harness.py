@@ -59,8 +59,8 @@ class Engine:
     ) -> Properties:
         rules = pb.CheckRequest.AutonamingOptions(**autonaming) if autonaming else None
         both = {"news": encode(inputs), "olds": encode(olds or {})}
-        given = {"urn": _urn(token, name), "randomSeed": b"\x01\x02\x03\x04", "autonaming": rules}
-        response = self._stub.Check(pb.CheckRequest(**given, **both))
+        fields = {"urn": _urn(token, name), "randomSeed": b"\x01\x02\x03\x04", "autonaming": rules}
+        response = self._stub.Check(pb.CheckRequest(**fields, **both))
         if response.failures:
             raise InvalidInput(f"{response.failures[0].property}: {response.failures[0].reason}")
         return decode(response.inputs)[0]

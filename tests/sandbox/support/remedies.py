@@ -46,7 +46,7 @@ ATTEMPTS = 3
 def remedied(
     workload: Workload,
     link: str,
-    found: str,
+    finding: str,
     *more: str,
     deployment: str = NAME,
     container: str | None = None,
@@ -58,7 +58,7 @@ def remedied(
     done = workload.verify(*more, deployment=deployment)
     [result] = done.json
     assert (done.code, result["failing_link"]) == (1, link), done.out
-    assert found in link_of(result, link)["found"]
+    assert finding in link_of(result, link)["found"]
     for _ in range(ATTEMPTS):
         commands = link_of(result, result["failing_link"])["commands"]
         assert commands
@@ -113,21 +113,21 @@ def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[No
     """Check that only the workload's own roles, by name, may do more afterwards than before, and
     that its own service account alone gets sessions that it did not; no other caller loses one,
     nor a service account that a trust policy of these roles names, whether it exists or not."""
-    own = {namespace, f"{namespace}-b", *roles}
-    trusting = [e for a in _BOTH for e in _roles(session, a) if e.name in own]
+    role_names = {namespace, f"{namespace}-b", *roles}
+    trusting = [e for a in _BOTH for e in _roles(session, a) if e.name in role_names]
     named = (parse_subject(value) for e in trusting for value in named_callers(e.trust_policy))
-    known = [*seven_accounts(namespace, NAME), *(each for each in named if each)]
-    before = _Answers(session, namespace, known)
+    callers = [*seven_accounts(namespace, NAME), *(account for account in named if account)]
+    before = _Answers(session, namespace, callers)
     yield
-    after = _Answers(session, namespace, known)
-    no_gain(before.calls, after.calls, but=lambda call: name_of(call[0]) in own)
-    no_loss(before.calls, after.calls, but=lambda call: name_of(call[0]) in own)
+    after = _Answers(session, namespace, callers)
+    no_gain(before.calls, after.calls, but=lambda call: name_of(call[0]) in role_names)
+    no_loss(before.calls, after.calls, but=lambda call: name_of(call[0]) in role_names)
 
     def is_own(call: Sessions) -> bool:
-        by_role = call.kind == "role" and name_of(call.source) in own
-        accounts = {f"{namespace}/{each}" for each in (NAME, *roles)}
+        by_role = call.kind == "role" and name_of(call.source) in role_names
+        accounts = {f"{namespace}/{name}" for name in (NAME, *roles)}
         by_account = call.account in accounts and call.kind != "untagged"
-        return by_role or (by_account and name_of(call.role) in own)
+        return by_role or (by_account and name_of(call.role) in role_names)
 
     no_gain(before.sessions, after.sessions, but=is_own)
     no_loss(before.sessions, after.sessions, but=is_own)
@@ -137,7 +137,7 @@ class _Answers:
     """The evaluator's answers to callers of both accounts, before or after a remedy."""
 
     def __init__(self, session: Session, namespace: str, accounts: list[ServiceAccountRef]) -> None:
-        roles = [each for account in _BOTH for each in _roles(session, account)]
+        roles = [role for account in _BOTH for role in _roles(session, account)]
         callers = [*roles, *STRANGERS]
         issuer = session.state.issuer_url.removeprefix("https://")
         clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]

@@ -34,20 +34,20 @@ def requests(config: dict[str, Any]) -> dict[str, Any]:
 
 def answers(port: int, config: dict[str, Any]) -> dict[str, list[str]]:
     """Status and text for each method of the service, in the order of its definition."""
-    given = requests(config)
-    found = {}
+    messages = requests(config)
+    replies = {}
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         for method in SERVICE.methods:
-            request = given.get(method.name, method.input_type._concrete_class())
+            request = messages.get(method.name, method.input_type._concrete_class())
             call = channel.unary_stream(
                 f"/{SERVICE.full_name}/{method.name}",
                 request_serializer=type(request).SerializeToString,
             )
             try:
-                found[method.name] = ["answered", str(list(call(request, timeout=TIMEOUT)))]
+                replies[method.name] = ["answered", str(list(call(request, timeout=TIMEOUT)))]
             except grpc.RpcError as error:
-                found[method.name] = [error.code().name, error.details()]
-    return found
+                replies[method.name] = [error.code().name, error.details()]
+    return replies
 
 
 if __name__ == "__main__":

@@ -107,9 +107,9 @@ def program(
         programs.pods(name, account, opts, pod_spec=spec, **identity)
 
     def new_role(name: str, role_name: str, account: irsa.ServiceAccount, **args: Any) -> Any:
-        given: Any = {"provider_arns": [cluster.provider_arn], "service_accounts": [account]}
-        given |= {"role_name": role_name, **args}
-        return irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(**given), in_a)
+        role_args: Any = {"provider_arns": [cluster.provider_arn], "service_accounts": [account]}
+        role_args |= {"role_name": role_name, **args}
+        return irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(**role_args), in_a)
 
     account = partial(irsa.ServiceAccount, namespace=NAMESPACE)
     named: dict[str, Any] = {f"{permissions}_policy_name": "compared"}
@@ -120,9 +120,9 @@ def program(
     made = irsa.AccessKeyUser("user", irsa.AccessKeyUserArgs(**key), in_a)
     pods("s3-app-key", account(name="s3-app-key"), access_key=programs.key_of(made))
 
-    own = account(name=service_account)
-    of_own = new_role(IRSA, role, own, policy_arns=access, **of_role)
-    pods(IRSA, own, role_arn=of_own.role_arn, **of_workload)
+    irsa_account = account(name=service_account)
+    irsa_role = new_role(IRSA, role, irsa_account, policy_arns=access, **of_role)
+    pods(IRSA, irsa_account, role_arn=irsa_role.role_arn, **of_workload)
 
     role_b_arn, chained = role_arn(ACCOUNT_B, role_b), account(name=CHAIN)
     role_a = new_role("role-a", "s3-app-A", chained, role_b_arns=[role_b_arn])
@@ -203,16 +203,16 @@ def differences_of_previews(
     sessions: Sequence[Session], changes: Sequence[Mapping[str, Any]]
 ) -> list[Difference]:
     """Compare the previews of changes of arguments."""
-    found: list[Difference] = []
+    mismatches: list[Difference] = []
     for arguments in changes:
         listeners = [Steps() for _ in sessions]
         for session, listener in zip(sessions, listeners, strict=True):
             opened(session, **arguments).preview(on_event=listener)
-        attached, published = (each.taken for each in listeners)
+        attached, published = (listener.taken for listener in listeners)
         assert attached
         assert attached.keys() == published.keys()
-        found += differences(attached, published)
-    return found
+        mismatches += differences(attached, published)
+    return mismatches
 
 
 def explained(found: list[Difference], written: list[Written]) -> None:
@@ -268,8 +268,8 @@ def _made_up(state: State, other: State) -> dict[str, str]:
         if "id" in resource and resource["id"] != other[urn].get("id"):
             names[resource["id"]] = f"<id of {logical}>"
         inputs = resource.get("inputs", {})
-        for given in ("name", "nodeGroupName"):
-            if given in inputs.get(DEFAULTS, ()):
-                names[inputs[given]] = f"<name of {logical}>"
+        for key in ("name", "nodeGroupName"):
+            if key in inputs.get(DEFAULTS, ()):
+                names[inputs[key]] = f"<name of {logical}>"
     # An id may have a name within: the longer one first.
-    return dict(sorted(names.items(), key=lambda each: -len(each[0])))
+    return dict(sorted(names.items(), key=lambda pair: -len(pair[0])))

@@ -117,9 +117,9 @@ class Workload:
     ) -> None:
         """Create or change a Deployment, and wait until its Pods have been replaced."""
         more, labels = metadata or {}, {"app": name}
-        own = {"containers": [{"name": NAME, "image": "app", **(container or {})}], **spec}
+        pod_spec = {"containers": [{"name": NAME, "image": "app", **(container or {})}], **spec}
         metadata = {**more, "labels": {**labels, **more.get("labels", {})}}
-        template = {"metadata": metadata, "spec": {"serviceAccountName": NAME, **own}}
+        template = {"metadata": metadata, "spec": {"serviceAccountName": NAME, **pod_spec}}
         content = {"selector": {"matchLabels": labels}, "template": template}
         apply(self.session.cluster, Deployment, self.namespace, name, spec=content)
         wait_for_pods(self.session, self.namespace, name)

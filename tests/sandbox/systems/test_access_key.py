@@ -74,7 +74,7 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     del of_secret["data"]
     objects = [of_secret]  # with managed fields and every annotation
     for kind in (Deployment, ReplicaSet, Pod, Event):
-        objects += [found.to_dict() for found in cluster.list(kind, namespace=NAMESPACE)]
+        objects += [resource.to_dict() for resource in cluster.list(kind, namespace=NAMESPACE)]
     texts = {
         "output": "\n".join(stack.lines).encode(),
         "objects": json.dumps(objects, default=str).encode(),
@@ -88,8 +88,8 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     assert b"managedFields" in texts["objects"]
 
     spelt = [secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe="")]
-    found = [name for name, text in texts.items() if any(each.encode() in text for each in spelt)]
-    assert found == []
+    leaks = [name for name, text in texts.items() if any(key.encode() in text for key in spelt)]
+    assert leaks == []
 
 
 class Reader:

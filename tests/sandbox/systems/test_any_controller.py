@@ -23,19 +23,19 @@ TEMPLATE = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
 
 def foreign(opts: ResourceOptions) -> None:
     """A component of others: it knows nothing of an identity."""
-    own = ResourceOptions(parent=ComponentResource("others:index:Foreign", "foreign", {}, opts))
-    settings = k8s.core.v1.Secret("settings", metadata=named("settings"), opts=own)
+    child = ResourceOptions(parent=ComponentResource("others:index:Foreign", "foreign", {}, opts))
+    settings = k8s.core.v1.Secret("settings", metadata=named("settings"), opts=child)
     env = {"name": "NAME", "value": settings.metadata.name}  # known by the `up` only
     secret = {"name": "SECRET", "value": pulumi.Output.secret("s3cret")}
     container = {"name": "app", "image": "app", "env": [env, secret]}
     template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
     spec = {"selector": {"match_labels": LABELS}, "template": template}
-    k8s.apps.v1.Deployment("foreign", metadata=named("foreign"), spec=spec, opts=own)
+    k8s.apps.v1.Deployment("foreign", metadata=named("foreign"), spec=spec, opts=child)
     late = pulumi.Output.secret({"selector": {"matchLabels": LABELS}, "template": TEMPLATE})
-    k8s.apps.v1.Deployment("secret", metadata=named("secret"), spec=late, opts=own)
+    k8s.apps.v1.Deployment("secret", metadata=named("secret"), spec=late, opts=child)
     job = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
     spec = {"schedule": "0 6 * * *", "job_template": {"spec": job}}
-    k8s.batch.v1.CronJob("foreign", metadata=named("foreign"), spec=spec, opts=own)
+    k8s.batch.v1.CronJob("foreign", metadata=named("foreign"), spec=spec, opts=child)
 
 
 def named(name):
@@ -50,14 +50,14 @@ def program(session):
         role_arn=irsa.role_arn(ACCOUNT_A, "a"),
         chain=irsa.RoleChainArgs(targets=[target], region=REGION),
     )
-    given = irsa.WorkloadIdentity("app", args, opts)
-    template = given.pod_template(TEMPLATE)
+    identity = irsa.WorkloadIdentity("app", args, opts)
+    template = identity.pod_template(TEMPLATE)
     spec = {"selector": {"match_labels": LABELS}, "template": template}
-    own = given.options(opts)
-    k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=own)
+    app_opts = identity.options(opts)
+    k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=app_opts)
     spec = {**spec, "service_name": "app"}
-    k8s.apps.v1.StatefulSet("app", metadata=named("app"), spec=spec, opts=own)
-    foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])))
+    k8s.apps.v1.StatefulSet("app", metadata=named("app"), spec=spec, opts=app_opts)
+    foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[identity.transform])))
 
 
 def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbox):
@@ -78,8 +78,8 @@ def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbo
         if (kind, name) == (Deployment, "foreign"):
             assert {"name": "NAME", "value": "settings"} in container["env"]
             assert {"name": "SECRET", "value": "s3cret"} in container["env"]
-    resources = stack.export()["resources"]
-    [inputs] = (each["inputs"] for each in resources if each["urn"].endswith("Deployment::foreign"))
+    by_urn = {resource["urn"]: resource for resource in stack.export()["resources"]}
+    [inputs] = (by_urn[urn]["inputs"] for urn in by_urn if urn.endswith("Deployment::foreign"))
     assert "plaintext" in inputs["spec"], "a secret stays one"
     programs.unchanged(stack)
 
@@ -96,9 +96,9 @@ def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
             service_account=irsa.ServiceAccount(**gated),
             pod_identity=irsa.PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig),
         )
-        given = irsa.WorkloadIdentity("app", args, opts)
-        own = ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform]))
-        parent = ComponentResource("others:index:Parent", "parent", {}, own)
+        identity = irsa.WorkloadIdentity("app", args, opts)
+        merged = ResourceOptions.merge(opts, ResourceOptions(transforms=[identity.transform]))
+        parent = ComponentResource("others:index:Parent", "parent", {}, merged)
         selector = {"match_labels": LABELS}
         spec = {"service_name": "app", "selector": selector, "template": TEMPLATE}
         opts = ResourceOptions(parent=parent)

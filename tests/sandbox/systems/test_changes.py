@@ -64,9 +64,9 @@ class Acme:
         account = irsa.ServiceAccount(namespace=ACME, name=self.account)
         by = {"service_accounts": [account], "subjects": [f"{LOGS}/loki"]}
         by |= {"provider_arns": [SECOND_CLUSTER, self.provider_arn], "policy_arns": policies}
-        own = {"role_name": self.role, "path": self.path, "exclusive": self.exclusive}
-        own |= {"max_session_duration": self.duration}
-        role = irsa.ServiceAccountRole("reports", irsa.ServiceAccountRoleArgs(**own, **by))
+        role_args = {"role_name": self.role, "path": self.path, "exclusive": self.exclusive}
+        role_args |= {"max_session_duration": self.duration}
+        role = irsa.ServiceAccountRole("reports", irsa.ServiceAccountRoleArgs(**role_args, **by))
         export("role_arn", role.role_arn)
         if self.pods:
             programs.pods(self.name, account, opts, role_arn=role.role_arn)
@@ -177,7 +177,7 @@ def test_what_is_renamed_exists_before_the_old_one_goes(session, acme: Acme):
 
     made, gone = "aws:iam:Role renamed created", "aws:iam:Role reports deleted"
     updated = ("core/v1:ServiceAccount acme/reports", "apps/v1:Deployment reports")
-    updated = [f"kubernetes:{each} updated" for each in updated]
+    updated = [f"kubernetes:{resource} updated" for resource in updated]
     order = moments(acme.stack(role="renamed"), made, *updated, gone)
 
     assert order == sorted(order)
@@ -237,7 +237,7 @@ def test_a_bucket_that_cannot_go_keeps_its_protection_and_all_else_goes(session,
     # Of what is forced nothing stays.
     assert acme.stack().destroy().keys() == {"delete"}
     assert ACME not in names(session, K8sNamespace)
-    assert [each for each in left_overs(session) if "reports" in each or "writer" in each] == []
+    assert [name for name in left_overs(session) if "reports" in name or "writer" in name] == []
 
 
 def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: Acme):

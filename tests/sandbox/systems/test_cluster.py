@@ -44,9 +44,9 @@ def where(session):
         for subnet in ec2.describe_subnets(Filters=[of_vpc])["Subnets"]:
             ec2.delete_subnet(SubnetId=subnet["SubnetId"])
         attached = {"Name": "attachment.vpc-id", "Values": [default["VpcId"]]}
-        for each in ec2.describe_internet_gateways(Filters=[attached])["InternetGateways"]:
-            gateway = {"InternetGatewayId": each["InternetGatewayId"]}
-            ec2.detach_internet_gateway(**gateway, VpcId=default["VpcId"])
+        for gateway in ec2.describe_internet_gateways(Filters=[attached])["InternetGateways"]:
+            gateway_id = {"InternetGatewayId": gateway["InternetGatewayId"]}
+            ec2.detach_internet_gateway(**gateway_id, VpcId=default["VpcId"])
         ec2.delete_vpc(VpcId=default["VpcId"])
         assert "no matching EC2 VPC found" in refusal(open_cluster(session).preview)
         vpc, subnets = network(ec2, "a", "b")
@@ -154,8 +154,8 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
         plane |= {"authentication_mode": pulumi_eks.AuthenticationMode.API}
         cluster = pulumi_eks.Cluster("dev", **plane, opts=child)
         trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
-        own = {"description": "Nodes of EKS cluster vpc", "assume_role_policy": trust}
-        role = aws.iam.Role("dev-node", **own, opts=child)
+        role_args = {"description": "Nodes of EKS cluster vpc", "assume_role_policy": trust}
+        role = aws.iam.Role("dev-node", **role_args, opts=child)
         policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
         # A resource, which the engine sends as its id.
         attached = {"role": role, "policy_arn": policy, "opts": child}
@@ -163,8 +163,8 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
         made = cluster.eks_cluster
         nodes = {"instance_types": ["t3.medium"], "node_role_arn": role.arn}
         nodes |= {"scaling_config": {"desired_size": 2, "min_size": 1, "max_size": 3}}
-        nodes |= {"subnet_ids": made.apply(lambda found: found.vpc_config.subnet_ids)}
-        nodes |= {"cluster_name": made.apply(lambda found: found.name)}
+        nodes |= {"subnet_ids": made.apply(lambda eks_cluster: eks_cluster.vpc_config.subnet_ids)}
+        nodes |= {"cluster_name": made.apply(lambda eks_cluster: eks_cluster.name)}
         opts = ResourceOptions(parent=component, depends_on=[cluster, cni])
         aws.eks.NodeGroup("dev", **nodes, opts=opts)
 

@@ -86,7 +86,7 @@ def test_both_stacks_live_with_the_policies_alone(deployers: Deployers):
     for account, number in ACCOUNTS.items():
         changes = DATA["changes"][account]
         stack = deployers.open(account, changes["program"], **changes["config"])
-        s3, iam = (deployers.session.aws(each, number) for each in ("s3", "iam"))
+        s3, iam = (deployers.session.aws(service, number) for service in ("s3", "iam"))
         for key in ("1", "2"):
             s3.put_object(Bucket=stack.outputs()["bucket"], Key=key, Body=b"1")
         for policy in ids(stack, "aws:iam/policy:Policy"):
@@ -103,28 +103,29 @@ def test_both_stacks_live_with_the_policies_alone(deployers: Deployers):
         deployers.open(account).destroy()
 
     calls = [json.loads(line) for line in deployers.calls.read_text().splitlines()]
-    by_deployers = [each for each in calls if ":assumed-role/deployer/" in each[0]]
-    assert [each for each in by_deployers if not each[-1]] == []
+    by_deployers = [call for call in calls if ":assumed-role/deployer/" in call[0]]
+    assert [call for call in by_deployers if not call[-1]] == []
     by_users = {action for caller, action, *_ in calls if caller.startswith("AKIA")}
     assert by_users <= {"sts:AssumeRole", "sts:GetCallerIdentity"}
     sources = ("pages", "sandbox" if deployers.plugin else "plugin")
-    for statement in (each for policy in POLICIES.values() for each in policy["Statement"]):
+    statements = [statement for policy in POLICIES.values() for statement in policy["Statement"]]
+    for statement in statements:
         row = DATA["statements"][statement["Sid"]]
         actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
         used = {
-            each
+            element
             for _, action, resource, _ in by_deployers
             for pattern in resources
             if action in actions and fnmatchcase(resource, pattern)
-            for each in (action, pattern)
+            for element in (action, pattern)
         }
         named = {*actions, *(used and resources)}
-        explained = {each for source in sources for each in row.get(source, ())}
+        explained = {element for source in sources for element in row.get(source, ())}
         assert named - used == named & explained, statement["Sid"]
 
 
 def test_the_documents_statement_requires_the_boundary(deployers: Deployers):
-    texts = [each.content for each in blocks() if '"iam:PermissionsBoundary"' in each.content]
+    texts = [block.content for block in blocks() if '"iam:PermissionsBoundary"' in block.content]
     statement, document, alone = json.loads(texts[0]), POLICIES["b"], DATA["alone"]
     boundary = statement["Condition"]["StringNotEquals"]["iam:PermissionsBoundary"]
     deployers.session.aws("iam", ACCOUNT_B).create_policy(

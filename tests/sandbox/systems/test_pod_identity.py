@@ -62,7 +62,7 @@ def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox, pod):
 
 def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox, pod):
     trust = json.dumps(pod_identity_trust_policy([pod_identity.arn_of_cluster("other")], [READER]))
-    iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
+    iam, eks = (sandbox.accounts.a.client(service) for service in ("iam", "eks"))
     iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
     refused = role_of(pod())
     eks.delete_addon(clusterName=CLUSTER, addonName=pod_identity.ADDON)
@@ -88,24 +88,24 @@ def has_credentials(sandbox, account):
 
 def test_each_start_has_credentials_and_without_the_gate_none(sandbox, monkeypatch):
     monkeypatch.setattr(trial_pods, "PAUSE", 0.05)
-    iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
+    iam, eks = (sandbox.accounts.a.client(service) for service in ("iam", "eks"))
     kubeconfig = sandbox.kubeconfig.read_text()
     sandbox.kubernetes.create(core_v1.Namespace(metadata=ObjectMeta(name=NAMESPACE)))
     without, with_gate = 0, 0
     for number in range(STARTS):
         account = f"app-{number}"
-        own = ServiceAccountRef(NAMESPACE, account)
+        service_account = ServiceAccountRef(NAMESPACE, account)
         metadata = ObjectMeta(name=account, namespace=NAMESPACE)
         sandbox.kubernetes.create(core_v1.ServiceAccount(metadata=metadata))
-        role = pod_identity.pod_role(iam, account, CLUSTER, own)
+        role = pod_identity.pod_role(iam, account, CLUSTER, service_account)
         held_back = ExitStack()
         held_back.enter_context(sandbox.hold_back_associations())
-        pod_identity.associate(eks, CLUSTER, own, role)
+        pod_identity.associate(eks, CLUSTER, service_account, role)
         without += has_credentials(sandbox, account)  # the control
         timer = threading.Timer(0.1, held_back.close)
         timer.start()
         template = {"spec": {**POD_SPEC, "serviceAccountName": account}}
-        trial_pods.wait_for_credentials(kubeconfig, own, template)
+        trial_pods.wait_for_credentials(kubeconfig, service_account, template)
         with_gate += has_credentials(sandbox, account)
         timer.join()
 

@@ -81,20 +81,20 @@ class Several:
         kubeconfig = Path(self.session.state.kubeconfig).read_text()
         for name in WORKLOADS:
             both = [name, f"{name}-profile"]
-            accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=each) for each in both]
-            own = {"role_name": f"several-{name}", "service_accounts": accounts, **clusters[name]}
-            own |= {"role_b_arns": [TARGETS[each] for each in self.targets]}
-            role = irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(**own))
+            accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=app) for app in both]
+            args = {"role_name": f"several-{name}", "service_accounts": accounts, **clusters[name]}
+            args |= {"role_b_arns": [TARGETS[key] for key in self.targets]}
+            role = irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(**args))
             for workload, account in zip(both, accounts, strict=True):
                 identity = {"role_arn": role.role_arn}
                 if name == AGENT:
-                    own = {"cluster_arn": CLUSTER_ARN, "service_account": account, **identity}
-                    args = irsa.PodIdentityAssociationArgs(**own)
-                    made = irsa.PodIdentityAssociation(workload, args).association_id
-                    given = irsa.PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
-                    identity = {"pod_identity": given}
+                    inputs = {"cluster_arn": CLUSTER_ARN, "service_account": account, **identity}
+                    association_args = irsa.PodIdentityAssociationArgs(**inputs)
+                    made = irsa.PodIdentityAssociation(workload, association_args).association_id
+                    pod_identity = irsa.PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
+                    identity = {"pod_identity": pod_identity}
                 target = partial(irsa.TargetRoleArgs, external_id=id_of(workload))
-                targets = [target(role_arn=TARGETS[each], profile=each) for each in self.targets]
+                targets = [target(role_arn=TARGETS[key], profile=key) for key in self.targets]
                 only = workload != name
                 chain = irsa.RoleChainArgs(targets=targets, region=REGION, profile_only=only)
                 programs.pods(workload, account, opts, chain=chain, **identity)
@@ -105,15 +105,15 @@ class Several:
         in_b = ResourceOptions(providers=[account_b])
         names = [name for name in EVERYONE if id_of(name)]
         accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=name) for name in names]
-        own = partial(irsa.TargetingAssociationArgs, cluster_arn=CLUSTER_ARN, role_arn=OWN[AGENT])
-        by = {"associations": [own(service_account=each) for each in accounts]}
+        args = partial(irsa.TargetingAssociationArgs, cluster_arn=CLUSTER_ARN, role_arn=OWN[AGENT])
+        by = {"associations": [args(service_account=account) for account in accounts]}
         by |= {
             "trusted_roles": [irsa.TrustedRoleArgs(role_arn=OWN[IRSA])],
             "trust": "principal-arn",
         }
         for profile, arn in TARGETS.items():
-            args = irsa.CrossAccountRoleArgs(role_name=f"several-{profile}", **by)
-            irsa.CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
+            role_args = irsa.CrossAccountRoleArgs(role_name=f"several-{profile}", **by)
+            irsa.CrossAccountRole(profile, role_args, in_b if ACCOUNT_B in arn else None)
 
     def verify(self, *of: str) -> list[tuple[str, str, str]]:
         """Service account, profile and verdict of each chain."""
@@ -240,15 +240,15 @@ def test_an_sdk_starts_from_the_agent_or_is_role_b_by_profile_only(
 
 
 def test_verify_and_list_show_each_target(several: Several, tmp_path: Path):
-    chains = [(name, each, VERDICT.get(each, "passed")) for name in EVERYONE for each in TARGETS]
+    chains = [(name, key, VERDICT.get(key, "passed")) for name in EVERYONE for key in TARGETS]
     file = several.export(tmp_path)
     assert several.verify("--stack", file) == sorted(chains)
     asked = ("--namespace", NAMESPACE, "--service-account", AGENT)
     assert several.verify(*asked) == sorted(chain for chain in chains if chain[0] == AGENT)
     shown = several.world.irsa("explain", "--stack", file).out
     assert all(f"{NAMESPACE}/{name} (profile {profile})" in shown for name, profile, _ in chains)
-    found = several.world.irsa("list", "--output", "json").json["service_accounts"]
-    listed = {each["name"]: each for each in found if each["namespace"] == NAMESPACE}
+    accounts = several.world.irsa("list", "--output", "json").json["service_accounts"]
+    listed = {account["name"]: account for account in accounts if account["namespace"] == NAMESPACE}
     # Without an annotation, Kubernetes alone does not say who the fourth one is.
     for name in (IRSA, AGENT, f"{AGENT}-profile"):
         assert {*listed[name]["identities"][0]["targets"]} == {*TARGETS.values()}

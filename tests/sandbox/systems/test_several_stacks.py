@@ -46,11 +46,11 @@ def test_two_stacks_of_each_program_share_accounts_and_cluster(session: Session)
     platform.up()
     dev, prod = (stacks_of(session, name) for name in ("dev", "prod"))
 
-    for name, own, other in (("dev", dev, prod), ("prod", prod, dev)):
+    for name, stacks, other in (("dev", dev, prod), ("prod", prod, dev)):
         assert [listing for listing in listings(session, name) if f"of-{name}" not in listing] == []
         for bucket in other:
-            assert all("(AccessDenied)" in each for each in listings(session, name, bucket))
-        for stack in own.values():
+            assert all("(AccessDenied)" in listing for listing in listings(session, name, bucket))
+        for stack in stacks.values():
             unchanged(stack)
     for stack in reversed(prod.values()):
         stack.destroy()

@@ -134,21 +134,21 @@ def stack_with(world, sandbox, project, *shapes, lines=""):
         exec(lines, {"cluster": cluster})  # noqa: S102
         for shape in shapes:
             name = shape.__name__.replace("_", "-")
-            shape(name, lambda own: sandbox.trust_policy(f"shapes/{own}"), cluster)
+            shape(name, lambda account: sandbox.trust_policy(f"shapes/{account}"), cluster)
 
     return stack_of(world.session, project, program)
 
 
 def identities(session):
     """Ids and dates that a resource made anew would not have."""
-    iam, eks, s3 = (session.aws(each) for each in ("iam", "eks", "s3"))
+    iam, eks, s3 = (session.aws(service) for service in ("iam", "eks", "s3"))
     accounts = session.cluster.list(ServiceAccount, namespace="shapes")
     return (
-        {each["RoleId"] for each in iam.list_roles()["Roles"]},
-        {each["PolicyId"] for each in iam.list_policies(Scope="Local")["Policies"]},
+        {iam_role["RoleId"] for iam_role in iam.list_roles()["Roles"]},
+        {policy["PolicyId"] for policy in iam.list_policies(Scope="Local")["Policies"]},
         eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"],
-        [(each["Name"], each["CreationDate"]) for each in s3.list_buckets()["Buckets"]],
-        {each.metadata.uid for each in accounts if each.metadata},
+        [(bucket["Name"], bucket["CreationDate"]) for bucket in s3.list_buckets()["Buckets"]],
+        {account.metadata.uid for account in accounts if account.metadata},
     )
 
 
@@ -159,7 +159,7 @@ def calls(sandbox, roles, folder):
 
     def each_calls():
         before = {name: file.stat().st_size for name, file in files.items()}
-        eventually(lambda: all(files[each].stat().st_size > before[each] for each in files))
+        eventually(lambda: all(files[name].stat().st_size > before[name] for name in files))
 
     with ExitStack() as running:
         for name, file in files.items():
@@ -210,11 +210,11 @@ def test_shapes_are_taken_over_without_a_failed_call(world, sandbox, tmp_path, t
         assert identities(world.session) == before
 
     gone = re.findall(r"(?m)^ *(?:-+|\+-|\+\+|-\+) +(\S+:\S+) ", "\n".join(output))
-    assert [each for each in gone if not each.startswith(("acme:", "eks:index:"))] == []
+    assert [kind for kind in gone if not kind.startswith(("acme:", "eks:index:"))] == []
     without = re.sub(r"(?m)^ +taken_over=\{$(?s:.*?)^ +\},$|^    opts=.*$", "", lines)
     assert not re.search("taken_over|aliases", without)
-    for each in (lines, without):
-        taken = stack_with(world, sandbox, to, *rest, lines=each)
+    for text in (lines, without):
+        taken = stack_with(world, sandbox, to, *rest, lines=text)
         assert taken.up().keys() == {"same"}
     taken.destroy()
     stack.destroy()
@@ -239,5 +239,6 @@ def test_audit_refuses_a_plan_that_deletes_with_the_lines_to_write(world, sandbo
     assert json.dumps(component["taken_over"]) in role["remedy"]
     misspelt = lines.replace("::own-component-0", "::own-component-O")
     plan = stack_with(world, sandbox, "lost", lines=misspelt)
-    assert [each["rule"] for each in deleted(world, plan, tmp_path)] == ["imported-and-deleted"]
+    [finding] = deleted(world, plan, tmp_path)
+    assert finding["rule"] == "imported-and-deleted"
     stack.destroy()

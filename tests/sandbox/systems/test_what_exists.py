@@ -55,14 +55,13 @@ def stack(session, project):
         key = irsa.AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
         target = irsa.TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
         chain = irsa.RoleChainArgs(targets=[target], region="us-east-1")
-        for name, account, credentials in (
+        for name, account, args in (
             (project, "account", {"role_arn": ROLE}),
             ("chained", f"chained-{project}", {"role_arn": ROLE, "chain": chain}),
             ("keys", f"keys-{project}", {"access_key": key}),
             ("pods", f"pods-{project}", {"role_arn": ROLE}),
         ):
-            own = credentials
-            programs.pods(name, irsa.ServiceAccount(namespace=NAME, name=account), opts, **own)
+            programs.pods(name, irsa.ServiceAccount(namespace=NAME, name=account), opts, **args)
 
     return stack_of(session, project, program)
 
@@ -70,16 +69,16 @@ def stack(session, project):
 @pytest.fixture(scope="module")
 def theirs(session, sandbox):
     """Check that a stack of others has its things as they were, with the data in them."""
-    s3, own = session.aws("s3"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
-    session.aws("iam").delete_open_id_connect_provider(**own)
-    found = stack(session, OTHERS)
-    assert found.up().keys() <= {"create", "read"}
+    s3, provider = session.aws("s3"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
+    session.aws("iam").delete_open_id_connect_provider(**provider)
+    other_stack = stack(session, OTHERS)
+    assert other_stack.up().keys() <= {"create", "read"}
     for bucket in (BUCKET, IRISH_BUCKET):
         s3.put_object(Bucket=bucket, Key="data", Body=b"theirs")
     session.service_account(NAME, BARE)
 
     def are_as_they_were() -> None:
-        unchanged(found)
+        unchanged(other_stack)
         for bucket in (BUCKET, IRISH_BUCKET):
             assert s3.get_object(Bucket=bucket, Key="data")["Body"].read() == b"theirs"
 
@@ -106,7 +105,7 @@ def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
 
     line = refusal(lambda: ours.up(continue_on_error=True))  # with every error
 
-    assert [each for each in refusals if each not in line] == []
+    assert [error for error in refusals if error not in line] == []
     theirs()
     # Nor does the destroy of the half-made stack take anything but what is its own.
     iam.get_role(RoleName="ours")
@@ -122,8 +121,8 @@ def test_what_exists_is_used_without_changes(session, theirs):
         irsa.DataBucket(NAME, irsa.DataBucketArgs(bucket_name=BUCKET, existing=True))
         opts = in_cluster(session)
         irsa.Namespace(NAME, irsa.NamespaceArgs(namespace=NAME, existing=True), opts)
-        account, own = irsa.ServiceAccount(namespace=NAME, name=BARE), role_arn(ACCOUNT_A, NAME)
-        programs.pods("user", account, opts, existing_service_account=True, role_arn=own)
+        account, arn = irsa.ServiceAccount(namespace=NAME, name=BARE), role_arn(ACCOUNT_A, NAME)
+        programs.pods("user", account, opts, existing_service_account=True, role_arn=arn)
 
     def annotations():
         return session.cluster.get(ServiceAccount, BARE, namespace=NAME).metadata.annotations

@@ -89,12 +89,12 @@ def test_every_decision_that_is_named_is_recorded_and_each_is_listed():
 
 
 def test_every_path_and_module_that_a_document_names_exists():
-    known = {name for path in files() for name in (path.name, path.relative_to(ROOT).parts[0])}
+    names = {name for path in files() for name in (path.name, path.relative_to(ROOT).parts[0])}
     for document in documents():
         for name, member in re.findall(r"`([\w./*-]+)(?::(\w+))?`", document.read_text()):
             where = f"{document.name}: {name}:{member}"
-            if name.endswith(".py") or ("/" in name and name.partition("/")[0] in known):
-                assert name in known or any(ROOT.glob(name)), where
+            if name.endswith(".py") or ("/" in name and name.partition("/")[0] in names):
+                assert name in names or any(ROOT.glob(name)), where
             elif re.fullmatch(r"(irsa\w*|stack_config|tests|tools)(\.\w+)+", name):
                 assert resolve_name(name), where
             if member and (ROOT / name).is_file():
@@ -154,14 +154,14 @@ def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(monkeypatch)
 def test_the_symptoms_are_the_commonest_and_lead_to_known_names():
     page = (ROOT / "docs/troubleshooting.md").read_text()
     messages = yaml.safe_load((ROOT / "command/tests/commands/messages.yaml").read_text())
-    commonest = Counter(key for each in messages for key in each["errors"]).most_common(10)
+    commonest = Counter(key for message in messages for key in message["errors"]).most_common(10)
     linked = re.findall(r"\blinks? (`[^.;(]+)", page.partition("<!-- begin")[0])
 
     symptoms = re.findall(r"(?m)^\d+\. .*\(`doctor (.+)`\)$", page)
     assert {*symptoms} == {key for key, _ in commonest}
     assert f"Of {len(messages)} messages" in page
-    assert {*re.findall(r"`doctor ([a-z-]+)`", page)} <= {each.key for each in KNOWN_ERRORS}
-    assert {name for each in linked for name in re.findall(r"`([\w-]+)`", each)} <= LINKS.keys()
+    assert {*re.findall(r"`doctor ([a-z-]+)`", page)} <= {error.key for error in KNOWN_ERRORS}
+    assert {name for text in linked for name in re.findall(r"`([\w-]+)`", text)} <= LINKS.keys()
 
 
 @pytest.mark.parametrize("names", [[], ["page.md"]], ids=["current", "outdated"])
