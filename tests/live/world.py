@@ -146,7 +146,7 @@ class World:
         if not done.output.startswith("["):
             return done
         [result], _ = json.JSONDecoder().raw_decode(done.output)
-        links = [f"{link['key']}: {link['status']}" for link in result["links"]]
+        links = [f"{link['link']}: {link['status']}" for link in result["links"]]
         return Done(done.code, "\n".join(links))
 
     def _run(self, command: Sequence[str], env: Mapping[str, str] = os.environ) -> Done:
