@@ -50,6 +50,8 @@ class StackCluster(Cluster):
     def __init__(
         self, name: str, stack: StackReference, opts: ResourceOptions | None = None
     ) -> None:
+        if not isinstance(stack, StackReference):
+            raise ValueError(f"StackCluster {name}: {stack!r} is no stack; give a StackReference")
         super().__init__("StackCluster", name, ComponentArgs(), opts)
         found = StackOutputs(**{key: stack.get_output(key) for key in Cluster.__annotations__})
         for key, output in vars(found).items():

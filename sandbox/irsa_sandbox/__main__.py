@@ -14,7 +14,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -145,12 +146,28 @@ def _stack(options: argparse.Namespace) -> int:
     kept = stack.retained() if options.operation == "destroy" else []
     on_output = None if options.output == "json" else _print_while_read
     shown = {"diff": True} if options.diff else {}
-    counts = getattr(stack, options.operation)(on_output=on_output, **shown)
+    with _interrupted_by_the_engine():
+        counts = getattr(stack, options.operation)(on_output=on_output, **shown)
     for line in kept:
         _progress(line)
     if options.output == "json":
         print(json.dumps(counts))
     return 0
+
+
+@contextmanager
+def _interrupted_by_the_engine() -> Iterator[None]:
+    """Leave the first Ctrl-C to the engine, which finishes its calls and saves the state. Without a
+    reader of its output it would die between the two."""
+
+    def again(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, again)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -5,6 +5,7 @@ the Pulumi CLI alone is enough. The project's settings are copied into the sandb
 the engine writes to them.
 """
 
+import logging
 import runpy
 import sys
 import threading
@@ -19,6 +20,7 @@ from subprocess import CalledProcessError
 from traceback import format_exception
 from typing import Any, TypeVar
 
+import grpc
 from pulumi import RunError, automation
 from pulumi.automation import PulumiCommand, PulumiFn
 from pulumi.automation._stack import StackInitMode
@@ -280,3 +282,9 @@ def _hide_unfinished_coroutines() -> None:
             before(args)
 
     sys.unraisablehook = hook
+    # Its server logs, with two tracebacks, that the engine of a failed program has ended.
+    logging.getLogger("grpc._server").addFilter(_has_its_client)
+
+
+def _has_its_client(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], grpc.RpcError))

@@ -46,7 +46,8 @@ class Program(NamedTuple):
     def run(self, request: language_pb2.RunRequest) -> language_pb2.RunResponse:
         """Run the program for the engine that made the request."""
         done = subprocess.run(
-            [self.python, RUNNER],
+            # A program that fails leaves pulumi's coroutines unfinished, which is not its fault.
+            [self.python, "-W", "ignore:coroutine:RuntimeWarning", RUNNER],
             cwd=self.project,
             input=request.SerializeToString(),
             stderr=subprocess.PIPE,

@@ -11,6 +11,7 @@ S = TypeVar("S")
 """Clients of a provider instance, from its configuration."""
 
 Properties = dict[str, Any]
+CLOSE = 0.75  # of difflib: the names of two types look alike
 
 
 class Refused(Exception):
@@ -187,6 +188,8 @@ class Package(Generic[S]):
                 return known
         kind = self.fallback(token)
         if kind is None:
-            near = get_close_matches(token, [each.token for each in self.types], 3, 0)
-            raise Refused(f"{token} is no type of the sandbox; the nearest are {', '.join(near)}")
+            tokens = sorted(other.token for other in self.types)
+            near = get_close_matches(token, tokens, 3, CLOSE)
+            hint = f"the nearest are {', '.join(near)}" if near else f"it has {', '.join(tokens)}"
+            raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind
