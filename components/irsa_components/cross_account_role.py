@@ -8,12 +8,7 @@ from typing import Annotated, Any
 from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
-from irsa.identity.policies import (
-    TrustedRole,
-    principal_arn_trust_policy,
-    role_trust_policy,
-    size,
-)
+from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy, size
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 

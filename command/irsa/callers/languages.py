@@ -3,17 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from irsa.callers.classes import (
-    ONE,
-    RUN,
-    Class,
-    Linear,
-    Place,
-    classes,
-    fits,
-    joined,
-    text,
-)
+from irsa.callers.classes import ONE, RUN, Class, Linear, Place, classes, fits, joined, text
 from irsa.identity.subjects import SUBJECT_PREFIX, parse_subject
 
 
@@ -29,10 +19,7 @@ _LABEL = (
     (some(_LOWER + _DIGITS),),
     (some(_LOWER + _DIGITS), some(_LOWER + _DIGITS + "-", many=True), some(_LOWER + _DIGITS)),
 )
-_SUBDOMAIN = (
-    _LABEL[0],
-    (_LABEL[1][0], some(_LOWER + _DIGITS + "-.", many=True), _LABEL[1][0]),
-)
+_SUBDOMAIN = (_LABEL[0], (_LABEL[1][0], some(_LOWER + _DIGITS + "-.", many=True), _LABEL[1][0]))
 _ACCOUNT = (some(_DIGITS),) * 12
 _REGION = joined(
     (some(_LOWER),) * 2, (some(_LOWER), some(_LOWER + "-", many=True)), (some(_DIGITS),), by="-"

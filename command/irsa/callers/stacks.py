@@ -6,13 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from irsa.access import trusts_association
-from irsa.callers.difference import (
-    EFFECTS,
-    AccessChange,
-    Effect,
-    permission_changes,
-    trust_changes,
-)
+from irsa.callers.difference import EFFECTS, AccessChange, Effect, permission_changes, trust_changes
 from irsa.callers.facts import ClientIds, RoleFacts
 from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may

@@ -12,14 +12,7 @@ from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
-from irsa.observe.pulumi import (
-    HIDDEN,
-    LATER,
-    NO_POLICY,
-    StackResources,
-    StackRole,
-    stack_resources,
-)
+from irsa.observe.pulumi import HIDDEN, LATER, NO_POLICY, StackResources, StackRole, stack_resources
 from irsa.rules.issuers import issuer as known_issuer
 from irsa.rules.table import Finding
 from irsa.takeover.losses import losses
@@ -28,11 +21,11 @@ _LAST_USED = Unread("when roles were last used", "a stack's state does not say i
 _PODS = Unread("Pods", "a stack's state does not have them", "a run without --stack")
 _OWN = {
     "deleted-provider, other-cluster": "the stack lists its own OIDC providers only; run without "
-    "--stack for those of the account",
+    "--stack for those of the account"
 }
 _OWN_ALONE = {
     "deleted-provider, other-cluster, foreign-policy, foreign-key": "the account may have more "
-    "than the stack; add --drift, or run without --stack",
+    "than the stack; add --drift, or run without --stack"
 }
 _UNKNOWN = "{}: known after `up`; audit the state then"
 _NO_ISSUER = "https://unknown-issuer.invalid"

@@ -173,12 +173,7 @@ class StackRole:
         """The role as AWS will have it; without a trust policy while that is not known."""
         trust = {} if isinstance(self.trust_policy, str) else self.trust_policy
         return Role(
-            self.label,
-            "",
-            trust,
-            policies=self.policies,
-            tags=self.tags,
-            in_account=self.account,
+            self.label, "", trust, policies=self.policies, tags=self.tags, in_account=self.account
         )
 
 
@@ -304,9 +299,7 @@ def _used(resource: Json, name: str) -> list[str]:
     return [*map(str, as_list(mapping(resource.get("propertyDependencies")).get(name) or []))]
 
 
-def _attachments(
-    resources: Sequence[Json],
-) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
+def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
     """Yield every policy that a resource of its own gives to a role, with the key of the role."""
     written = {str(policy.get("urn")): fields_of(policy) for policy in typed(resources, POLICY)}
     documents = {_text(policy, "arn"): policy.get("policy") for policy in written.values()}

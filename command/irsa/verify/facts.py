@@ -37,13 +37,7 @@ from irsa.observe.facts import (
     Webhook,
 )
 from irsa.observe.iam import AccountPrincipals
-from irsa.observe.pod_spec import (
-    Container,
-    config_file,
-    containers,
-    is_associated,
-    is_touched,
-)
+from irsa.observe.pod_spec import Container, config_file, containers, is_associated, is_touched
 from irsa.observe.stack_chains import Stack, StackChain
 
 SESSION_NAME = "irsa-verify"

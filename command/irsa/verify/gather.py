@@ -10,13 +10,7 @@ from functools import cached_property
 from irsa.access import trusts_token
 from irsa.audit.trusting_eks import roles_by_account
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import (
-    account_of,
-    check_role_arn,
-    cluster_arn,
-    name_of,
-    parse_role_arn,
-)
+from irsa.identity.arns import account_of, check_role_arn, cluster_arn, name_of, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -271,9 +265,7 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
     providers = reader.providers(account)
     role = reader.role(facts.role_arn)
     facts = replace(
-        facts,
-        providers=providers if isinstance(providers, Unread) else tuple(providers),
-        role=role,
+        facts, providers=providers if isinstance(providers, Unread) else tuple(providers), role=role
     )
     asked = dict.fromkeys(grant.resource for grant in facts.grants)
     policies = {arn: sources.reader(account_of(arn)).resource_policy(arn) for arn in asked}
