@@ -91,9 +91,7 @@ class ClusterFacts:
     @cached_property  # likewise
     def role_arns(self) -> frozenset[str]:
         """ARNs of the roles that its service accounts have."""
-        return frozenset(
-            each.role_arn for each in (*self.service_accounts, *self.known_associations)
-        )
+        return frozenset(e.role_arn for e in (*self.service_accounts, *self.known_associations))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,9 +333,7 @@ _CAUSES = frozenset({
 def _check_use(
     role: Role, statements: Sequence[Statement], clusters: Sequence[ClusterFacts], subject: str
 ) -> Iterator[Finding]:
-    trusted = {
-        issuer_of_principal(arn) for statement in statements for arn in statement.named("Federated")
-    }
+    trusted = {issuer_of_principal(arn) for e in statements for arn in e.named("Federated")}
     by_eks = any(POD_IDENTITY_SERVICE in statement.named("Service") for statement in statements)
     for cluster in clusters:
         unread = by_eks and isinstance(cluster.associations, Unread)
@@ -393,9 +389,7 @@ def check_passing(policies: Sequence[Json]) -> Hits:
     resources: dict[str, None] = {}
     for call, service in _TAKING.items():
         denied = [deny for deny in statements if not deny.allows and _limits_all(deny, service)]
-        passing = [
-            grant for grant in allowed if grant.covers(_PASS) and _is_about_any(grant, service)
-        ]
+        passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each, service)]
         allows = any(grant.covers(call) for grant in allowed)
         if passing and allows and not any(e.covers(_PASS) or e.covers(call) for e in denied):
             taking.append(call)

@@ -55,9 +55,7 @@ class Language(NamedTuple):
     def classes(self, patterns: tuple[Linear, ...] = ()) -> Iterator[Class]:
         """Yield the classes of its values; raises `irsa.callers.classes.Unbounded`."""
         if self.values is None:
-            yield from (
-                each for each in classes(self.linear, patterns, self.never) if self.has(each.value)
-            )
+            yield from (e for e in classes(self.linear, patterns, self.never) if self.has(e.value))
         for value in self.values or ():
             own = text(value)
             yield next(e for e in classes((own,), (own, *patterns)) if e.value == value)

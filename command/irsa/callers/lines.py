@@ -357,9 +357,7 @@ def words(condition: Condition, principal: str = "") -> str:
 
 def _values_in(condition: Condition) -> str:
     """The values in words; in quotes where their ends cannot be seen."""
-    return " or ".join(
-        each if each == each.strip() != "" else repr(each) for each in condition.values
-    )
+    return " or ".join(e if e == e.strip() != "" else repr(e) for e in condition.values)
 
 
 def _denial(statement: Statement) -> str:

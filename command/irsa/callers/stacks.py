@@ -40,9 +40,7 @@ Pair = tuple[StackRole | None, StackRole | None]
 
 def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     """Compare the roles of a stack, and follow those that may assume others of them."""
-    ids = [
-        {provider.arn: provider.client_ids for provider in stack.providers} for stack in (old, new)
-    ]
+    ids = [{e.arn: e.client_ids for e in stack.providers} for stack in (old, new)]
     pairs = [*_pairs(old.roles, new.roles)]
     changes = {_label(pair): _of_role(pair, *ids) for pair in pairs}
     for label, change in _by_associations(old, new):

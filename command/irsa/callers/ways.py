@@ -263,9 +263,7 @@ _TAG = "aws:requesttag/"
 def _passed(asked: Asked) -> list[Fact]:
     """A source identity and session tags, as far as a statement asks for them or lets them pass."""
     keys = asked.keys
-    names = {
-        key.partition("/")[2]: keys[key].partition("/")[2] for key in keys if key.startswith(_TAG)
-    }
+    names = {e.partition("/")[2]: keys[e].partition("/")[2] for e in keys if e.startswith(_TAG)}
     naming = [condition for condition in asked.conditions if condition.key.lower() in _NAMING_TAGS]
     patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
     if naming or (TAG_SESSION in asked.passing and not names):

@@ -64,9 +64,7 @@ def read_clusters(
         if any(role.trusts_pod_identity for role in account.roles.roles)
     }
     facts = AuditFacts(
-        clusters=[
-            _facts(options, cluster, accounts, trusting, whole=whole) for cluster in clusters
-        ],
+        clusters=[_facts(options, each, accounts, trusting, whole=whole) for each in clusters],
         accounts=[account.name for account in accounts],
         roles=[role for account in accounts for role in account.roles.roles],
         providers=[provider for account in accounts for provider in account.providers],

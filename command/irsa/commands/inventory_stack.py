@@ -182,9 +182,7 @@ def _foreign_policies(
     """Return the policies of a stack's roles that the account has and the stack has not."""
     declared = {role.arn: {policy.arn or policy.name for policy in role.policies} for role in roles}
     return {
-        role.arn: sorted(
-            {policy.arn or policy.name for policy in cli.known(role.policies)} - declared[role.arn]
-        )
+        role.arn: sorted({e.arn or e.name for e in cli.known(role.policies)} - declared[role.arn])
         for role in live
         if role.arn in declared
     }

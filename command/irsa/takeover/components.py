@@ -211,9 +211,7 @@ def _read_service_account(takeover: Takeover, fields: Json, resources: Sequence[
     namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
     annotations = mapping(metadata.get("annotations"))
     others = sorted({*annotations, *mapping(metadata.get("labels"))} - {ROLE_ARN_ANNOTATION})
-    takeover.by_hand += [
-        f"{key}: no argument of WorkloadIdentity; `up` removes it" for key in others
-    ]
+    takeover.by_hand += [f"{e}: no argument of WorkloadIdentity; `up` removes it" for e in others]
     role_arn = annotations.get(ROLE_ARN_ANNOTATION)
     takeover.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
     associations = _of(resources, types.ASSOCIATION, "serviceAccount", name)

@@ -289,9 +289,7 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     judged = sort_containers(facts).judged
-    findings = {
-        container: problem(container, reached=container.item.name == asked) for container in judged
-    }
+    findings = {e: problem(e, reached=e.item.name == asked) for e in judged}
     if isinstance(facts, ByAssociation):
         return link_of(check, findings, "the credentials of the association win")
     return link_of(check, findings)

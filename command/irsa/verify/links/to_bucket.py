@@ -249,9 +249,7 @@ def permissions(
 ) -> Link:
     """Check whether policies allow a role what the question asks; without a question, whether they
     allow it anything."""
-    check = Check(
-        key, describe_grants(call.grant for call in judged) or "what the application needs"
-    )
+    check = Check(key, describe_grants(e.grant for e in judged) or "what the application needs")
     unread = role if isinstance(role, Unread) else isinstance(role, Role) and role.policies
     if isinstance(unread, Unread) and not (facts.bucket or facts.grants or facts.stack_policies):
         return check.not_asked(unread.text, f"{unread.remedy}, or {ASK}")

@@ -286,9 +286,7 @@ class RoleBFixer(Fixer):
             changed = with_statement(document, position, statement)
             if self.trusts(changed):
                 return TrustFix(text, changed)
-        asked = [
-            block for block in statements(document) if _is_assume_role(block) and _unmet(block)
-        ]
+        asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
         if asked:
             return caller_has_to_meet(asked)
         text = "add a statement for role A; the others stay"

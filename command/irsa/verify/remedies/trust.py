@@ -209,9 +209,7 @@ class TrustFixer(Fixer):
             for position, statement in enumerate(statements(document))
             if statement.get("Effect") == "Allow" and principals(statement, "Federated")
         ]
-        fitting = [
-            pair for pair in allowing if self.provider_arn in principals(pair[1], "Federated")
-        ]
+        fitting = [e for e in allowing if self.provider_arn in principals(e[1], "Federated")]
         for _, statement in fitting:
             yield statement, document, ""
         for position, statement in fitting:
