@@ -118,13 +118,8 @@ class CrossAccountRole(RoleComponent):
             trusted,
             description="Assumed from another account by role chaining",
         )
-        self.register_outputs(
-            {
-                "role_arn": self.role_arn,
-                "role_name": self.role_name,
-                "external_id": args.external_id,
-            }
-        )
+        outputs = {"role_arn": self.role_arn, "role_name": self.role_name}
+        self.register_outputs({**outputs, "external_id": args.external_id})
 
 
 def _trust_policy(args: CrossAccountRoleArgs, trusted: Sequence[Any]) -> str:

@@ -136,12 +136,8 @@ def shut_out(trust_policy: Json, facts: RoleFacts) -> list[str]:
     try:
         statements = statements_of(trust_policy)
         unread_ones = any([*unread(statement)] for statement in statements if statement.allows)
-        if (
-            not statements
-            or unread_ones
-            or UNKNOWN_OUTPUT in str(trust_policy)
-            or admits(policy, facts)
-        ):
+        undecided = unread_ones or UNKNOWN_OUTPUT in str(trust_policy)
+        if not statements or undecided or admits(policy, facts):
             return []
         return [*_emptied(policy, facts)]
     except Undecided:
@@ -186,11 +182,8 @@ def _reason(policy: Policy, place: int, facts: RoleFacts) -> str:
         name = issuer_of_principal(entry)
         if is_misspelt_eks(name) or is_dual_stack(name):
             return f"EKS writes no issuer {name} into tokens"
-        if (
-            account_of(entry) not in ("", facts.account)
-            and facts.account
-            and is_oidc_provider(entry)
-        ):
+        foreign = facts.account and account_of(entry) not in ("", facts.account)
+        if foreign and is_oidc_provider(entry):
             return f"a role trusts OIDC providers of its own account, not {entry}"
         if facts.every_provider and is_oidc_provider(entry) and entry not in facts.client_ids:
             return f"{entry} is not registered"

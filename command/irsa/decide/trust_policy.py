@@ -173,10 +173,8 @@ def check_existence(document: Json, existing: Collection[str]) -> None:
             if account or entry in existing or entry in ("*", UNKNOWN_OUTPUT):
                 continue
             if entry.removesuffix(name_of(entry)) not in sessions:
-                where = f"Statement[{statement.number}].{word}.AWS"
-                raise DocumentError(
-                    where, f"{entry[:200]!r} does not exist", _invalid("AWS", entry)
-                )
+                at = f"Statement[{statement.number}].{word}.AWS"
+                raise DocumentError(at, f"{entry[:200]!r} does not exist", _invalid("AWS", entry))
 
 
 @lru_cache(maxsize=256)

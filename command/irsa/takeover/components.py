@@ -130,11 +130,9 @@ def _is_for_pods(trust: Json) -> bool:
     return any(each in str(trust) for each in (POD_IDENTITY_SERVICE, SUBJECT_PREFIX, "oidc.eks."))
 
 
-def _of(
-    resources: Sequence[Json], kind: str, key: str, value: object
-) -> Iterator[tuple[str, Json]]:
+def _of(states: Sequence[Json], kind: str, key: str, value: object) -> Iterator[tuple[str, Json]]:
     """Yield URN and properties of the resources of a type that name another resource."""
-    for each in pulumi.typed(resources, kind):
+    for each in pulumi.typed(states, kind):
         fields = fields_of(each)
         named = fields.get(key)
         if value == named or (isinstance(named, list) and value in named):

@@ -123,9 +123,7 @@ def grant(role: Role, name: str, policy: Json, *, bounded: bool) -> Remedy:
     boundary = role.boundary
     if not bounded or not isinstance(boundary, PermissionsPolicy):
         used = {other.name for other in role.known_policies}  # put-role-policy would replace it
-        free = (
-            text for text in chain([name], (f"{name}-{n}" for n in count(2))) if text not in used
-        )
+        free = (e for e in chain([name], (f"{name}-{n}" for n in count(2))) if e not in used)
         return Remedy("give the role a policy that allows it", (inline(role, next(free), policy),))
     return Remedy(
         f"ask the owner of the permissions boundary {boundary.name}, which other principals may "
