@@ -45,19 +45,11 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     unread = {reason: f"{name}: {reason}" for reason in _unread(stack)}
     every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
-    planned = [
-        *losses(document),
-        *(
-            Finding(
-                "malformed",
-                f"role {stack_role.label}",
-                f"it is {str(stack_role.trust_policy).strip('()')}",
-                account=stack_role.account,
-            )
-            for stack_role in stack.roles
-            if stack_role.trust_policy in NO_POLICY
-        ),
-    ]
+    planned = [*losses(document)]
+    for each in stack.roles:
+        if each.trust_policy in NO_POLICY:
+            text = f"it is {str(each.trust_policy).strip('()')}"
+            planned.append(Finding("malformed", f"role {each.label}", text, account=each.account))
     issuers = [issuer_url] if issuer_url else [*stack.issuers]
     guessed = [] if issuer_url else [url for url in _trusted_issuers(roles) if url not in issuers]
     live = cli.known(aws.roles()) if aws else None

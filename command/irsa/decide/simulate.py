@@ -166,9 +166,8 @@ def _create_role(scenario: Scenario, step: CreateRole, caller: Caller | None) ->
             return undecided(*facts)
         return StepAnswer(Verdict.ALLOW, notes=["IAM stores this trust policy"])
     answer = _call(scenario, step, caller, own_account=True)
-    if answer.verdict is Verdict.DENY and (
-        step.resource_given or answer.explicit or not step.identity
-    ):
+    certain = step.resource_given or answer.explicit or not step.identity
+    if certain and answer.verdict is Verdict.DENY:
         return answer
     if not step.resource_given:
         facts.append(f"{step.path}.resource")

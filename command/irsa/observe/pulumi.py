@@ -57,9 +57,8 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
     if is_preview(document):
         listed, missing = _previewed(document)
         if before:
-            listed = [
-                *filter(None, (mapping(e.get("oldState")) for e in mappings(document.get("steps"))))
-            ]
+            states = (mapping(each.get("oldState")) for each in mappings(document.get("steps")))
+            listed = [*filter(None, states)]
     else:
         state = state_resources(document)
         if state is None:
@@ -257,6 +256,7 @@ def _role(
         with suppress(ValueError):  # name or path is known later, or none that IAM takes
             arn = role_arn(accounts[0], name, path=str(fields.get("path", "/")))
     names = (text for text in (arn, name) if text not in (LATER, HIDDEN))
+    by_name = sorted(policies, key=lambda policy: policy.name)
     return StackRole(
         urn=urn,
         name=name,
@@ -264,9 +264,7 @@ def _role(
         account=account_of(arn) or (accounts[0] if len(accounts) == 1 else ""),
         label=next(names, logical_name(resource)),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
-        policies=tuple(
-            {(e.name, e.arn): e for e in sorted(policies, key=lambda e: e.name)}.values()
-        ),
+        policies=tuple({(e.name, e.arn): e for e in by_name}.values()),
         boundary=_text(fields, "permissionsBoundary") if fields.get("permissionsBoundary") else "",
         awaits=[urn.split("::", 3)[-1] for urn in _used(resource, "assumeRolePolicy")],
         tags={n: str(v) for n, v in mapping(fields.get("tagsAll") or fields.get("tags")).items()},

@@ -157,11 +157,9 @@ class ChainFacts(Question):
     def known_account(self) -> ServiceAccountObject:
         """The service account; without annotations if it was not read."""
         found = self.service_account
-        return (
-            found
-            if isinstance(found, ServiceAccountObject)
-            else ServiceAccountObject(*self.account, {})
-        )
+        if isinstance(found, ServiceAccountObject):
+            return found
+        return ServiceAccountObject(*self.account, {})
 
     @property
     def annotated_role(self) -> str:

@@ -258,10 +258,8 @@ def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
         return said, "correct what that message names; the Pod then starts by itself"
     age = facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
     if pod.reason != CRASHES and age > PATIENCE:
-        return (
-            f"{said or 'starting'} for {age:.0f} s now",
-            f"see its Events: kubectl describe pod {pod.name} --namespace {facts.namespace}",
-        )
+        command = f"kubectl describe pod {pod.name} --namespace {facts.namespace}"
+        return f"{said or 'starting'} for {age:.0f} s now", f"see its Events: {command}"
     return None
 
 

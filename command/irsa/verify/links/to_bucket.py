@@ -258,10 +258,8 @@ def permissions(
     if not judged:
         return _anything(check, facts, role)
     judged = [call for call in judged if not is_partial(role, facts, *call)] or judged
-    denied, unknown = (
-        [call for call in judged if call.answer.verdict is verdict]
-        for verdict in (Verdict.DENY, Verdict.UNKNOWN)
-    )
+    denied = [call for call in judged if call.answer.verdict is Verdict.DENY]
+    unknown = [call for call in judged if call.answer.verdict is Verdict.UNKNOWN]
     grant, answer = (denied or unknown or judged)[0]
     policy = facts.resource_policies.get(grant.resource, facts.bucket_policy)
     link = check.judged(answer, role.policies, role.boundary, policy)
