@@ -131,12 +131,10 @@ def audit(facts: AuditFacts) -> list[Finding]:
         if ids
     ]
     for cluster in facts.clusters:
-        cluster_findings = (
-            *_check_service_accounts(facts, cluster, roles),
-            *_check_associations(facts, cluster, roles),
-        )
+        of_cluster = [*_check_service_accounts(facts, cluster, roles)]
+        of_cluster += _check_associations(facts, cluster, roles)
         place = {"cluster": cluster.name, "account": cluster.account}
-        findings += [replace(finding, **place) for finding in cluster_findings]
+        findings += [replace(finding, **place) for finding in of_cluster]
     order = list(RULES)
     return sorted(
         dict.fromkeys(findings),

@@ -209,9 +209,8 @@ def lines(
     decided = (kind.answers[number].decision for kind in callers)
     policy = next((decision.policies.resource for decision in decided if decision), None)
     for place, statement in enumerate(policy.statements if policy else ()):
-        matching, rest = (
-            [e for e in listed if applies(place, e.answers[number])] for listed in (callers, others)
-        )
+        matching = [e for e in callers if applies(place, e.answers[number])]
+        rest = [e for e in others if applies(place, e.answers[number])]
         if statement.allow and matching:
             mine += _of_statement(way, statement, place + 1, matching, rest)
     yield from widest(mine)

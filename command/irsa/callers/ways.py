@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from irsa.access import ACCOUNT_TAGS
 from irsa.callers.classes import RUN, glob, joined, text
 from irsa.callers.facts import (
     SAME,
@@ -80,10 +81,7 @@ _ORGANIZATION = {
     "aws:principalorgid": Carrier((), (*text("/"), RUN), _organization),
     "aws:principalorgpaths": SAME,
 }
-_NAMESPACE_TAG, _ACCOUNT_TAG = (
-    "aws:requesttag/kubernetes-namespace",
-    "aws:requesttag/kubernetes-service-account",
-)
+_NAMESPACE_TAG, _ACCOUNT_TAG = ACCOUNT_TAGS
 
 
 def ways(statements: Sequence[CompiledStatement], facts: RoleFacts) -> Iterator[Way]:
@@ -285,9 +283,7 @@ def _context(values: Facts) -> dict[str, Value]:
         for n, v in values.items()
         if n.startswith("tag ") and v is not Key.ABSENT
     }
-    keys: dict[str, Value] = {
-        f"aws:requesttag/{name.lower()}": value for name, value in tags.items()
-    }
+    keys: dict[str, Value] = {f"{_TAG}{name.lower()}": tags[name] for name in tags}
     if tags:
         keys["aws:tagkeys"] = tuple(tags)
         if values.get(_TRANSITIVE.name, Key.ABSENT) is not Key.ABSENT:

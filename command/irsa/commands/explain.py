@@ -210,8 +210,4 @@ def _allowed_accounts(facts: Facts, where: Sources) -> list[str]:
         session_name="irsa-explain",
         now=facts.now,
     )
-    return [
-        f"{account.namespace}/{account.name}"
-        for account in accounts
-        if ask(account).verdict is Verdict.ALLOW
-    ]
+    return [f"{e.namespace}/{e.name}" for e in accounts if ask(e).verdict is Verdict.ALLOW]

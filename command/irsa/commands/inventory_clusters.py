@@ -58,11 +58,7 @@ def read_clusters(
     accounts = list(_accounts(options, aws, clusters, problems))
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
-    trusting = {
-        account.name
-        for account in accounts
-        if any(role.trusts_pod_identity for role in account.roles.roles)
-    }
+    trusting = {e.name for e in accounts if any(role.trusts_pod_identity for role in e.roles.roles)}
     facts = AuditFacts(
         clusters=[_facts(options, each, accounts, trusting, whole=whole) for each in clusters],
         accounts=[account.name for account in accounts],

@@ -166,8 +166,8 @@ def _create_role(scenario: Scenario, step: CreateRole, caller: Caller | None) ->
             return undecided(*facts)
         return StepAnswer(Verdict.ALLOW, notes=["IAM stores this trust policy"])
     answer = _call(scenario, step, caller, own_account=True)
-    certain = step.resource_given or answer.explicit or not step.identity
-    if certain and answer.verdict is Verdict.DENY:
+    denied = any(reason.effect == "Deny" for reason in answer.reasons)
+    if answer.verdict is Verdict.DENY and (denied or step.resource_given or not step.identity):
         return answer
     if not step.resource_given:
         facts.append(f"{step.path}.resource")

@@ -225,9 +225,8 @@ def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
 
 def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     """A Pod that does not start, and whether an older one still serves in its place."""
-    stuck = [
-        (pod, why) for pod in pods if pod.phase == PENDING and (why := _blocking_reason(facts, pod))
-    ]
+    pending = [pod for pod in pods if pod.phase == PENDING]
+    stuck = [(pod, why) for pod in pending if (why := _blocking_reason(facts, pod))]
     if not stuck:
         return None
     pod, (why, remedy) = stuck[0]

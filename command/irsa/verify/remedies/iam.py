@@ -248,11 +248,8 @@ def call_conditions(statement: Json) -> list[Condition]:
 
 def describe_call_conditions(listed: Iterable[Json]) -> str:
     """Return the conditions on how a call is made, of several statements, as a sentence."""
-    return ", ".join(
-        f"{condition.key} {condition.operator} {' or '.join(condition.values)}"
-        for statement in listed
-        for condition in call_conditions(statement)
-    )
+    conditions = [each for statement in listed for each in call_conditions(statement)]
+    return ", ".join(f"{e.key} {e.operator} {' or '.join(e.values)}" for e in conditions)
 
 
 def with_statement(document: Json, position: int, statement: Json) -> Json:
