@@ -11,7 +11,7 @@ def line(text: str) -> str:
     r"""Return the text with unprintable characters as escapes, such as ``\x1b``."""
     if text.isprintable():
         return text
-    return "".join(e if e.isprintable() else e.encode("unicode_escape").decode() for e in text)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def lines(*texts: str) -> str:

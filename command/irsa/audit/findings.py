@@ -387,7 +387,8 @@ def check_passing(policies: Sequence[Json]) -> Hits:
     resources: dict[str, None] = {}
     for call, service in _TAKING.items():
         denied = [deny for deny in statements if not deny.allows and _limits_all(deny, service)]
-        passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each, service)]
+        passing = [grant for grant in allowed if grant.covers(_PASS)]
+        passing = [grant for grant in passing if _is_about_any(grant, service)]
         allows = any(grant.covers(call) for grant in allowed)
         if passing and allows and not any(e.covers(_PASS) or e.covers(call) for e in denied):
             taking.append(call)

@@ -349,7 +349,7 @@ def words(condition: Condition, principal: str = "") -> str:
 
 def _values_in(condition: Condition) -> str:
     """The values in words; in quotes where their ends cannot be seen."""
-    return " or ".join(e if e == e.strip() != "" else repr(e) for e in condition.values)
+    return " or ".join(v if v == v.strip() != "" else repr(v) for v in condition.values)
 
 
 def _denial(statement: Statement) -> str:

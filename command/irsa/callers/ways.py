@@ -278,18 +278,15 @@ def _passed(asked: Asked) -> list[Fact]:
 
 def _context(values: Facts) -> dict[str, Value]:
     """The condition keys of what a call passes."""
-    tags = {
-        n.removeprefix("tag "): v
-        for n, v in values.items()
-        if n.startswith("tag ") and v is not Key.ABSENT
-    }
+    passed = {n: v for n, v in values.items() if v is not Key.ABSENT}
+    tags = {n.removeprefix("tag "): v for n, v in passed.items() if n.startswith("tag ")}
     keys: dict[str, Value] = {f"{_TAG}{name.lower()}": tags[name] for name in tags}
     if tags:
         keys["aws:tagkeys"] = tuple(tags)
-        if values.get(_TRANSITIVE.name, Key.ABSENT) is not Key.ABSENT:
+        if _TRANSITIVE.name in passed:
             keys["sts:transitivetagkeys"] = tuple(tags)
-    if (source := values.get(_SOURCE_IDENTITY.name, Key.ABSENT)) is not Key.ABSENT:
-        keys["sts:sourceidentity"] = source
+    if _SOURCE_IDENTITY.name in passed:
+        keys["sts:sourceidentity"] = passed[_SOURCE_IDENTITY.name]
     return keys
 
 

@@ -99,7 +99,7 @@ def markdown(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[s
 
 
 def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
-    accounts = [each for cluster in facts.clusters for each in cluster.service_accounts]
+    accounts = [account for cluster in facts.clusters for account in cluster.service_accounts]
     annotated = sum(bool(account.role_arn) for account in accounts)
     by_eks = len(facts.associations)
     read = [_number(annotated, "annotated service account")]

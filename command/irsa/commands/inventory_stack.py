@@ -46,10 +46,10 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
     planned = [*losses(document)]
-    for each in stack.roles:
-        if each.trust_policy in NO_POLICY:
-            text = f"it is {str(each.trust_policy).strip('()')}"
-            planned.append(Finding("malformed", f"role {each.label}", text, account=each.account))
+    for role in stack.roles:
+        if role.trust_policy in NO_POLICY:
+            text = f"it is {str(role.trust_policy).strip('()')}"
+            planned.append(Finding("malformed", f"role {role.label}", text, account=role.account))
     issuers = [issuer_url] if issuer_url else [*stack.issuers]
     guessed = [] if issuer_url else [url for url in _trusted_issuers(roles) if url not in issuers]
     live = cli.known(aws.roles()) if aws else None

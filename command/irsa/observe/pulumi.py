@@ -57,7 +57,7 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
     if is_preview(document):
         listed, missing = _previewed(document)
         if before:
-            states = (mapping(each.get("oldState")) for each in mappings(document.get("steps")))
+            states = (mapping(step.get("oldState")) for step in mappings(document.get("steps")))
             listed = [*filter(None, states)]
     else:
         state = state_resources(document)

@@ -286,7 +286,8 @@ class RoleBFixer(Fixer):
             changed = with_statement(document, position, statement)
             if self.trusts(changed):
                 return TrustFix(text, changed)
-        asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
+        assuming = [block for block in statements(document) if _is_assume_role(block)]
+        asked = [block for block in assuming if _unmet(block)]
         if asked:
             return caller_has_to_meet(asked)
         text = "add a statement for role A; the others stay"
