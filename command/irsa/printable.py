@@ -11,9 +11,7 @@ def line(text: str) -> str:
     r"""Return the text with unprintable characters as escapes, such as ``\x1b``."""
     if text.isprintable():
         return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def lines(*texts: str) -> str:

@@ -140,10 +140,7 @@ class PodIdentityArgs:
 class AccessKeyArgs:
     """An access key, for pods without a role."""
 
-    user: Annotated[
-        AccessKeyUser | None,
-        values.gives("access_key_id", "secret_access_key"),
-    ] = None
+    user: Annotated[AccessKeyUser | None, values.gives("access_key_id", "secret_access_key")] = None
     """The user whose key it is."""
 
     access_key_id: Input[str] = values.FROM_OBJECT

@@ -8,12 +8,7 @@ from typing import Annotated, Any
 from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
-from irsa.identity.policies import (
-    TrustedRole,
-    principal_arn_trust_policy,
-    role_trust_policy,
-    size,
-)
+from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy, size
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 
@@ -123,13 +118,8 @@ class CrossAccountRole(RoleComponent):
             trusted,
             description="Assumed from another account by role chaining",
         )
-        self.register_outputs(
-            {
-                "role_arn": self.role_arn,
-                "role_name": self.role_name,
-                "external_id": args.external_id,
-            }
-        )
+        outputs = {"role_arn": self.role_arn, "role_name": self.role_name}
+        self.register_outputs({**outputs, "external_id": args.external_id})
 
 
 def _trust_policy(args: CrossAccountRoleArgs, trusted: Sequence[Any]) -> str:

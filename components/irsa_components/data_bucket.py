@@ -54,9 +54,7 @@ class DataBucketArgs(ComponentArgs):
 
     def policy_names(self) -> dict[str, str | None]:
         """Return the names of the managed policies to create, by permissions; None for Pulumi's."""
-        names = {
-            each: getattr(self, f"{each.replace('-', '_')}_policy_name") for each in PERMISSIONS
-        }
+        names = {e: getattr(self, f"{e.replace('-', '_')}_policy_name") for e in PERMISSIONS}
         return {key: names[key] for key in names if names[key] or key in self.managed_policies}
 
 

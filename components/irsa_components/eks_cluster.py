@@ -8,11 +8,7 @@ import pulumi_aws as aws
 import pulumi_eks as eks
 from pulumi import Alias, Input, InvokeOptions, Output, Resource, ResourceOptions
 
-from irsa.identity.arns import (
-    aws_policy_arn,
-    issuer_from_provider_arn,
-    provider_arn_beside,
-)
+from irsa.identity.arns import aws_policy_arn, issuer_from_provider_arn, provider_arn_beside
 from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy

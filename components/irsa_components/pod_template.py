@@ -176,16 +176,14 @@ def _others(additions: PodAdditions, spec: Any) -> Output[str]:
     """Return the containers that the webhook skips, as a line of CSV."""
     fields, named = _fields(spec), additions.containers or ()
 
-    def others(lists: Sequence[Any]) -> str:
+    def line(lists: Sequence[Any]) -> str:
         names = [_plain(container).get("name") for listed in lists for container in listed or ()]
         for name in named:
             if name not in names:
                 raise ValueError(f"containers: {name!r} is none of {', '.join(map(str, names))}")
         return ",".join(str(name) for name in names if name not in named)
 
-    return Output.all(fields.get("initContainers"), fields.get("containers")).apply(
-        in_apply(others)
-    )
+    return Output.all(fields.get("initContainers"), fields.get("containers")).apply(in_apply(line))
 
 
 def _spec(additions: PodAdditions, spec: Any) -> Fields:
@@ -281,14 +279,11 @@ def _seen(container: str, warn: Callable[[str], None], sources: Any) -> Any:
     for env_from in sources:
         source = _plain(env_from)
         prefix = source.get("prefix") or ""
+        wide = not isinstance(prefix, str) or prefix.startswith("AWS_") or "AWS_".startswith(prefix)
         kinds = {"secretRef": "Secret", "configMapRef": "ConfigMap"}
         for key in kinds.keys() & source.keys():
             name = _plain(source[key]).get("name")
-            if (
-                not isinstance(prefix, str)
-                or prefix.startswith("AWS_")
-                or "AWS_".startswith(prefix)
-            ):
+            if wide:
                 warn(
                     f"{container} takes every key of {kinds[key]} {name!r} (envFrom): one such as "
                     "AWS_ACCESS_KEY_ID or AWS_PROFILE would hide the identity; take single keys, "

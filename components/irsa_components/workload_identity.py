@@ -186,23 +186,21 @@ class WorkloadIdentity(Component):
     ) -> Output[str]:
         account = args.service_account
         # Named after itself: renaming the workload must not replace the service account.
-        logical_name = str(account)
+        label = str(account)
         metadata: Any = {"namespace": account.namespace, "name": account.name}
         if annotations:
             metadata["annotations"] = annotations
         kind, opts = k8s.core.v1.ServiceAccount, None
         if args.existing_service_account:
             # Read first, since a patch of what does not exist creates it.
-            existing = kind.get(
-                f"{logical_name} (existing)", logical_name, opts=self.child_options()
-            )
+            existing = kind.get(f"{label} (existing)", label, opts=self.child_options())
             metadata["name"] = existing.metadata.name
             if not annotations:
                 return existing.metadata.name
             # Server-side apply owns these annotations only, and a destroy takes back only them.
             kind, opts = k8s.core.v1.ServiceAccountPatch, self._child_opts()
         opts = opts or self._child_opts("service-account", kind)
-        return kind(logical_name, metadata=metadata, opts=opts).metadata.name
+        return kind(label, metadata=metadata, opts=opts).metadata.name
 
     def _add_profiles(
         self, name: str, chain: RoleChainArgs, token: TokenArgs, role_arn: Output[str] | None

@@ -91,9 +91,7 @@ class ClusterFacts:
     @cached_property  # likewise
     def role_arns(self) -> frozenset[str]:
         """ARNs of the roles that its service accounts have."""
-        return frozenset(
-            each.role_arn for each in (*self.service_accounts, *self.known_associations)
-        )
+        return frozenset(e.role_arn for e in (*self.service_accounts, *self.known_associations))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +131,10 @@ def audit(facts: AuditFacts) -> list[Finding]:
         if ids
     ]
     for cluster in facts.clusters:
-        cluster_findings = (
-            *_check_service_accounts(facts, cluster, roles),
-            *_check_associations(facts, cluster, roles),
-        )
+        of_cluster = [*_check_service_accounts(facts, cluster, roles)]
+        of_cluster += _check_associations(facts, cluster, roles)
         place = {"cluster": cluster.name, "account": cluster.account}
-        findings += [replace(finding, **place) for finding in cluster_findings]
+        findings += [replace(finding, **place) for finding in of_cluster]
     order = list(RULES)
     return sorted(
         dict.fromkeys(findings),
@@ -335,9 +331,7 @@ _CAUSES = frozenset({
 def _check_use(
     role: Role, statements: Sequence[Statement], clusters: Sequence[ClusterFacts], subject: str
 ) -> Iterator[Finding]:
-    trusted = {
-        issuer_of_principal(arn) for statement in statements for arn in statement.named("Federated")
-    }
+    trusted = {issuer_of_principal(arn) for e in statements for arn in e.named("Federated")}
     by_eks = any(POD_IDENTITY_SERVICE in statement.named("Service") for statement in statements)
     for cluster in clusters:
         unread = by_eks and isinstance(cluster.associations, Unread)
@@ -393,9 +387,8 @@ def check_passing(policies: Sequence[Json]) -> Hits:
     resources: dict[str, None] = {}
     for call, service in _TAKING.items():
         denied = [deny for deny in statements if not deny.allows and _limits_all(deny, service)]
-        passing = [
-            grant for grant in allowed if grant.covers(_PASS) and _is_about_any(grant, service)
-        ]
+        passing = [grant for grant in allowed if grant.covers(_PASS)]
+        passing = [grant for grant in passing if _is_about_any(grant, service)]
         allows = any(grant.covers(call) for grant in allowed)
         if passing and allows and not any(e.covers(_PASS) or e.covers(call) for e in denied):
             taking.append(call)

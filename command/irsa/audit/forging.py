@@ -149,9 +149,7 @@ def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
     caller = session_of(target.arn, None)
     request = Request("sts:AssumeRole", target.arn, caller, {}, context=context)
     of_caller = ("aws:principalarn", "aws:userid", "aws:principalaccount")
-    others = (
-        condition for condition in statement.conditions if condition.key.lower() not in of_caller
-    )
+    others = (test for test in statement.conditions if test.key.lower() not in of_caller)
     if not all(compile_test(condition).holds(request.value) for condition in others):
         return None
     try:

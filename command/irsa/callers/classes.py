@@ -104,9 +104,7 @@ def resource_glob(written: str, fixed: Fixed) -> Linear | None:
     *heads, last = pattern_segments(written)
     if len(heads) < 5 or not any("*" in head[:-1] for head in heads):
         return glob(written, wildcards=True, variables=True, fixed=fixed)
-    read = [
-        glob(head.removesuffix("*"), wildcards=True, variables=False, part=True) for head in heads
-    ]
+    read = [glob(e.removesuffix("*"), wildcards=True, variables=False, part=True) for e in heads]
     ends = [
         (*(linear or ()), *((RUN,) * head.endswith("*")))
         for linear, head in zip(read, heads, strict=True)

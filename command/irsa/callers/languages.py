@@ -3,17 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from irsa.callers.classes import (
-    ONE,
-    RUN,
-    Class,
-    Linear,
-    Place,
-    classes,
-    fits,
-    joined,
-    text,
-)
+from irsa.callers.classes import ONE, RUN, Class, Linear, Place, classes, fits, joined, text
 from irsa.identity.subjects import SUBJECT_PREFIX, parse_subject
 
 
@@ -29,10 +19,7 @@ _LABEL = (
     (some(_LOWER + _DIGITS),),
     (some(_LOWER + _DIGITS), some(_LOWER + _DIGITS + "-", many=True), some(_LOWER + _DIGITS)),
 )
-_SUBDOMAIN = (
-    _LABEL[0],
-    (_LABEL[1][0], some(_LOWER + _DIGITS + "-.", many=True), _LABEL[1][0]),
-)
+_SUBDOMAIN = (_LABEL[0], (_LABEL[1][0], some(_LOWER + _DIGITS + "-.", many=True), _LABEL[1][0]))
 _ACCOUNT = (some(_DIGITS),) * 12
 _REGION = joined(
     (some(_LOWER),) * 2, (some(_LOWER), some(_LOWER + "-", many=True)), (some(_DIGITS),), by="-"
@@ -68,9 +55,7 @@ class Language(NamedTuple):
     def classes(self, patterns: tuple[Linear, ...] = ()) -> Iterator[Class]:
         """Yield the classes of its values; raises `irsa.callers.classes.Unbounded`."""
         if self.values is None:
-            yield from (
-                each for each in classes(self.linear, patterns, self.never) if self.has(each.value)
-            )
+            yield from (e for e in classes(self.linear, patterns, self.never) if self.has(e.value))
         for value in self.values or ():
             own = text(value)
             yield next(e for e in classes((own,), (own, *patterns)) if e.value == value)

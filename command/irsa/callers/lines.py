@@ -136,12 +136,8 @@ def shut_out(trust_policy: Json, facts: RoleFacts) -> list[str]:
     try:
         statements = statements_of(trust_policy)
         unread_ones = any([*unread(statement)] for statement in statements if statement.allows)
-        if (
-            not statements
-            or unread_ones
-            or UNKNOWN_OUTPUT in str(trust_policy)
-            or admits(policy, facts)
-        ):
+        undecided = unread_ones or UNKNOWN_OUTPUT in str(trust_policy)
+        if not statements or undecided or admits(policy, facts):
             return []
         return [*_emptied(policy, facts)]
     except Undecided:
@@ -186,11 +182,8 @@ def _reason(policy: Policy, place: int, facts: RoleFacts) -> str:
         name = issuer_of_principal(entry)
         if is_misspelt_eks(name) or is_dual_stack(name):
             return f"EKS writes no issuer {name} into tokens"
-        if (
-            account_of(entry) not in ("", facts.account)
-            and facts.account
-            and is_oidc_provider(entry)
-        ):
+        foreign = facts.account and account_of(entry) not in ("", facts.account)
+        if foreign and is_oidc_provider(entry):
             return f"a role trusts OIDC providers of its own account, not {entry}"
         if facts.every_provider and is_oidc_provider(entry) and entry not in facts.client_ids:
             return f"{entry} is not registered"
@@ -216,9 +209,8 @@ def lines(
     decided = (kind.answers[number].decision for kind in callers)
     policy = next((decision.policies.resource for decision in decided if decision), None)
     for place, statement in enumerate(policy.statements if policy else ()):
-        matching, rest = (
-            [e for e in listed if applies(place, e.answers[number])] for listed in (callers, others)
-        )
+        matching = [e for e in callers if applies(place, e.answers[number])]
+        rest = [e for e in others if applies(place, e.answers[number])]
         if statement.allow and matching:
             mine += _of_statement(way, statement, place + 1, matching, rest)
     yield from widest(mine)
@@ -357,9 +349,7 @@ def words(condition: Condition, principal: str = "") -> str:
 
 def _values_in(condition: Condition) -> str:
     """The values in words; in quotes where their ends cannot be seen."""
-    return " or ".join(
-        each if each == each.strip() != "" else repr(each) for each in condition.values
-    )
+    return " or ".join(v if v == v.strip() != "" else repr(v) for v in condition.values)
 
 
 def _denial(statement: Statement) -> str:

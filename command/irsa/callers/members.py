@@ -101,6 +101,4 @@ def _verdicts(
 
 def _is_unlisted(principal: Principal) -> bool:
     listed = (*principal.known_policies, principal.boundary)
-    return any(
-        isinstance(each, PermissionsPolicy) and isinstance(each.document, Unread) for each in listed
-    )
+    return any(isinstance(e, PermissionsPolicy) and isinstance(e.document, Unread) for e in listed)

@@ -11,15 +11,7 @@ from itertools import combinations, product
 from math import prod
 from typing import NamedTuple
 
-from irsa.callers.classes import (
-    Fixed,
-    Linear,
-    Unbounded,
-    arn_glob,
-    glob,
-    joined,
-    unfixed,
-)
+from irsa.callers.classes import Fixed, Linear, Unbounded, arn_glob, glob, joined, unfixed
 from irsa.callers.facts import SAME, Call, Carrier, Fact, RoleFacts, Way, carried
 from irsa.callers.languages import TEXT
 from irsa.callers.ways import ways

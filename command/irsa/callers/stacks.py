@@ -6,13 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from irsa.access import trusts_association
-from irsa.callers.difference import (
-    EFFECTS,
-    AccessChange,
-    Effect,
-    permission_changes,
-    trust_changes,
-)
+from irsa.callers.difference import EFFECTS, AccessChange, Effect, permission_changes, trust_changes
 from irsa.callers.facts import ClientIds, RoleFacts
 from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may
@@ -46,12 +40,10 @@ Pair = tuple[StackRole | None, StackRole | None]
 
 def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     """Compare the roles of a stack, and follow those that may assume others of them."""
-    ids = [
-        {provider.arn: provider.client_ids for provider in stack.providers} for stack in (old, new)
-    ]
+    ids = [{e.arn: e.client_ids for e in stack.providers} for stack in (old, new)]
     pairs = [*_pairs(old.roles, new.roles)]
     changes = {_label(pair): _of_role(pair, *ids) for pair in pairs}
-    for label, change in _by_associations(old, new):
+    for label, change in _by_association(old, new):
         role_change = changes.get(label, RoleChange(label))
         changes[label] = role_change._replace(callers=[*role_change.callers, change])
     roles = {_label(pair): pair[1].role for pair in pairs if pair[1]}
@@ -135,9 +127,7 @@ def _unread(pair: Pair) -> Iterator[AccessChange]:
         yield AccessChange(effect, Line(text, (), 0, {}))
 
 
-def _by_associations(
-    old: StackResources, new: StackResources
-) -> Iterator[tuple[str, AccessChange]]:
+def _by_association(old: StackResources, new: StackResources) -> Iterator[tuple[str, AccessChange]]:
     """Yield the service accounts whose associations are others than before, with their roles."""
     verdicts: list[dict[tuple[str, ServiceAccountRef, str], Verdict]] = []
     stacks = [

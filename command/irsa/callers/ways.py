@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from irsa.access import ACCOUNT_TAGS
 from irsa.callers.classes import RUN, glob, joined, text
 from irsa.callers.facts import (
     SAME,
@@ -80,10 +81,7 @@ _ORGANIZATION = {
     "aws:principalorgid": Carrier((), (*text("/"), RUN), _organization),
     "aws:principalorgpaths": SAME,
 }
-_NAMESPACE_TAG, _ACCOUNT_TAG = (
-    "aws:requesttag/kubernetes-namespace",
-    "aws:requesttag/kubernetes-service-account",
-)
+_NAMESPACE_TAG, _ACCOUNT_TAG = ACCOUNT_TAGS
 
 
 def ways(statements: Sequence[CompiledStatement], facts: RoleFacts) -> Iterator[Way]:
@@ -263,9 +261,7 @@ _TAG = "aws:requesttag/"
 def _passed(asked: Asked) -> list[Fact]:
     """A source identity and session tags, as far as a statement asks for them or lets them pass."""
     keys = asked.keys
-    names = {
-        key.partition("/")[2]: keys[key].partition("/")[2] for key in keys if key.startswith(_TAG)
-    }
+    names = {e.partition("/")[2]: keys[e].partition("/")[2] for e in keys if e.startswith(_TAG)}
     naming = [condition for condition in asked.conditions if condition.key.lower() in _NAMING_TAGS]
     patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
     if naming or (TAG_SESSION in asked.passing and not names):
@@ -282,20 +278,15 @@ def _passed(asked: Asked) -> list[Fact]:
 
 def _context(values: Facts) -> dict[str, Value]:
     """The condition keys of what a call passes."""
-    tags = {
-        n.removeprefix("tag "): v
-        for n, v in values.items()
-        if n.startswith("tag ") and v is not Key.ABSENT
-    }
-    keys: dict[str, Value] = {
-        f"aws:requesttag/{name.lower()}": value for name, value in tags.items()
-    }
+    passed = {n: v for n, v in values.items() if v is not Key.ABSENT}
+    tags = {n.removeprefix("tag "): v for n, v in passed.items() if n.startswith("tag ")}
+    keys: dict[str, Value] = {f"{_TAG}{name.lower()}": tags[name] for name in tags}
     if tags:
         keys["aws:tagkeys"] = tuple(tags)
-        if values.get(_TRANSITIVE.name, Key.ABSENT) is not Key.ABSENT:
+        if _TRANSITIVE.name in passed:
             keys["sts:transitivetagkeys"] = tuple(tags)
-    if (source := values.get(_SOURCE_IDENTITY.name, Key.ABSENT)) is not Key.ABSENT:
-        keys["sts:sourceidentity"] = source
+    if _SOURCE_IDENTITY.name in passed:
+        keys["sts:sourceidentity"] = passed[_SOURCE_IDENTITY.name]
     return keys
 
 

@@ -99,9 +99,8 @@ def markdown(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[s
 
 
 def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
-    annotated = sum(
-        bool(account.role_arn) for cluster in facts.clusters for account in cluster.service_accounts
-    )
+    accounts = [account for cluster in facts.clusters for account in cluster.service_accounts]
+    annotated = sum(bool(account.role_arn) for account in accounts)
     by_eks = len(facts.associations)
     read = [_number(annotated, "annotated service account")]
     read += [_number(by_eks, "Pod Identity association")] * bool(by_eks)

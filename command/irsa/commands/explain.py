@@ -119,7 +119,7 @@ def _explain_cluster(options: argparse.Namespace) -> int:
             if problem:
                 cli.complain("explain", problem)
                 continue
-            links = _links(facts)
+            links = [link for link in Chain(facts).links() if link.key not in CALLS]
             if failing_link(links):
                 codes.add(cli.FAILS)
             trees.append(chain_tree(facts, links, callers_in, _allowed_accounts(facts, where)))
@@ -138,10 +138,6 @@ def _problem(facts: Facts) -> tuple[int, str]:
 
 
 CallersIn = Callable[[str], Sequence[Principal] | Unread]
-
-
-def _links(facts: Facts) -> list[Link]:
-    return [link for link in Chain(facts).links() if link.key not in CALLS]
 
 
 def chain_tree(
@@ -214,8 +210,4 @@ def _allowed_accounts(facts: Facts, where: Sources) -> list[str]:
         session_name="irsa-explain",
         now=facts.now,
     )
-    return [
-        f"{account.namespace}/{account.name}"
-        for account in accounts
-        if ask(account).verdict is Verdict.ALLOW
-    ]
+    return [f"{e.namespace}/{e.name}" for e in accounts if ask(e).verdict is Verdict.ALLOW]

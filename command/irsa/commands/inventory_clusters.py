@@ -58,15 +58,10 @@ def read_clusters(
     accounts = list(_accounts(options, aws, clusters, problems))
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
-    trusting = {
-        account.name
-        for account in accounts
-        if any(role.trusts_pod_identity for role in account.roles.roles)
-    }
+    trusting = {e.name for e in accounts if any(role.trusts_pod_identity for role in e.roles.roles)}
+    listed = [_facts(options, cluster, accounts, trusting, whole=whole) for cluster in clusters]
     facts = AuditFacts(
-        clusters=[
-            _facts(options, cluster, accounts, trusting, whole=whole) for cluster in clusters
-        ],
+        clusters=listed,
         accounts=[account.name for account in accounts],
         roles=[role for account in accounts for role in account.roles.roles],
         providers=[provider for account in accounts for provider in account.providers],
@@ -155,11 +150,7 @@ def _facts(
 ) -> ClusterFacts:
     """Read the rest of a cluster; ``trusting`` are accounts with roles that trust EKS."""
     eks, url = cluster.client.eks, cluster.issuer_url
-    registered = (
-        account.name
-        for account in accounts
-        if any(provider.issuer_url == url for provider in account.providers)
-    )
+    registered = (e.name for e in accounts if any(p.issuer_url == url for p in e.providers))
     account = eks.account or next(registered, accounts[0].name)
     owner = next((candidate for candidate in accounts if candidate.name == account), None)
     name = options.cluster or eks.name

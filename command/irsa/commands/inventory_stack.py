@@ -12,14 +12,7 @@ from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
-from irsa.observe.pulumi import (
-    HIDDEN,
-    LATER,
-    NO_POLICY,
-    StackResources,
-    StackRole,
-    stack_resources,
-)
+from irsa.observe.pulumi import HIDDEN, LATER, NO_POLICY, StackResources, StackRole, stack_resources
 from irsa.rules.issuers import issuer as known_issuer
 from irsa.rules.table import Finding
 from irsa.takeover.losses import losses
@@ -28,11 +21,11 @@ _LAST_USED = Unread("when roles were last used", "a stack's state does not say i
 _PODS = Unread("Pods", "a stack's state does not have them", "a run without --stack")
 _OWN = {
     "deleted-provider, other-cluster": "the stack lists its own OIDC providers only; run without "
-    "--stack for those of the account",
+    "--stack for those of the account"
 }
 _OWN_ALONE = {
     "deleted-provider, other-cluster, foreign-policy, foreign-key": "the account may have more "
-    "than the stack; add --drift, or run without --stack",
+    "than the stack; add --drift, or run without --stack"
 }
 _UNKNOWN = "{}: known after `up`; audit the state then"
 _NO_ISSUER = "https://unknown-issuer.invalid"
@@ -52,19 +45,11 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     unread = {reason: f"{name}: {reason}" for reason in _unread(stack)}
     every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
-    planned = [
-        *losses(document),
-        *(
-            Finding(
-                "malformed",
-                f"role {stack_role.label}",
-                f"it is {str(stack_role.trust_policy).strip('()')}",
-                account=stack_role.account,
-            )
-            for stack_role in stack.roles
-            if stack_role.trust_policy in NO_POLICY
-        ),
-    ]
+    planned = [*losses(document)]
+    for role in stack.roles:
+        if role.trust_policy in NO_POLICY:
+            text = f"it is {str(role.trust_policy).strip('()')}"
+            planned.append(Finding("malformed", f"role {role.label}", text, account=role.account))
     issuers = [issuer_url] if issuer_url else [*stack.issuers]
     guessed = [] if issuer_url else [url for url in _trusted_issuers(roles) if url not in issuers]
     live = cli.known(aws.roles()) if aws else None
@@ -189,9 +174,7 @@ def _foreign_policies(
     """Return the policies of a stack's roles that the account has and the stack has not."""
     declared = {role.arn: {policy.arn or policy.name for policy in role.policies} for role in roles}
     return {
-        role.arn: sorted(
-            {policy.arn or policy.name for policy in cli.known(role.policies)} - declared[role.arn]
-        )
+        role.arn: sorted({e.arn or e.name for e in cli.known(role.policies)} - declared[role.arn])
         for role in live
         if role.arn in declared
     }

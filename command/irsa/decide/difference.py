@@ -29,9 +29,7 @@ def differences(
     tags: dict[str, Value] = dict.fromkeys(names, Key.ABSENT)
     tags |= {f"aws:principaltag/{name.lower()}": value for name, value in role_tags.items()}
     any_call = [Request("", "*", session, tags) for session in sessions]
-    chain = [
-        Request("sts:AssumeRole", "*", session, tags | inherited(session)) for session in sessions
-    ]
+    chain = [Request("sts:AssumeRole", "*", e, tags | inherited(e)) for e in sessions]
     passed = {key: tag for session in sessions for key, tag in inherited(session).items()}
     chains = any(statement.allows and statement.covers("sts:AssumeRole") for statement in listed)
     for place, statement in enumerate(listed):

@@ -164,11 +164,6 @@ class StepAnswer(NamedTuple):
     facts: Sequence[str] = ()
 
     @property
-    def explicit(self) -> bool:
-        """True if a statement denies."""
-        return any(reason.effect == "Deny" for reason in self.reasons)
-
-    @property
     def missing(self) -> list[str]:
         """The missing facts that leave the step undecided."""
         if self.verdict is not Verdict.UNKNOWN:

@@ -130,10 +130,7 @@ class Read:
         actual = self._read(value)
         if actual is None:
             return unreadable
-        return any_of(
-            None if expected is None else self._compare(actual, expected)
-            for expected in self._expected
-        )
+        return any_of(None if e is None else self._compare(actual, e) for e in self._expected)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """Return the unknown parts of the policy's values."""

@@ -130,25 +130,21 @@ class Pattern:
                 runs[-1].append(piece)
         return cls([_segment(run) for run in runs])
 
-    def matches(self, value: str) -> bool:
-        """Return whether the whole value fits the pattern; upper and lower case differ."""
+    def matches(self, text: str) -> bool:
+        """Return whether the whole text fits the pattern; upper and lower case differ."""
         first, last = self._first, self._last
         if last is None:
-            return len(value) == len(first) and _starts(first, value, 0)
-        end = len(value) - len(last)
-        if (
-            len(value) < self._least
-            or not _starts(first, value, 0)
-            or not _starts(last, value, end)
-        ):
+            return len(text) == len(first) and _starts(first, text, 0)
+        end = len(text) - len(last)
+        if len(text) < self._least or not _starts(first, text, 0) or not _starts(last, text, end):
             return False
         position = len(first)
         for segment in self._middle:
             if isinstance(segment, str):
-                place = value.find(segment, position, end)
+                place = text.find(segment, position, end)
                 position = place + len(segment)
             else:
-                place = position = segment.end_in(value, position)
+                place = position = segment.end_in(text, position)
             if place < 0 or position > end:
                 return False
         return True

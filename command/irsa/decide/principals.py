@@ -241,11 +241,9 @@ class PrincipalElement:
                 return Directness.DIRECT
         if self._needs_id(caller) and caller.kind == "user":
             return Directness.DIRECT
-        return (
-            Directness.ROLE
-            if self._needs_id(caller) or self._may_name_role(caller)
-            else Directness.NONE
-        )
+        if self._needs_id(caller) or self._may_name_role(caller):
+            return Directness.ROLE
+        return Directness.NONE
 
     def _needs_id(self, caller: Caller) -> bool:
         prefix = _ID_PREFIX.get(caller.kind)

@@ -230,14 +230,11 @@ def _looks(
         else:
             facts = [] if level is most else statement.principal.missing(caller)
             yield truth, "" if truth else statement.principal.describe(caller), facts
-    for element, name in (
-        (statement.action, request.action),
-        (statement.resource, request.resource),
-    ):
-        if element is not None:
-            truth = element.covers(name, lookup)
-            facts = element.missing(lookup) if truth is None else []
-            yield truth, "" if truth else element.describe(name), facts
+    for part, name in ((statement.action, request.action), (statement.resource, request.resource)):
+        if part is not None:
+            truth = part.covers(name, lookup)
+            facts = part.missing(lookup) if truth is None else []
+            yield truth, "" if truth else part.describe(name), facts
     for test in statement.conditions:
         truth = test.holds(lookup)
         facts = test.missing(lookup) if truth is None else []

@@ -212,12 +212,8 @@ class _Fields:
         if not listed or not isinstance(listed[0], list):
             return [merge(self._list(listed, at, label, DocumentType.IDENTITY))] if listed else []
         return [
-            merge(
-                self._list(
-                    level, f"{at}[{number}]", f"level {number} {label}", DocumentType.IDENTITY
-                )
-            )
-            for number, level in enumerate(listed, start=1)
+            merge(self._list(level, f"{at}[{n}]", f"level {n} {label}", DocumentType.IDENTITY))
+            for n, level in enumerate(listed, start=1)
         ]
 
     def _list(self, value: object, at: str, label: str, kind: DocumentType) -> list[Policy]:

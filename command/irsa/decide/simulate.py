@@ -166,9 +166,8 @@ def _create_role(scenario: Scenario, step: CreateRole, caller: Caller | None) ->
             return undecided(*facts)
         return StepAnswer(Verdict.ALLOW, notes=["IAM stores this trust policy"])
     answer = _call(scenario, step, caller, own_account=True)
-    if answer.verdict is Verdict.DENY and (
-        step.resource_given or answer.explicit or not step.identity
-    ):
+    denied = any(reason.effect == "Deny" for reason in answer.reasons)
+    if answer.verdict is Verdict.DENY and (denied or step.resource_given or not step.identity):
         return answer
     if not step.resource_given:
         facts.append(f"{step.path}.resource")
@@ -204,13 +203,10 @@ def _call(
     keys: dict[str, Value] = {}
     if account is not None:
         keys = {"aws:resourceaccount": account, "s3:resourceaccount": account}
-    request = Request(
-        step.action, step.resource, caller, keys, context=step.context, now=scenario.now
-    )
     needed = must_allow or same_account is not True
     missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
-        request,
+        Request(step.action, step.resource, caller, keys, context=step.context, now=scenario.now),
         step.policies(step.resource_policy, missing, caller),
         same_account=same_account,
         resource_must_allow=must_allow,

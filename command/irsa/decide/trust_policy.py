@@ -105,9 +105,7 @@ def check_shared_issuers(document: Json) -> list[str]:
             continue
         for principal in statement.named("Federated"):
             keys = _required_keys(issuer_of_principal(principal))
-            conditions = [
-                claim for claim in statement.conditions if claim.key.lower() in map(str.lower, keys)
-            ]
+            conditions = [e for e in statement.conditions if e.key.lower() in map(str.lower, keys)]
             scoped = any_of(map(_scoped, conditions)) if keys else True
             names, where = " or ".join(keys), f"Statement[{statement.number}].Condition"
             if scoped is False:
@@ -175,10 +173,8 @@ def check_existence(document: Json, existing: Collection[str]) -> None:
             if account or entry in existing or entry in ("*", UNKNOWN_OUTPUT):
                 continue
             if entry.removesuffix(name_of(entry)) not in sessions:
-                where = f"Statement[{statement.number}].{word}.AWS"
-                raise DocumentError(
-                    where, f"{entry[:200]!r} does not exist", _invalid("AWS", entry)
-                )
+                at = f"Statement[{statement.number}].{word}.AWS"
+                raise DocumentError(at, f"{entry[:200]!r} does not exist", _invalid("AWS", entry))
 
 
 @lru_cache(maxsize=256)

@@ -6,13 +6,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from irsa.identity.arns import (
-    account_of,
-    check_role_arn,
-    cluster_arn,
-    partition_of,
-    root_arn,
-)
+from irsa.identity.arns import account_of, check_role_arn, cluster_arn, partition_of, root_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.policies import (
     ConditionEntry,

@@ -176,9 +176,9 @@ class Runner:
         with self.connect() as fresh:
             spec = fresh.next_pod(move.facts.namespace, template)
         metadata: Json = template.get("metadata") or {}
-        return (
-            spec.text if isinstance(spec, Unread) else move.lacks(metadata.get("annotations"), spec)
-        )
+        if isinstance(spec, Unread):
+            return spec.text
+        return move.lacks(metadata.get("annotations"), spec)
 
     def _restart(self, move: Move) -> None:
         """Restart the controllers of old Pods, and wait until these are gone."""

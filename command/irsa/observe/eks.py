@@ -78,9 +78,7 @@ def read_cluster(client: Any, name: str) -> DescribedCluster:
     cluster: Json = client.describe_cluster(name=name)["cluster"]
     compute: Json = cluster.get("computeConfig") or {}
     try:
-        addon: str | None = client.describe_addon(clusterName=name, addonName=AGENT)["addon"][
-            "status"
-        ]
+        addon = client.describe_addon(clusterName=name, addonName=AGENT)["addon"]["status"]
     except client.exceptions.ResourceNotFoundException:
         addon = None
     role: str = compute.get("nodeRoleArn") or ""

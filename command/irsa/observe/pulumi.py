@@ -57,9 +57,8 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
     if is_preview(document):
         listed, missing = _previewed(document)
         if before:
-            listed = [
-                *filter(None, (mapping(e.get("oldState")) for e in mappings(document.get("steps"))))
-            ]
+            states = (mapping(step.get("oldState")) for step in mappings(document.get("steps")))
+            listed = [*filter(None, states)]
     else:
         state = state_resources(document)
         if state is None:
@@ -173,12 +172,7 @@ class StackRole:
         """The role as AWS will have it; without a trust policy while that is not known."""
         trust = {} if isinstance(self.trust_policy, str) else self.trust_policy
         return Role(
-            self.label,
-            "",
-            trust,
-            policies=self.policies,
-            tags=self.tags,
-            in_account=self.account,
+            self.label, "", trust, policies=self.policies, tags=self.tags, in_account=self.account
         )
 
 
@@ -262,6 +256,7 @@ def _role(
         with suppress(ValueError):  # name or path is known later, or none that IAM takes
             arn = role_arn(accounts[0], name, path=str(fields.get("path", "/")))
     names = (text for text in (arn, name) if text not in (LATER, HIDDEN))
+    by_name = sorted(policies, key=lambda policy: policy.name)
     return StackRole(
         urn=urn,
         name=name,
@@ -269,9 +264,7 @@ def _role(
         account=account_of(arn) or (accounts[0] if len(accounts) == 1 else ""),
         label=next(names, logical_name(resource)),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
-        policies=tuple(
-            {(e.name, e.arn): e for e in sorted(policies, key=lambda e: e.name)}.values()
-        ),
+        policies=tuple({(e.name, e.arn): e for e in by_name}.values()),
         boundary=_text(fields, "permissionsBoundary") if fields.get("permissionsBoundary") else "",
         awaits=[urn.split("::", 3)[-1] for urn in _used(resource, "assumeRolePolicy")],
         tags={n: str(v) for n, v in mapping(fields.get("tagsAll") or fields.get("tags")).items()},
@@ -304,9 +297,7 @@ def _used(resource: Json, name: str) -> list[str]:
     return [*map(str, as_list(mapping(resource.get("propertyDependencies")).get(name) or []))]
 
 
-def _attachments(
-    resources: Sequence[Json],
-) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
+def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
     """Yield every policy that a resource of its own gives to a role, with the key of the role."""
     written = {str(policy.get("urn")): fields_of(policy) for policy in typed(resources, POLICY)}
     documents = {_text(policy, "arn"): policy.get("policy") for policy in written.values()}

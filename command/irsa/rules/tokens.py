@@ -141,9 +141,7 @@ def _check_contradictions(conditions: Sequence[Condition]) -> Hits:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
     """
     for condition in conditions:
-        yield from (
-            ("literal-wildcard", f"{condition.text} is {value}") for value in condition.literal
-        )
+        yield from (("literal-wildcard", f"{condition.text} is {e}") for e in condition.literal)
     positive = [condition for condition in conditions if condition.positive]
     for exact in positive:
         for other in positive:

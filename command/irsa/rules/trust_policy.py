@@ -243,10 +243,8 @@ def _check_tagging(allowed: Sequence[Statement]) -> Hits:
     ]
     if all(texts for _, texts in tagging):
         for statement, texts in tagging:
-            yield (
-                "tag-session-keys",
-                f"statement {statement.number}: {TAG_SESSION} under {', '.join(texts)}",
-            )
+            text = f"{TAG_SESSION} under {', '.join(texts)}"
+            yield "tag-session-keys", f"statement {statement.number}: {text}"
 
 
 def _check_other_clusters(
@@ -260,10 +258,9 @@ def _check_other_clusters(
     named: dict[str, list[str]] = {}
     for statement in allowed:
         for arn in statement.named("Federated"):
-            if arn in registered and is_kubernetes(
-                issuer_of_principal(arn), clusters, statement.conditions
-            ):
-                named.setdefault(arn, []).extend(_subjects(statement, issuer_of_principal(arn)))
+            name = issuer_of_principal(arn)
+            if arn in registered and is_kubernetes(name, clusters, statement.conditions):
+                named.setdefault(arn, []).extend(_subjects(statement, name))
     audited = {arn for arn in named if issuer_of_principal(arn) in clusters}
     for arn, subjects in named.items():
         elsewhere = {account for other in audited - {arn} for account in named[other]}

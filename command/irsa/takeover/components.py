@@ -130,11 +130,9 @@ def _is_for_pods(trust: Json) -> bool:
     return any(each in str(trust) for each in (POD_IDENTITY_SERVICE, SUBJECT_PREFIX, "oidc.eks."))
 
 
-def _of(
-    resources: Sequence[Json], kind: str, key: str, value: object
-) -> Iterator[tuple[str, Json]]:
+def _of(states: Sequence[Json], kind: str, key: str, value: object) -> Iterator[tuple[str, Json]]:
     """Yield URN and properties of the resources of a type that name another resource."""
-    for each in pulumi.typed(resources, kind):
+    for each in pulumi.typed(states, kind):
         fields = fields_of(each)
         named = fields.get(key)
         if value == named or (isinstance(named, list) and value in named):
@@ -211,9 +209,7 @@ def _read_service_account(takeover: Takeover, fields: Json, resources: Sequence[
     namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
     annotations = mapping(metadata.get("annotations"))
     others = sorted({*annotations, *mapping(metadata.get("labels"))} - {ROLE_ARN_ANNOTATION})
-    takeover.by_hand += [
-        f"{key}: no argument of WorkloadIdentity; `up` removes it" for key in others
-    ]
+    takeover.by_hand += [f"{e}: no argument of WorkloadIdentity; `up` removes it" for e in others]
     role_arn = annotations.get(ROLE_ARN_ANNOTATION)
     takeover.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
     associations = _of(resources, types.ASSOCIATION, "serviceAccount", name)

@@ -117,9 +117,7 @@ class PodContainer:
 
 def containers_of(facts: Facts, *pods: Pod) -> list[PodContainer]:
     """The containers that are asked about, of these Pods or else of all that are judged."""
-    return [
-        PodContainer(facts, pod, item) for pod in pods or facts.judged for item in facts.asked(pod)
-    ]
+    return [PodContainer(facts, pod, e) for pod in pods or facts.judged for e in facts.asked(pod)]
 
 
 VARIABLE = "AWS_ROLE_SESSION_NAME"

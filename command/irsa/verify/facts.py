@@ -37,13 +37,7 @@ from irsa.observe.facts import (
     Webhook,
 )
 from irsa.observe.iam import AccountPrincipals
-from irsa.observe.pod_spec import (
-    Container,
-    config_file,
-    containers,
-    is_associated,
-    is_touched,
-)
+from irsa.observe.pod_spec import Container, config_file, containers, is_associated, is_touched
 from irsa.observe.stack_chains import Stack, StackChain
 
 SESSION_NAME = "irsa-verify"
@@ -163,11 +157,9 @@ class ChainFacts(Question):
     def known_account(self) -> ServiceAccountObject:
         """The service account; without annotations if it was not read."""
         found = self.service_account
-        return (
-            found
-            if isinstance(found, ServiceAccountObject)
-            else ServiceAccountObject(*self.account, {})
-        )
+        if isinstance(found, ServiceAccountObject):
+            return found
+        return ServiceAccountObject(*self.account, {})
 
     @property
     def annotated_role(self) -> str:

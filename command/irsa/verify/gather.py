@@ -10,13 +10,7 @@ from functools import cached_property
 from irsa.access import trusts_token
 from irsa.audit.trusting_eks import roles_by_account
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import (
-    account_of,
-    check_role_arn,
-    cluster_arn,
-    name_of,
-    parse_role_arn,
-)
+from irsa.identity.arns import account_of, check_role_arn, cluster_arn, name_of, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -268,16 +262,11 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
         return facts
     account = account_of(facts.role_arn)
     reader = sources.reader(account)
-    providers = reader.providers(account)
-    role = reader.role(facts.role_arn)
-    facts = replace(
-        facts,
-        providers=providers if isinstance(providers, Unread) else tuple(providers),
-        role=role,
-    )
+    listed, role = reader.providers(account), reader.role(facts.role_arn)
+    providers = listed if isinstance(listed, Unread) else tuple(listed)
     asked = dict.fromkeys(grant.resource for grant in facts.grants)
     policies = {arn: sources.reader(account_of(arn)).resource_policy(arn) for arn in asked}
-    facts = replace(facts, resource_policies=policies)
+    facts = replace(facts, providers=providers, role=role, resource_policies=policies)
     return _with_bucket(facts, reader, sources) if facts.bucket else facts
 
 

@@ -277,9 +277,7 @@ def failing_link(links: Sequence[Link]) -> Link | None:
 def status_of(links: Sequence[Link]) -> Status:
     """Failed if any link is, else unknown if any is, else passed."""
     statuses = {link.status for link in links}
-    return next(
-        (each for each in (Status.FAILED, Status.UNKNOWN) if each in statuses), Status.PASSED
-    )
+    return next((e for e in (Status.FAILED, Status.UNKNOWN) if e in statuses), Status.PASSED)
 
 
 def left_to_stack(link: Link, stack: Stack | None) -> Link:

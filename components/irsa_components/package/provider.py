@@ -66,11 +66,7 @@ class IrsaProvider(ComponentProvider):
         self.schema = re.sub(rf'({NAME}:index:\w+)Args"', r'\1"', text)
 
     def construct(
-        self,
-        name: str,
-        resource_type: str,
-        inputs: Inputs,
-        options: ResourceOptions | None = None,
+        self, name: str, resource_type: str, inputs: Inputs, options: ResourceOptions | None = None
     ) -> ConstructResult:
         """Create a component. A mistake in its inputs is one line of the engine's output."""
         try:

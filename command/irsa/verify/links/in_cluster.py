@@ -225,9 +225,8 @@ def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
 
 def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     """A Pod that does not start, and whether an older one still serves in its place."""
-    stuck = [
-        (pod, why) for pod in pods if pod.phase == PENDING and (why := _blocking_reason(facts, pod))
-    ]
+    pending = [pod for pod in pods if pod.phase == PENDING]
+    stuck = [(pod, why) for pod in pending if (why := _blocking_reason(facts, pod))]
     if not stuck:
         return None
     pod, (why, remedy) = stuck[0]
@@ -258,10 +257,8 @@ def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
         return said, "correct what that message names; the Pod then starts by itself"
     age = facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
     if pod.reason != CRASHES and age > PATIENCE:
-        return (
-            f"{said or 'starting'} for {age:.0f} s now",
-            f"see its Events: kubectl describe pod {pod.name} --namespace {facts.namespace}",
-        )
+        command = f"kubectl describe pod {pod.name} --namespace {facts.namespace}"
+        return f"{said or 'starting'} for {age:.0f} s now", f"see its Events: {command}"
     return None
 
 

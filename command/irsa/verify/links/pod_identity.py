@@ -150,9 +150,7 @@ def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
     return AssociationFixer(
         role=role,
         wanted=pod_identity_trust_policy([cluster], [account], disable_session_tags=disabled),
-        judging=lambda each: trusts_association(
-            each, cluster, account, disable_session_tags=disabled
-        ),
+        judging=lambda e: trusts_association(e, cluster, account, disable_session_tags=disabled),
     )
 
 

@@ -161,10 +161,8 @@ def _uncertain(container: PodContainer, settings: Iterable[Setting]) -> Iterator
         elif value and key in REGION_KEYS and not region_of(value):
             yield f"{name}={value} is not the name of a region", True
         elif value and key == "ca_bundle":
-            file, read = (
-                container.read((name, ""), {name: Variable(value)}),
-                container.facts.objects,
-            )
+            file = container.read((name, ""), {name: Variable(value)})
+            read = container.facts.objects
             if isinstance(file, Unread):
                 yield file.text, True
             elif file and file.text is None and (file.kind, file.config_map) in read:
@@ -289,9 +287,7 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     judged = sort_containers(facts).judged
-    findings = {
-        container: problem(container, reached=container.item.name == asked) for container in judged
-    }
+    findings = {e: problem(e, reached=e.item.name == asked) for e in judged}
     if isinstance(facts, ByAssociation):
         return link_of(check, findings, "the credentials of the association win")
     return link_of(check, findings)
@@ -386,11 +382,8 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple
         fits = first == facts.role_arn or not facts.role_arn
         return None if fits else (f"it leads to {first}; {JAVASCRIPT} before the role", True)
     if first == facts.role_arn:
-        return (
-            None
-            if facts.profile or last == target
-            else (f"it goes on to {last}; {FOLLOWERS}", False)
-        )
+        fits = facts.profile or last == target
+        return None if fits else (f"it goes on to {last}; {FOLLOWERS}", False)
     return f"it leads to {last}, from {first}; {FOLLOWERS}", True
 
 

@@ -8,14 +8,7 @@ from typing import NamedTuple
 
 from irsa.identity.eks import CONTAINER_SOURCE, TOKEN_FILE_VARIABLE
 from irsa.identity.quotas import CHAINED_SESSION_MAX
-from irsa.observe.aws_config import (
-    TOKEN_FILE,
-    Profile,
-    header,
-    profiles,
-    sources,
-    unprefixed,
-)
+from irsa.observe.aws_config import TOKEN_FILE, Profile, header, profiles, sources, unprefixed
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.observe.pod_spec import variables
 from irsa.verify.containers import containers_of

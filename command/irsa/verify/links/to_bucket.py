@@ -249,9 +249,7 @@ def permissions(
 ) -> Link:
     """Check whether policies allow a role what the question asks; without a question, whether they
     allow it anything."""
-    check = Check(
-        key, describe_grants(call.grant for call in judged) or "what the application needs"
-    )
+    check = Check(key, describe_grants(e.grant for e in judged) or "what the application needs")
     unread = role if isinstance(role, Unread) else isinstance(role, Role) and role.policies
     if isinstance(unread, Unread) and not (facts.bucket or facts.grants or facts.stack_policies):
         return check.not_asked(unread.text, f"{unread.remedy}, or {ASK}")
@@ -260,10 +258,8 @@ def permissions(
     if not judged:
         return _anything(check, facts, role)
     judged = [call for call in judged if not is_partial(role, facts, *call)] or judged
-    denied, unknown = (
-        [call for call in judged if call.answer.verdict is verdict]
-        for verdict in (Verdict.DENY, Verdict.UNKNOWN)
-    )
+    denied = [call for call in judged if call.answer.verdict is Verdict.DENY]
+    unknown = [call for call in judged if call.answer.verdict is Verdict.UNKNOWN]
     grant, answer = (denied or unknown or judged)[0]
     policy = facts.resource_policies.get(grant.resource, facts.bucket_policy)
     link = check.judged(answer, role.policies, role.boundary, policy)

@@ -286,9 +286,8 @@ class RoleBFixer(Fixer):
             changed = with_statement(document, position, statement)
             if self.trusts(changed):
                 return TrustFix(text, changed)
-        asked = [
-            block for block in statements(document) if _is_assume_role(block) and _unmet(block)
-        ]
+        assuming = [block for block in statements(document) if _is_assume_role(block)]
+        asked = [block for block in assuming if _unmet(block)]
         if asked:
             return caller_has_to_meet(asked)
         text = "add a statement for role A; the others stay"

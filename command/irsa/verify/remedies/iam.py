@@ -123,9 +123,7 @@ def grant(role: Role, name: str, policy: Json, *, bounded: bool) -> Remedy:
     boundary = role.boundary
     if not bounded or not isinstance(boundary, PermissionsPolicy):
         used = {other.name for other in role.known_policies}  # put-role-policy would replace it
-        free = (
-            text for text in chain([name], (f"{name}-{n}" for n in count(2))) if text not in used
-        )
+        free = (e for e in chain([name], (f"{name}-{n}" for n in count(2))) if e not in used)
         return Remedy("give the role a policy that allows it", (inline(role, next(free), policy),))
     return Remedy(
         f"ask the owner of the permissions boundary {boundary.name}, which other principals may "
@@ -250,11 +248,8 @@ def call_conditions(statement: Json) -> list[Condition]:
 
 def describe_call_conditions(listed: Iterable[Json]) -> str:
     """Return the conditions on how a call is made, of several statements, as a sentence."""
-    return ", ".join(
-        f"{condition.key} {condition.operator} {' or '.join(condition.values)}"
-        for statement in listed
-        for condition in call_conditions(statement)
-    )
+    conditions = [each for statement in listed for each in call_conditions(statement)]
+    return ", ".join(f"{e.key} {e.operator} {' or '.join(e.values)}" for e in conditions)
 
 
 def with_statement(document: Json, position: int, statement: Json) -> Json:

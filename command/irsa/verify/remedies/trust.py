@@ -108,11 +108,9 @@ class Fixer(ABC):
     def add(self, document: Json, text: str, *listed: Json) -> TrustFix:
         """Add statements, unless others stand against them."""
         added = with_statements(document, *listed)
-        return (
-            TrustFix(text, added)
-            if self.trusts(added)
-            else caller_has_to_meet(statements(document))
-        )
+        if self.trusts(added):
+            return TrustFix(text, added)
+        return caller_has_to_meet(statements(document))
 
 
 def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
@@ -209,18 +207,13 @@ class TrustFixer(Fixer):
             for position, statement in enumerate(statements(document))
             if statement.get("Effect") == "Allow" and principals(statement, "Federated")
         ]
-        fitting = [
-            pair for pair in allowing if self.provider_arn in principals(pair[1], "Federated")
-        ]
+        fitting = [e for e in allowing if self.provider_arn in principals(e[1], "Federated")]
         for _, statement in fitting:
             yield statement, document, ""
         for position, statement in fitting:
             changed = self._with_subject(statement)
-            yield (
-                changed,
-                with_statement(document, position, changed),
-                f"add {self.account.subject}",
-            )
+            added = with_statement(document, position, changed)
+            yield changed, added, f"add {self.account.subject}"
         for _, statement in allowing:
             if self._is_meant(statement):
                 beside = self._beside(statement)
@@ -228,13 +221,9 @@ class TrustFixer(Fixer):
 
     def _with_subject(self, statement: Json) -> Json:
         """The statement with this subject in its lists: a token of another one gains nothing."""
-        listed = [
-            each._replace(values=(*each.values, self.account.subject))
-            if self._lacks(each)
-            else each
-            for each in conditions_of(statement)
-        ]
-        return with_conditions(statement, listed)
+        own, listed = self.account.subject, conditions_of(statement)
+        added = [e._replace(values=(*e.values, own)) if self._lacks(e) else e for e in listed]
+        return with_conditions(statement, added)
 
     def _lacks(self, condition: Condition) -> bool:
         exact = condition.positive and names_exactly(condition)
