@@ -53,7 +53,7 @@ def keys(text):
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_a_message_names_its_error_and_first_the_cause_that_solved_the_thread(message):
+def test_a_message_names_its_error_and_first_the_cause_that_solved_it(message):
     errors = diagnose(message.text)
     assert [error.key for error in errors] == [message.error] * (message.error != "none")
     if message in SOLVED:
