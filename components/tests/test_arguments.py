@@ -16,17 +16,13 @@ from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
 LATER = pulumi.Output.from_input("reports")
 ACCOUNT = {"service_account": irsa_components.ServiceAccount(namespace="dev", name="s3-app")}
 TARGET = irsa_components.TargetRoleArgs(role_arn=ROLE_B_ARN)
-TRUSTED = irsa_components.TrustedRoleArgs(role_arn=ROLE_ARN)
+TRUSTED = [irsa_components.TrustedRoleArgs(role_arn=ROLE_ARN)]
 IRSA = {"provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "AccessEntryArgs": {"principal_arn": ROLE_ARN, "policy": "AmazonEKSViewPolicy"},
     "AccessKeyArgs": {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"},
     "AccessKeyUserArgs": {"user_name": "s3-app"},
-    "CrossAccountRoleArgs": {
-        "role_name": "B",
-        "trust": "principal-arn",
-        "trusted_roles": [TRUSTED],
-    },
+    "CrossAccountRoleArgs": {"role_name": "B", "trust": "principal-arn", "trusted_roles": TRUSTED},
     "DataBucketArgs": {"bucket_name": "reports"},
     "EksClusterArgs": {"cluster_name": "dev"},
     "NamespaceArgs": {"namespace": "dev"},
@@ -120,9 +116,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
         ({"cluster_arn": IN_CHINA}, "is not in partition aws-cn of the cluster"),
     ],
-    "AccessKeyUserArgs": [
-        ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
-    ],
+    "AccessKeyUserArgs": [({"key_version": 0}, "key_version: 0 is outside of 1 to")],
     "DataBucketArgs": [(BOTH_TRUE, "bucket 'reports': existing=True is never deleted")],
     "NamespaceArgs": [(BOTH_TRUE, "existing=True is never deleted")],
     "EksClusterArgs": [

@@ -310,6 +310,7 @@ def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
         assert inputs["role"] == engine.one("Role").inputs["name"]
 
 
+AS_TEXT = {**QUEUE, "Statement": [{**SEND, "Resource": f"{pulumi.Output.from_input(ORDERS)}"}]}
 UNKNOWN_ELEMENT = {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}
 BUCKETS = [f"arn:aws:s3:::{n:060}" for n in range(90)]
 LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
@@ -321,10 +322,11 @@ LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
     ("given", "said"),
     [
         ({"queue": UNKNOWN_ELEMENT}, r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),
+        ({"queue": AS_TEXT}, r"policies\['queue'\] has an output inside of a text; use Output\.fo"),
         ({"queue": "{"}, r"policies\['queue'\] is not a policy \(Expecting"),
         ({"a": LARGE, "b": LARGE}, "policies have [0-9]+ characters; IAM accepts 10240"),
     ],
-    ids=["unknown element", "no JSON", "too large together"],
+    ids=["unknown element", "output as text", "no JSON", "too large together"],
 )
 def test_policies_that_iam_does_not_store_are_refused(deployed, given, said, later):
     if later:

@@ -26,6 +26,7 @@ def of(*keys: str, **policies: str) -> dict[str, str]:
     return {key: KINDS[key] for key in keys} | policies
 
 
+USER_ATTACHMENT = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
 # Arguments of a component, and the types of its children by their keys.
 COMPONENTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "ServiceAccountRole": (
@@ -34,10 +35,7 @@ COMPONENTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         | {"assume-role": types.ATTACHMENT, "assume-role-policy": types.POLICY},
     ),
     "CrossAccountRole": ({"trusted_roles": TRUSTED}, of("role")),
-    "AccessKeyUser": (
-        READ,
-        of("user", "key", read="aws:iam/userPolicyAttachment:UserPolicyAttachment"),
-    ),
+    "AccessKeyUser": (READ, of("user", "key", read=USER_ATTACHMENT)),
     "DataBucket": (
         {"managed_policies": ["read"]},
         of("bucket", *types.SETTINGS.values(), read=types.POLICY),
@@ -101,12 +99,7 @@ NO_CHILD = r"'{}'\] is no child; remove".format
         (B, {"role": "reports"}, {}, "is no URN of type aws:iam/role:Role"),
         (B, {"role": OF_PROD}, {}, "is of another stack; run `pulumi"),
         (B, {"role": "new", "raed": "new"}, {}, r"taken_over\['raed'\] is no child; give role"),
-        (
-            B,
-            {"role": "new"},
-            {"policy_arns": {"role": POLICY}},
-            "'role' names two children in taken",
-        ),
+        (B, {"role": "new"}, {"policy_arns": {"role": POLICY}}, "'role' names two children in "),
         ("ServiceAccountRole", of("role"), {"imported": True}, "imported names a role of no stack"),
         # Else the old resource would leave the program, and the `up` would delete it.
         ("EksCluster", {"provider": "new"}, {"existing": True}, NO_CHILD("provider")),

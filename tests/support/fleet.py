@@ -67,11 +67,8 @@ class Fleet:
         name = f"app-{number:05}"
         annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT, name)}
         fields = {"f:metadata": {"f:annotations": {f"f:{key}": {} for key in annotations}}}
-        metadata = {
-            "name": name,
-            "namespace": f"team-{number % 100:02}",
-            "annotations": annotations,
-        }
+        namespace = f"team-{number % 100:02}"
+        metadata = {"name": name, "namespace": namespace, "annotations": annotations}
         metadata["uid"] = f"{number:08}-0000-4000-8000-000000000000"
         metadata["managedFields"] = [{"manager": "helm", "fieldsV1": fields}]
         return {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata}
@@ -81,11 +78,8 @@ class Fleet:
         subject = ServiceAccountRef(f"team-{number % 100:02}", name)
         providers = [self.provider_arn(index) for index, _ in enumerate(self.contexts)]
         trust = irsa_trust_policy(providers, [subject])
-        statement = {
-            "Effect": "Allow",
-            "Action": "s3:*",
-            "Resource": f"arn:aws:s3:::data-{number}/*",
-        }
+        objects = f"arn:aws:s3:::data-{number}/*"
+        statement = {"Effect": "Allow", "Action": "s3:*", "Resource": objects}
         access = {"Version": "2012-10-17", "Statement": [statement]}
         return {
             "Path": "/",

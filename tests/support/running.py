@@ -109,10 +109,8 @@ def either(
     program, credentials = needed("pulumi-resource-aws"), aws.emulator.administrator
     env = {"AWS_ACCESS_KEY_ID": credentials.access_key_id, "HTTPS_PROXY": aws.emulator.proxy}
     env |= {"AWS_SECRET_ACCESS_KEY": credentials.secret_access_key}
-    env |= {
-        "HOME": str(tmp_path_factory.mktemp("home")),
-        "AWS_CA_BUNDLE": str(aws.authority.ca_file),
-    }
+    home, bundle = tmp_path_factory.mktemp("home"), aws.authority.ca_file
+    env |= {"HOME": str(home), "AWS_CA_BUNDLE": str(bundle)}
     plugin = subprocess.Popen([program, "127.0.0.1:1"], env=env, stdout=subprocess.PIPE, text=True)
     with plugin, closing(Serving(int(plugin.stdout.readline()))) as connections:
         yield connections.configured(region=REGION)

@@ -69,7 +69,6 @@ def test_no_difference_is_missed_and_each_witness_is_one(first):
             assert not call or "unknown" in pair or pair in SURE, (seed, line)
 
 
-ACTIONS = ["s3:getobject", "s3:putobject", "sqs:a"]
 RESOURCES = ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/x", "arn:aws:s3:::c/x:y", "arn:aws:sqs:r:1:q"]
 WRITTEN = {
     "Action": ["s3:GetObject", "s3:*", "s3:Get*", "*", "sqs:?", "s3:Put?bject"],
@@ -115,7 +114,7 @@ def test_no_permission_is_missed_and_each_call_is_one():
             new = {**old, "Statement": [*old["Statement"], *new["Statement"][:1]]}
         changes = permission_changes([old], [new], ROLES[0])
         effects = {effect for effect, _ in changes}
-        for call in product(ACTIONS, RESOURCES):
+        for call in product(["s3:getobject", "s3:putobject", "sqs:a"], RESOURCES):
             for pair in zip(answers(old, *call), answers(new, *call), strict=True):
                 assert not SURE.get(pair) or SURE[pair] & effects, (seed, call, pair)
         for effect, line in changes:

@@ -22,7 +22,6 @@ MAY, MAY_NOT = document(allow("sts:AssumeRole", ROLE_B)), document(allow("s3:*",
 ADMINISTRATOR = document(allow("*", "*"))
 NO_POLICY = [f"no caller: no policy of account {ACCOUNT_A} allows it"]
 TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"]
-PERHAPS = [f"perhaps {ROLE_A}: its tag team"]
 UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
 SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
 PRINCIPALS = [ROOT, ROOT, ACCOUNT_A, "*", ALICE, "AIDAALICE", ROLE_A, "AROAROLEA", SESSION]
@@ -154,7 +153,7 @@ BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a"))
         (role_b(TEAM_A), user(ADMINISTRATOR), NO_POLICY),
         # A role's session may have tags that the role has not.
         (role_b(TEAM_A), role(ADMINISTRATOR, tags={"team": "a"}), [ROLE_A]),
-        (role_b(TEAM_A), role(ADMINISTRATOR), PERHAPS),
+        (role_b(TEAM_A), role(ADMINISTRATOR), [f"perhaps {ROLE_A}: its tag team"]),
         (role_b(tags={"team": "a"}), user(BY_TAG), [ALICE]),
         (role_b(), user(BY_TAG), NO_POLICY),
         # No call changes these.

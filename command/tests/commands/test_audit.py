@@ -275,11 +275,10 @@ def of_stack(tmp_path, capsys):
     return run
 
 
-GITHUB = "token.actions.githubusercontent.com"
 BESIDE = {
     "cluster": [CLUSTER],
     "provider": [registered()],
-    "another issuer": [registered(GITHUB), registered()],
+    "another issuer": [registered("token.actions.githubusercontent.com"), registered()],
     "two clusters": [registered(f"{ISSUER[:-1]}0"), registered()],
 }
 

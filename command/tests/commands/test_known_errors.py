@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -12,8 +13,34 @@ from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
 from irsa.identity.errors import NamedPolicyType, web_identity_denied
 from irsa.verify.link import LINKS
 
-ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
-SOLVED = [row for row in ROWS if "cause" in row]
+
+class Message(NamedTuple):
+    """A message of a thread, with the key of its error and the id of the cause."""
+
+    error: str
+    cause: str
+    thread: str
+    text: str
+
+
+ERRORS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
+MESSAGES = [
+    Message(error, cause, thread, text)
+    for error, causes in ERRORS.items()
+    for cause, threads in causes.items()
+    for thread, text in threads.items()
+]
+SOLVED = [message for message in MESSAGES if message.cause != "unsolved"]
+MISSES = {
+    ("web-identity-denied", "role"): "third; the trust policy's conditions are commoner",
+    ("no-provider", "region-off"): "last; one tester's finding, in the text of a missing provider",
+    ("keys", "old-token"): "third; the text is that of every key that AWS did not get",
+    ("assume-role-denied", "recreated"): "third; no text tells a stale AROA id from a wrong policy",
+    ("node-role", "token-file"): "last; the thread's cause is a hypothesis",
+    ("wrong-keys", "propagation"): "last; keys that are seconds old are rarer than wrong ones",
+    ("imds", "region"): "last; the SDK skipped web identity and named no missing region",
+}
+"""Causes that are not among the first two that are shown, with the reason."""
 BY_KEY = {error.key: error for error in KNOWN_ERRORS}
 CAUSES = [(error, cause) for error in KNOWN_ERRORS for cause in error.causes]
 UNSOURCED = {"clock", "other-account"}
@@ -25,14 +52,14 @@ def keys(text):
     return [error.key for error in diagnose(text)]
 
 
-def _shown_first(row):
-    [error, *_] = diagnose(row["message"])
-    return row["cause"] in [cause.id for cause in error.causes[:2]]
-
-
-@pytest.mark.parametrize("row", ROWS)
-def test_a_message_names_its_errors_and_no_others(row):
-    assert keys(row["message"]) == row["errors"]
+@pytest.mark.parametrize("message", MESSAGES)
+def test_a_message_names_its_error_and_first_the_cause_that_solved_it(message):
+    errors = diagnose(message.text)
+    assert [error.key for error in errors] == [message.error] * (message.error != "none")
+    if message in SOLVED:
+        causes = [cause.id for cause in errors[0].causes]
+        assert message.cause in causes
+        assert (message.cause in causes[:2]) == (message[:2] not in MISSES)
 
 
 @pytest.mark.parametrize(
@@ -71,26 +98,20 @@ def test_a_text_names_its_errors_and_no_others(text, expected):
     assert keys(text) == expected
 
 
-@pytest.mark.parametrize("row", SOLVED)
-def test_the_cause_that_solved_the_thread_is_shown_first_or_marked_a_miss(row):
-    assert row["cause"] in {cause.id for cause in BY_KEY[row["errors"][0]].causes}
-    assert _shown_first(row) == ("miss" not in row)
-
-
 def test_the_cause_of_a_thread_is_shown_first_nine_times_of_ten():
     assert len(SOLVED) >= 95
-    assert sum(map(_shown_first, SOLVED)) / len(SOLVED) >= 0.9
+    assert sum(message[:2] in MISSES for message in SOLVED) <= len(SOLVED) / 10
 
 
 def test_every_known_error_has_a_message_and_is_found_by_its_own_text():
-    assert {key for row in ROWS for key in row["errors"]} == BY_KEY.keys()
+    assert {message.error for message in MESSAGES} - {"none"} == BY_KEY.keys()
     for error in KNOWN_ERRORS:
         assert keys(error.error) == [error.key]
         assert diagnose(error.key) == [error]
 
 
 def test_every_cause_has_an_id_a_check_and_a_source_or_a_link_of_verify():
-    solved = {(row["thread"], row["errors"][0]): row["cause"] for row in SOLVED}
+    solved = {(message.thread, message.error): message.cause for message in SOLVED}
 
     assert len({(error.key, cause.id) for error, cause in CAUSES}) == len(CAUSES)
     assert {cause.link for _, cause in CAUSES} - {""} <= LINKS.keys()

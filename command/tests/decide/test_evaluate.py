@@ -27,11 +27,8 @@ EXCEPT_USER = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_A
 UNDECIDED = document(allow("s3:*", "*", **STRANGE))
 PERHAPS_NOT = document(deny("s3:*", "*", **STRANGE))
 YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
-SINGLE = {
-    "resource": DocumentType.RESOURCE,
-    "boundary": DocumentType.IDENTITY,
-    "session": DocumentType.IDENTITY,
-}
+SINGLE = {"resource": DocumentType.RESOURCE}
+SINGLE |= dict.fromkeys(("boundary", "session"), DocumentType.IDENTITY)
 SINGLE |= dict.fromkeys(("resource_control", "endpoint"), DocumentType.PERIMETER)
 
 

@@ -39,7 +39,6 @@ def some(values: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
 
 
 TESTS = st.dictionaries(KEYS, some(VALUES), min_size=1, max_size=2)
-CONDITIONS = st.dictionaries(OPERATORS, TESTS, max_size=2)
 
 
 def element(word: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -62,7 +61,7 @@ def statements(*effects: str, kind: str = "") -> st.SearchStrategy[Any]:
         st.fixed_dictionaries({"Effect": st.sampled_from(effects or ["Allow", "Deny"])}),
         element("Action", some(ACTIONS)),
         element("Resource", some(RESOURCES)),
-        CONDITIONS.map(lambda found: {"Condition": found}),
+        st.dictionaries(OPERATORS, TESTS, max_size=2).map(lambda found: {"Condition": found}),
         OF_PRINCIPALS.get(kind, st.just({})),
     ).map(lambda parts: {key: value for part in parts for key, value in part.items()})
 

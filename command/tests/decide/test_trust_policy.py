@@ -24,7 +24,6 @@ NEW = f"{OF_A}:role/new"
 A_ROLE = {"AWS": ROLE_A}
 SOON = {"DateLessThan": {"aws:CurrentTime": "soon"}}
 EXCEPT_A = {"Effect": "Allow", "NotPrincipal": A_ROLE, "Action": "sts:AssumeRole"}
-DENY_BUT_A = EXCEPT_A | {"Effect": "Deny"}
 GITHUB = "token.actions.githubusercontent.com"
 KEYS = f"{GITHUB}:sub or {GITHUB}:job_workflow_ref"
 SESSION_TRUST = trust({"AWS": SESSION_A})
@@ -87,7 +86,7 @@ def create(*statements, **changed):
     [
         ([], SYNTAX),
         ([EXCEPT_A], "Allow with NotPrincipal is not allowed."),
-        ([DENY_BUT_A], "AssumeRole policy must not contain NotPrincipal field."),
+        ([EXCEPT_A | {"Effect": "Deny"}], "AssumeRole policy must not contain NotPrincipal field."),
         ([trust(A_ROLE, Sid="A")] * 2, "Statement IDs (SID) in a single policy must be unique."),
         ([trust(A_ROLE, Sid="A-B")], SID + "expression [0-9A-Za-z]*"),
         ([trust(A_ROLE, Condition={"StringEqualz": {"a": "b"}})], SYNTAX),
@@ -183,13 +182,12 @@ def by_user(**changed):
 
 
 OF_NEW, NO_POLICY = grants(allow("iam:*", NEW)), {"identity_policies": []}
-UNKNOWN_VALUE = {"StringEquals": {"aws:x": UNKNOWN_OUTPUT}}
 UNKNOWN_TRUST = [
     UNKNOWN_OUTPUT,
     document(trust({"AWS": UNKNOWN_OUTPUT})),
     document(trust({"Federated": UNKNOWN_OUTPUT})),
     document(trust({"AWS": ROLE_A}) | {"Action": UNKNOWN_OUTPUT}),
-    document(trust({"AWS": ROLE_A}, Condition=UNKNOWN_VALUE)),
+    document(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"aws:x": UNKNOWN_OUTPUT}})),
 ]
 
 

@@ -9,11 +9,8 @@ LIST = "codecommit:ListRepositories"
 DEPLOYMENTS = "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:*"
 
 NO_ALLOW, DENY, UNSAID = Refusal.NO_ALLOW, Refusal.DENY, Refusal.UNSAID
-SCP, RCP, VPC = (
-    NamedPolicyType.SERVICE_CONTROL,
-    NamedPolicyType.RESOURCE_CONTROL,
-    NamedPolicyType.VPC_ENDPOINT,
-)
+Type = NamedPolicyType
+SCP, RCP, VPC = Type.SERVICE_CONTROL, Type.RESOURCE_CONTROL, Type.VPC_ENDPOINT
 TRANSITIVE = "a VPC endpoint policy transitively through a service control policy"
 DENIED_BY_IDENTITY = "explicit deny in an identity-based policy"
 
@@ -24,17 +21,17 @@ PHRASES = {
     "with an explicit deny in a resource control policy": (RCP, DENY),
     "because no VPC endpoint policy allows": (VPC, NO_ALLOW),
     "with an explicit deny in a VPC endpoint policy": (VPC, DENY),
-    "because no permissions boundary allows": (NamedPolicyType.BOUNDARY, NO_ALLOW),
-    "with an explicit deny in a permissions boundary": (NamedPolicyType.BOUNDARY, DENY),
-    "because no session policy allows": (NamedPolicyType.SESSION, NO_ALLOW),
-    "with an explicit deny in a sessions policy": (NamedPolicyType.SESSION, DENY),
-    "with an explicit deny in a session policy": (NamedPolicyType.SESSION, DENY),
-    "because no resource-based policy allows": (NamedPolicyType.RESOURCE, NO_ALLOW),
-    "with an explicit deny in a resource-based policy": (NamedPolicyType.RESOURCE, DENY),
-    "because no role trust policy allows": (NamedPolicyType.TRUST, NO_ALLOW),
-    "with an explicit deny in the role trust policy": (NamedPolicyType.TRUST, DENY),
-    "because no identity-based policy allows": (NamedPolicyType.IDENTITY, NO_ALLOW),
-    "with an explicit deny in an identity-based policy": (NamedPolicyType.IDENTITY, DENY),
+    "because no permissions boundary allows": (Type.BOUNDARY, NO_ALLOW),
+    "with an explicit deny in a permissions boundary": (Type.BOUNDARY, DENY),
+    "because no session policy allows": (Type.SESSION, NO_ALLOW),
+    "with an explicit deny in a sessions policy": (Type.SESSION, DENY),
+    "with an explicit deny in a session policy": (Type.SESSION, DENY),
+    "because no resource-based policy allows": (Type.RESOURCE, NO_ALLOW),
+    "with an explicit deny in a resource-based policy": (Type.RESOURCE, DENY),
+    "because no role trust policy allows": (Type.TRUST, NO_ALLOW),
+    "with an explicit deny in the role trust policy": (Type.TRUST, DENY),
+    "because no identity-based policy allows": (Type.IDENTITY, NO_ALLOW),
+    "with an explicit deny in an identity-based policy": (Type.IDENTITY, DENY),
     f"with an explicit deny in {TRANSITIVE}": (SCP, DENY),
     "with an explicit deny": (None, DENY),
     "": (None, UNSAID),
@@ -65,13 +62,10 @@ def test_the_policy_that_aws_names_is_kept():
 
 
 def test_the_reason_is_said_in_words():
-    reasons = {f"with an {each}": each for each in (DENIED_BY_IDENTITY, "explicit deny")}
     no_policy = "no identity-based policy allows"
-    for phrase, reason in {
-        **reasons,
-        f"because {no_policy}": f"{no_policy} {LIST}",
-        "": "",
-    }.items():
+    reasons = {f"with an {each}": each for each in (DENIED_BY_IDENTITY, "explicit deny")}
+    reasons |= {f"because {no_policy}": f"{no_policy} {LIST}", "": ""}
+    for phrase, reason in reasons.items():
         denial = read_denial(f"User: {JOHN} is not authorized to perform: {LIST} {phrase}")
         assert denial.reason == reason
 

@@ -30,7 +30,6 @@ from irsa.verify.walk import Chain
 from tests.support import world
 
 ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)
-SESSION_ARN = "arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify"
 CLAIMS = {"iss": world.ISSUER_URL, "sub": world.SUBJECT, "aud": ["sts.amazonaws.com"]}
 CLAIMS |= {"iat": world.NOW - 1, "exp": world.NOW + 600}
 REGISTERED = {
@@ -65,7 +64,7 @@ UNREAD = Unread("it", "403 Forbidden", "a permission")
 UNMADE = Calls()
 NOT_MADE = UNMADE.caller
 DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
-SESSION = Answer(allowed=True, arn=SESSION_ARN)
+SESSION = Answer(allowed=True, arn="arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify")
 SESSION_B = Answer(allowed=True, arn="arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify")
 LISTED = Answer(allowed=True)
 GRANTED = Calls(assumed=SESSION, caller=SESSION, data=LISTED, refused=DENIED)

@@ -50,13 +50,13 @@ def test_a_row_becomes_an_object_of_its_class():
     )  # fmt: skip
 
 
+KNOWN = "key, wheels, colours, colour, kind, plate"
+
+
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (
-            {"wheel": []},
-            "a: unknown key wheel; known are key, wheels, colours, colour, kind, plate",
-        ),
+        ({"wheel": []}, f"a: unknown key wheel; known are {KNOWN}"),
         ({"wheels": [{}]}, "a.wheels: no size"),
         ({"wheels": [{"size": 1}]}, "a.wheels.size: 1 is no str"),
         ({"wheels": [{"size": ""}]}, "a.wheels.size: '' is no str"),

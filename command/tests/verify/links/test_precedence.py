@@ -45,10 +45,8 @@ WINNING = [
 ]
 HTTPS = {"ports": [{"port": 443}]}
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
-LOCKED, KUBE_SYSTEM = (
-    {"metadata": {"name": "locked"}},
-    {"kubernetes.io/metadata.name": "kube-system"},
-)
+LOCKED = {"metadata": {"name": "locked"}}
+KUBE_SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,6 @@ def test_a_profile_that_stands_for_the_annotation_names_the_arn_of_a_role():
 
 
 NEIGHBOUR = f"arn:aws:iam::{ACCOUNT_A}:role/neighbour"
-GONE = f"arn:aws:iam::{ACCOUNT_A}:role/s3app"
 TARGET = RoleB(role_arn=ROLE_B_ARN)
 MOVED = ROLE_B_ARN.replace("role/", "role/team/")
 WHERE = "in [profile B] in ConfigMap aws, and restart the Pods"
@@ -163,7 +162,7 @@ def test_a_condition_that_the_caller_cannot_send_is_not_lifted(operator, key, va
     assert status is Status.UNKNOWN or link.remedy.text.startswith(meet)
 
 
-@pytest.mark.parametrize("named", [GONE, NEIGHBOUR])
+@pytest.mark.parametrize("named", [f"arn:aws:iam::{ACCOUNT_A}:role/s3app", NEIGHBOUR])
 def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     document = principal_arn_trust_policy([named], external_id="tenant-42")
     target = replace(TARGET, external_id="tenant-42")

@@ -20,12 +20,8 @@ LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for thi
 POLICY = "A session policy of AssumeRoleWithWebIdentity is not supported by the sandbox"
 NO_ARN = (400, "ValidationError", "Request ARN is invalid")
 TO_ROLE_B = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
-CALL = {
-    "Action": "AssumeRoleWithWebIdentity",
-    "Version": "2011-06-15",
-    "RoleArn": ROLE_ARN,
-    "RoleSessionName": "app",
-}
+CALL = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15"}
+CALL |= {"RoleArn": ROLE_ARN, "RoleSessionName": "app"}
 FORGED = {**CALL, "WebIdentityToken": token(STRANGER)}
 FORM = str(httpx2.QueryParams(FORGED))
 JSON_HEADERS = {

@@ -41,7 +41,6 @@ TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
 PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
 OF_BUCKET = json.dumps(tls_only_bucket_policy("arn:aws:s3:::made"))
-IMDS = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
 UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
 """Inputs that an import does not find in AWS."""
 
@@ -146,7 +145,7 @@ TYPES = {
         {"name": "planned"},
         {"description": "x", "metadataOptions": {"httpTokens": "optional"}, **TAGS},
         {"name": "other-name"},
-        {"metadataOptions": IMDS},
+        {"metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1}},
         import_id="{id}",
     ),
     "aws:eks/cluster:Cluster": Type(

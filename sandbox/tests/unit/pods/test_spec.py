@@ -25,13 +25,11 @@ POD = {
     "spec": {"nodeName": "sandbox", "serviceAccountName": "s3-app"},
     "status": {"hostIP": "127.0.0.1", "podIP": "10.1.2.3"},
 }
+TEXTS = {"config": "[default]", "region": "us-east-1"}
 BLOB = {"blob": base64.b64encode(b"\xff\x00").decode()}
 KEYS = {name: base64.b64encode(name.encode()).decode() for name in ("id", "secret")}
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
-    ("ConfigMap", "aws"): {
-        "data": {"config": "[default]", "region": "us-east-1"},
-        "binaryData": BLOB,
-    },
+    ("ConfigMap", "aws"): {"data": TEXTS, "binaryData": BLOB},
     ("Secret", "keys"): {"data": KEYS},
     ("Secret", "empty"): {},
 }
@@ -137,12 +135,8 @@ def test_a_variable_sees_only_those_before_it():
         {"name": "BOTH", "value": "$(EARLY) $(LATE)"},
         {"name": "NONE"},
     ]
-    assert env_of(*variables) == {
-        "EARLY": "$(LATE)",
-        "LATE": "late",
-        "BOTH": "$(LATE) late",
-        "NONE": "",
-    }
+    expanded = {"EARLY": "$(LATE)", "LATE": "late", "BOTH": "$(LATE) late", "NONE": ""}
+    assert env_of(*variables) == expanded
 
 
 def test_env_from_comes_first_and_is_overridden():

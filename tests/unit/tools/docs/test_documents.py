@@ -11,7 +11,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
-import yaml
 
 from irsa.__main__ import COMMANDS as PROGRAM
 from irsa.callers.facts import RoleFacts
@@ -20,6 +19,7 @@ from irsa.commands.known_errors import KNOWN_ERRORS
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
 from irsa.verify.link import LINKS
+from irsa_sandbox.engine.project import parse_yaml
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 from tests.support.imports import imports_of
 from tests.support.paths import ROOT
@@ -153,13 +153,14 @@ def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(monkeypatch)
 
 def test_the_symptoms_are_the_commonest_and_lead_to_known_names():
     page = (ROOT / "docs/troubleshooting.md").read_text()
-    messages = yaml.safe_load((ROOT / "command/tests/commands/messages.yaml").read_text())
-    commonest = Counter(key for message in messages for key in message["errors"]).most_common(10)
+    messages = parse_yaml((ROOT / "command/tests/commands/messages.yaml").read_text())
+    counts = {error: sum(map(len, causes.values())) for error, causes in messages.items()}
+    commonest = Counter(counts).most_common(10)
     linked = re.findall(r"\blinks? (`[^.;(]+)", page.partition("<!-- begin")[0])
 
     symptoms = re.findall(r"(?m)^\d+\. .*\(`doctor (.+)`\)$", page)
     assert {*symptoms} == {key for key, _ in commonest}
-    assert f"Of {len(messages)} messages" in page
+    assert f"Of {sum(counts.values())} messages" in page
     assert {*re.findall(r"`doctor ([a-z-]+)`", page)} <= {error.key for error in KNOWN_ERRORS}
     assert {name for text in linked for name in re.findall(r"`([\w-]+)`", text)} <= LINKS.keys()
 
