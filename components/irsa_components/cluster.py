@@ -53,8 +53,8 @@ class StackCluster(Cluster):
         if not isinstance(stack, StackReference):
             raise ValueError(f"StackCluster {name}: {stack!r} is no stack; give a StackReference")
         super().__init__("StackCluster", name, ComponentArgs(), opts)
-        found = StackOutputs(**{key: stack.get_output(key) for key in Cluster.__annotations__})
-        for key, output in vars(found).items():
+        outputs = StackOutputs(**{key: stack.get_output(key) for key in Cluster.__annotations__})
+        for key, output in vars(outputs).items():
             setattr(self, key, Output.from_input(output))
         self.kubeconfig = Output.secret(self.kubeconfig)
         self._finish(name)

@@ -183,9 +183,9 @@ class Package(Generic[S]):
 
     def type_of(self, token: str) -> ResourceType[S]:
         """The type of that token; raise `Refused` for one that the sandbox lacks."""
-        for known in self.types:
-            if known.token == token:
-                return known
+        for kind in self.types:
+            if kind.token == token:
+                return kind
         kind = self.fallback(token)
         if kind is None:
             tokens = sorted(other.token for other in self.types)

@@ -7,7 +7,8 @@ import irsa_components as irsa
 
 platform = irsa.StackCluster("platform", pulumi.StackReference("acme/platform/dev"))
 orders = irsa.ServiceAccount(namespace="shop", name="orders")
-deployer = aws.ProviderAssumeRoleArgs(role_arn=irsa.role_arn("444455556666", "deployer"))
+in_account_b = irsa.role_arn("444455556666", "OrganizationAccountAccessRole")
+deployer = aws.ProviderAssumeRoleArgs(role_arn=in_account_b)
 in_b = ResourceOptions(provider=aws.Provider("account-b", assume_roles=[deployer]))
 bucket = irsa.DataBucket("orders", irsa.DataBucketArgs(), in_b)
 issuer = aws.iam.OpenIdConnectProvider(
