@@ -26,7 +26,11 @@ _PLAIN = ("ValueError", "Exception", "RunError")
 """Errors whose text says all."""
 
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
-_ECHOES = ("Resource monitor has terminated, shutting down", "Exception calling application: ")
+_ECHOES = (
+    "Resource monitor has terminated, shutting down",
+    "Exception calling application: ",
+    f"{PROGRAM}resource monitor shut down",
+)
 """Start errors of a program that has failed, or whose engine has, for another reason."""
 
 _MORE = ("because ",)
@@ -55,8 +59,6 @@ def explain(error: CommandError) -> str:
             f"the Pulumi engine was killed (signal {signal}); refresh the stack, then run it again"
         )
     line = diagnostics(text)
-    if PROGRAM in line:
-        return in_program(line.partition(PROGRAM)[2], text)
     if line == _CANCELED:
         return "update canceled; run the command again to finish it"
     if _UNKNOWN_STACK in line:
@@ -66,7 +68,7 @@ def explain(error: CommandError) -> str:
 
 def in_program(message: str, text: str) -> str:
     """Return an error of the program with the last line of the user's files in its traceback."""
-    message = _CALLBACK.sub("", message).removesuffix(":")
+    message = _CALLBACK.sub("", message.removeprefix(PROGRAM)).removesuffix(":")
     frames = [f for f in _FRAME.finditer(text) if not _NOT_THE_USERS.search(f["file"])]
     raised = re.search(rf"^ *(?:\w+\.)*(\w+): {re.escape(message)}$", text, re.MULTILINE)
     if raised and raised[1] not in _PLAIN:
@@ -95,6 +97,7 @@ def diagnostics(text: str) -> str:
         if severity == "error" and not _SUMMARY.search(line):
             errors.append(line.removeprefix("* ").removeprefix(REPEATED))
     told = [line for line in dict.fromkeys(errors) if not line.startswith(_ECHOES)] or errors
+    told = [in_program(line, text) if line.startswith(PROGRAM) else line for line in told]
     return "; ".join(told) or " ".join(text.split())
 
 

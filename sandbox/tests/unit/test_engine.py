@@ -39,6 +39,15 @@ Diagnostics:
 Resources:
     + 9 created
 """
+REFUSED = f"""Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: {PROGRAM}resource monitor shut down
+    Traceback (most recent call last):
+      File "/home/ana/irsa/__main__.py", line 3, in <module>
+        cluster()
+  aws:ec2:getVpc:
+    error: no matching EC2 VPC found
+"""
 LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
 process(es) to end or delete the lock file with `pulumi cancel`.
   file:///sandbox/.pulumi/locks/dev/1.json: created by ana@laptop (pid 4711) at 2026-11-25T09:15Z
@@ -137,6 +146,7 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
     ("code", "stdout", "stderr", "line"),
     [
         (255, "", LOCKED, "the stack is locked by process 4711 of ana; wait until it ends"),
+        (255, REFUSED, "", "no matching EC2 VPC found"),
         (255, CANCELED, "", "update canceled; run the command again to finish it"),
         (-9, "Updating (dev):\n", "", "the Pulumi engine was killed (signal 9); refresh the s"),
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
