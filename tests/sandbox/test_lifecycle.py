@@ -54,7 +54,7 @@ def test_two_ups_at_the_same_time_share_one_sandbox(folder):
 
 def test_a_killed_sandbox_leaves_no_process_and_is_replaced(running, folder):
     leader, left_over = os.getpgid(running.pid), folder / "pulumi" / "left-over"
-    assert any("kube-apiserver" in command for _, command in processes(leader))
+    assert "kube-apiserver" in str([*processes(leader)])
     left_over.touch()
 
     os.kill(running.pid, signal.SIGKILL)

@@ -173,7 +173,8 @@ def test_every_package_is_pinned_with_its_hashes_and_no_index_is_named(file):
         first, *hashes = entry.split(" \\\n")
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ;.+)?", first)
         assert hashes
-        assert all(re.fullmatch(r" {4}--hash=sha256:[0-9a-f]{64}", line) for line in hashes)
+        digest = re.compile(r" {4}--hash=sha256:[0-9a-f]{64}")
+        assert [line for line in hashes if not digest.fullmatch(line)] == []
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])

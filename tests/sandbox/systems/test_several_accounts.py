@@ -246,7 +246,8 @@ def test_verify_and_list_show_each_target(several: Several, tmp_path: Path):
     asked = ("--namespace", NAMESPACE, "--service-account", AGENT)
     assert several.verify(*asked) == sorted(chain for chain in chains if chain[0] == AGENT)
     shown = several.world.irsa("explain", "--stack", file).out
-    assert all(f"{NAMESPACE}/{name} (profile {profile})" in shown for name, profile, _ in chains)
+    titles = [f"{NAMESPACE}/{name} (profile {profile})" for name, profile, _ in chains]
+    assert [title for title in titles if title not in shown] == []
     accounts = several.world.irsa("list", "--output", "json").json["service_accounts"]
     listed = {account["name"]: account for account in accounts if account["namespace"] == NAMESPACE}
     # Without an annotation, Kubernetes alone does not say who the fourth one is.
