@@ -8,7 +8,7 @@ import pytest
 
 import irsa_components as irsa
 from irsa.identity import pod_identity, policies
-from irsa.identity.subjects import service_account_pattern, service_account_ref
+from irsa.identity.subjects import service_account_ref
 from tests.support.engine import Engine, deploy, secret
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 from tests.support.world import ROLE_A_ARN as ROLE_A
@@ -57,11 +57,23 @@ def trust_of(engine: Engine) -> dict:
 
 def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
     other = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
-    given = {"subjects": ["dev/job-*", "dev/s3-app"], "provider_arns": [PROVIDER_ARN, other]}
-    accounts = [service_account_ref("dev", "s3-app"), service_account_pattern("dev", "job-*")]
-    wanted = policies.irsa_trust_policy([PROVIDER_ARN, other], accounts, audience="vault")
-    assert trust_of(role(**given, audience="vault")) == wanted
-    assert trust_of(role()) == policies.irsa_trust_policy([PROVIDER_ARN], accounts[:1])
+    clusters = {"subjects": ["dev/job-*", "dev/s3-app"], "provider_arns": [PROVIDER_ARN, other]}
+
+    def statement(provider: str, audience: str, operator: str, name: str) -> dict:
+        issuer, subject = provider.partition("/")[2], f"system:serviceaccount:dev:{name}"
+        conditions = {"StringEquals": {f"{issuer}:aud": audience}}
+        conditions[operator] = {**conditions.get(operator, {}), f"{issuer}:sub": subject}
+        action = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
+        return {**action, "Principal": {"Federated": provider}, "Condition": conditions}
+
+    assert trust_of(role())["Statement"] == [
+        statement(PROVIDER_ARN, "sts.amazonaws.com", "StringEquals", "s3-app")
+    ]
+    assert trust_of(role(**clusters, audience="vault"))["Statement"] == [
+        statement(provider, "vault", operator, name)
+        for provider in (PROVIDER_ARN, other)
+        for operator, name in (("StringEquals", "s3-app"), ("StringLike", "job-*"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +126,9 @@ def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
 
     policy = engine.one("Policy")
     assert policy.inputs["name"] == "s3-app-A-assume-role"
-    assert json.loads(policy.inputs["policy"]) == policies.assume_role_permissions_policy(ROLE_B)
+    assert json.loads(policy.inputs["policy"])["Statement"] == [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE_B}
+    ]
     assert engine.one("RolePolicyAttachment").inputs == {
         "role": "s3-app-A",
         "policyArn": "arn:aws:iam::111122223333:policy/s3-app-A-assume-role",
@@ -175,13 +189,24 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
 def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     engine = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], role_b_arns=[ROLE_B])
 
-    app = service_account_ref("dev", "s3-app")
-    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER_ARN], [app])
+    tags = {"eks-cluster-arn": CLUSTER_ARN, "kubernetes-namespace": "dev"}
+    tags |= {"kubernetes-service-account": "s3-app"}
+    equal = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    equal["aws:SourceAccount"] = "111122223333"
+    both = ["sts:AssumeRole", "sts:TagSession"]
+    assert trust_of(engine)["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Action": both,
+            "Condition": {"StringEquals": equal, "ArnEquals": {"aws:SourceArn": CLUSTER_ARN}},
+        }
+    ]
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
     (line,) = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], disable_session_tags=True).logged
     assert "the association alone decides" in line
     policy = json.loads(engine.one("Policy").inputs["policy"])
-    assert policy == policies.assume_role_permissions_policy(ROLE_B, tag_session=True)
+    assert policy["Statement"] == [{"Effect": "Allow", "Action": both, "Resource": ROLE_B}]
 
 
 def test_a_role_can_serve_both_mechanisms():
@@ -201,13 +226,18 @@ def test_further_statements_are_added():
 
 
 def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn():
-    trusted = [(ROLE_A, "AROAEXAMPLE1"), (f"{ROLE_A}-2", "AROAEXAMPLE2")]
-    roles = [irsa.TrustedRoleArgs(role_arn=arn, unique_id=each) for arn, each in trusted[::-1]]
-    by_id = policies.role_trust_policy([policies.TrustedRole(*each) for each in trusted])
-    assert trust_of(role_b(trusted_roles=roles)) == by_id
+    ids = {ROLE_A: "AROAEXAMPLE1", f"{ROLE_A}-2": "AROAEXAMPLE2"}
+    roles = [irsa.TrustedRoleArgs(role_arn=arn, unique_id=unique) for arn, unique in ids.items()]
+    allow = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    assert trust_of(role_b(trusted_roles=roles[::-1]))["Statement"] == [
+        {**allow, "Sid": f"AssumeFrom{unique}", "Principal": {"AWS": arn}}
+        for arn, unique in ids.items()
+    ]
 
     by_arn = {"trust": "principal-arn", "trusted_roles": [irsa.TrustedRoleArgs(role_arn=ROLE_A)]}
-    assert trust_of(role_b(**by_arn)) == policies.principal_arn_trust_policy([ROLE_A])
+    root = {**allow, "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}
+    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A}}
+    assert trust_of(role_b(**by_arn))["Statement"] == [{**root, "Condition": condition}]
 
 
 @pytest.mark.parametrize("trust", ["role-arn", "principal-arn"])
