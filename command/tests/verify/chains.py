@@ -64,7 +64,8 @@ UNREAD = Unread("it", "403 Forbidden", "a permission")
 UNMADE = Calls()
 NOT_MADE = UNMADE.caller
 DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
-SESSION = Answer(allowed=True, arn="arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify")
+SESSION_ARN = "arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify"
+SESSION = Answer(allowed=True, arn=SESSION_ARN)
 SESSION_B = Answer(allowed=True, arn="arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify")
 LISTED = Answer(allowed=True)
 GRANTED = Calls(assumed=SESSION, caller=SESSION, data=LISTED, refused=DENIED)

@@ -94,7 +94,9 @@ def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
 
 def test_an_unknown_type_or_input_is_refused_by_name(engine):
     line = refused(engine.check, "aws:ec2/instance:Instance", {})
-    assert line.startswith("the sandbox has no resource type aws:ec2/instance:Instance; it has a")
+    assert line.startswith("aws:ec2/instance:Instance is no type of the sandbox; it has aws:ec2/")
+    line = refused(engine.check, "aws:s3/bucketV2:BucketV2", {})
+    assert line.endswith("is no type of the sandbox; the nearest are aws:s3/bucket:Bucket")
     with pytest.raises(InvalidInput, match="namePrefix: the sandbox does not know this input"):
         engine.check(ROLE, role(namePrefix="web-"))
 
