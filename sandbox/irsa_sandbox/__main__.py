@@ -145,9 +145,9 @@ def _stack(options: argparse.Namespace) -> int:
         _progress(f"previewed: {summary(preview())}")
     kept = stack.retained() if options.operation == "destroy" else []
     on_output = None if options.output == "json" else _print_while_read
-    shown = {"diff": True} if options.diff else {}
+    details = {"diff": True} if options.diff else {}
     with _interrupted_by_the_engine():
-        counts = getattr(stack, options.operation)(on_output=on_output, **shown)
+        counts = getattr(stack, options.operation)(on_output=on_output, **details)
     for line in kept:
         _progress(line)
     if options.output == "json":

@@ -116,16 +116,19 @@ def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def left_locked(error: ConcurrentUpdateError) -> bool:
-    """Return whether the lock is one of a process of this machine that has ended."""
-    holder = _HOLDER.search(str(error))
-    if holder is None or holder["host"] != gethostname():
-        return False
-    try:
-        os.kill(int(holder["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # another user's
-        return False
+    """Return whether each lock is one of a process of this machine that has ended."""
+    holders = [*_HOLDER.finditer(str(error))]
+    return bool(holders) and all(map(_has_ended, holders))
+
+
+def _has_ended(holder: re.Match[str]) -> bool:
+    if holder["host"] == gethostname():
+        try:
+            os.kill(int(holder["pid"]), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass  # another user's
     return False
 
 

@@ -27,6 +27,7 @@ from pulumi.automation._stack import StackInitMode
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 from ..environment_variables import exported
+from ..serving.files import write_private
 from ..state import PULUMI_BACKEND, PULUMI_HOME, SandboxError, SandboxState
 from .diagnostics import explain, in_program, left_locked, without_repeats
 from .project import copy_settings, read_project, write_settings
@@ -216,7 +217,7 @@ class SandboxStack:
             line, text = self._error or explain(error), str(error)
         if "Traceback (most recent call last):" in text:
             log = self._work_dir / "error.log"
-            log.write_text(text)
+            write_private(log, text.encode())
             line += f" (all of it: {log})"
         raise SandboxError(line)
 

@@ -1,7 +1,9 @@
 """The engine's settings files, its errors as one line, and several runs of it in one process."""
 
+import os
 import runpy
 import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from textwrap import indent
@@ -14,12 +16,12 @@ import yaml
 from google.protobuf.empty_pb2 import Empty
 from pulumi import RunError
 from pulumi.automation import CommandResult
-from pulumi.automation.errors import create_command_error
+from pulumi.automation.errors import ConcurrentUpdateError, create_command_error
 from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import Settings
 
 from irsa_sandbox.engine import stack
-from irsa_sandbox.engine.diagnostics import PROGRAM, explain, without_repeats
+from irsa_sandbox.engine.diagnostics import PROGRAM, explain, left_locked, without_repeats
 from irsa_sandbox.engine.project import copy_settings
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
@@ -43,7 +45,7 @@ REFUSED = f"""Diagnostics:
   pulumi:pulumi:Stack (irsa-dev):
     error: {PROGRAM}resource monitor shut down
     Traceback (most recent call last):
-      File "/home/ana/irsa/__main__.py", line 3, in <module>
+      File "irsa/__main__.py", line 3, in <module>
         cluster()
   aws:ec2:getVpc:
     error: no matching EC2 VPC found
@@ -180,6 +182,19 @@ def test_a_mistake_in_the_program_is_one_line_with_its_place(
     line = f"__main__.py:{number}: {kind}{raised.value}, in {code}"
     assert explain(create_command_error(CommandResult(text, "", 255))) == line
     assert shown[2:] == [f"    error: {raised.value}", "Resources:"]
+
+
+def test_a_lock_is_left_over_only_if_each_holder_has_ended_here():
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    here = socket.gethostname()
+    dead, alive = (f"created by ana@{here} (pid {pid}) at x\n" for pid in (ended.pid, os.getpid()))
+    elsewhere = dead.replace(here, "elsewhere")
+    locks = {dead: True, alive: False, dead + alive: False, dead + dead: True, elsewhere: False}
+    left = {
+        text: left_locked(ConcurrentUpdateError(CommandResult("", text, 255))) for text in locks
+    }
+    assert left == locks
 
 
 def test_an_error_and_a_warning_are_shown_once():
