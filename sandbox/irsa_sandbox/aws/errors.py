@@ -47,8 +47,12 @@ def as_response(error: AwsError, service: str) -> Response:
     """The error as the service puts it on the wire: in XML, or by the REST-JSON protocol."""
     if service in _ERRORS:
         return as_xml(error, service)
+    return _as_json(error, {"message": error.message})
+
+
+def _as_json(error: AwsError, body: Mapping[str, str]) -> Response:
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
-    return error.http, headers, json.dumps({"message": error.message}).encode()
+    return error.http, headers, json.dumps(body).encode()
 
 
 def service_is_missing(host: str, *, xml: bool) -> Response:
@@ -57,8 +61,7 @@ def service_is_missing(host: str, *, xml: bool) -> Response:
     error = AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
     if xml:
         return as_xml(error, "sts")
-    status, headers, _ = as_response(error, host)
-    return status, headers, json.dumps({"__type": error.code, "message": error.message}).encode()
+    return _as_json(error, {"__type": error.code, "message": error.message})
 
 
 def as_answer(document: Mapping[str, Any]) -> Response:
