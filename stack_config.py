@@ -73,7 +73,12 @@ class AccountAConfig(AccountConfig):
     external_id: values.ExternalId | None = None
 
     def __post_init__(self) -> None:
-        _ = self.cluster_args  # refuses a mistake in `cluster`
+        provider = self.cluster_args.provider_arn
+        if provider and account_of(str(provider)) != self.account_id:
+            raise ValueError(
+                f"irsa:cluster.providerArn {provider} is not in account {self.account_id}; give "
+                "the provider of that account, or correct accountId"
+            )
 
     @property
     def cluster_args(self) -> EksClusterArgs:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from inspect import signature
+from typing import Any, Self
 
 import pulumi
 from pulumi import Alias, ResourceOptions
@@ -49,6 +50,20 @@ class ComponentArgs:
 
 class Component(pulumi.ComponentResource):
     """A component, whose children may be resources that the stack has."""
+
+    def __new__(cls, *positional: object, **named: object) -> Self:
+        """Refuse arguments of another class, before a constructor looks into them."""
+        parameters = signature(cls.__init__).parameters
+        kind = parameters["args"].annotation if "args" in parameters else None
+        if isinstance(kind, type):  # a user's subclass may have a constructor of its own
+            name, args, *_ = (*positional, None, None)
+            name = values.checked("", f"name of a {cls.__name__}", str, named.get("name", name))
+            if unknown := [f"{key}=…" for key in named if key not in parameters]:
+                listed = ", ".join(unknown)
+                raise ValueError(f"{cls.__name__} {name!r}: give {kind.__name__}({listed})")
+            where = f"{cls.__name__} {name!r}: args"
+            values.checked("", where, kind, named.get("args", args))
+        return super().__new__(cls)
 
     def __init__(
         self,

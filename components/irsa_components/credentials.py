@@ -116,7 +116,9 @@ class RoleChainArgs:
             "region": self.region,
             "session_name": self.session_name,
         }
-        return Output.all(profile, targets).apply(lambda both: aws_config(*both, **settings))
+        return Output.all(profile, targets).apply(
+            values.in_apply(lambda both: aws_config(*both, **settings), "chain: ")
+        )
 
 
 @values.arguments

@@ -244,7 +244,7 @@ class EksCluster(Cluster):
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:
     if issuer_url != f"https://{issuer_from_provider_arn(provider_arn)}":
         raise ValueError(
-            f"OIDC provider {provider_arn} is not the one of cluster {cluster_name!r}, whose "
-            f"issuer is {issuer_url}; correct provider_arn, or leave it out"
+            f"provider_arn ends in {provider_arn.rpartition('/')[2]}, and the issuer of cluster "
+            f"{cluster_name!r} is {issuer_url}; correct it, or leave it out"
         )
     return provider_arn

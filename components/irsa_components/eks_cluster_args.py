@@ -14,6 +14,8 @@ from ._component import ComponentArgs
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
+# https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
+CIDRS_MAX: Final = 40
 OF_CREATED: Final = (
     "version", "subnet_ids", "vpc_id", "control_plane", "nodes", "auto_mode",
 )  # fmt: skip
@@ -66,6 +68,9 @@ class ControlPlaneArgs:
             "endpoint, or set endpoint_public_access=False": public and not blocks,
             "public_access_cidrs has no effect with endpoint_public_access=False; remove one": (
                 not public and blocks not in ([], [ANYWHERE])
+            ),
+            f"public_access_cidrs has {len(blocks)} blocks; EKS accepts {CIDRS_MAX}": (
+                len(blocks) > CIDRS_MAX
             ),
         }
         values.refuse(problems)
@@ -193,6 +198,9 @@ class EksClusterArgs(ComponentArgs):
             ),
             f"{cluster}: audiences cannot be set on an existing OIDC provider; remove them": (
                 self.existing and not self.create_provider and [*self.audiences] != [STS_AUDIENCE]
+            ),
+            f"{cluster}: audiences is empty: STS would refuse every token; leave it out": (
+                not self.audiences
             ),
             f"{cluster}: {self.role_arn} creates the cluster, so EKS makes it an administrator; "
             "remove it from access_entries": (

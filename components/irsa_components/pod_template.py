@@ -12,16 +12,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+import pulumi_kubernetes as k8s
 from pulumi import Input, Output
 from pulumi.output import Unknown
 
-from irsa.identity.eks import RESERVED_VARIABLES, SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL
+from irsa.identity.eks import (
+    POD_IDENTITY_TOKEN_FOLDER,
+    POD_IDENTITY_VOLUME,
+    RESERVED_VARIABLES,
+    SKIP_CONTAINERS_ANNOTATION,
+    SKIP_LABEL,
+    TOKEN_FOLDER,
+    TOKEN_VOLUME,
+)
 from irsa.identity.injection import HASH_ANNOTATION, without_agent
 
 from .service_account import ServiceAccount
-from .values import camel, in_apply
+from .values import camel, checked, in_apply
 
 Fields = dict[str, Any]
+PodTemplate = Input[k8s.core.v1.PodTemplateSpecArgs | k8s.core.v1.PodTemplateSpecArgsDict]
 
 HOME: Final = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
 _HOME_VOLUME: Final = {"name": "irsa-home", "emptyDir": {}}
@@ -37,7 +47,9 @@ _READ = (
     "volume_mounts"
 )
 _SPELLING = {name: camel(name) for name in _READ.split()}
-"""Kubernetes' spelling of the fields that are read here. Pulumi takes both in one dictionary."""
+"""Kubernetes' spelling of the fields that are read here."""
+_RESERVED_VOLUMES = dict.fromkeys((TOKEN_VOLUME, POD_IDENTITY_VOLUME), "the webhook adds it")
+_RESERVED_FOLDERS = dict.fromkeys((TOKEN_FOLDER, POD_IDENTITY_TOKEN_FOLDER), "the token is there")
 
 
 @dataclass(kw_only=True)
@@ -80,12 +92,15 @@ class PodAdditions:
         self.mounts.append({"name": volume["name"], "mountPath": folder, "readOnly": True})
 
 
-def add_identity(template: Any, additions: PodAdditions) -> Any:
+def add_identity(template: PodTemplate, additions: PodAdditions) -> Any:
     """Return the template with the identity, and with security settings where it has none.
 
-    Raises ValueError for what hides the identity, by name; `pulumi.RunError` for it in an output.
+    Raises ValueError for a wrong shape by its path, and for what hides the identity by name;
+    `pulumi.RunError` for either in an output.
     """
-    return _known(template, partial(_template, additions))
+    owner = f"{additions.account}: "
+    shaped = checked(owner, "template", PodTemplate, template)
+    return _known(shaped, partial(_template, additions))
 
 
 def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
@@ -108,9 +123,10 @@ def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
     return None
 
 
-def namespace_of(inputs: Any) -> Any:
+def namespace_of(inputs: Mapping[str, Any]) -> Any:
     """Return the namespace in the inputs of a Kubernetes object; None if there is none to see."""
-    return _plain(_plain(inputs).get("metadata")).get("namespace")
+    metadata = inputs.get("metadata")
+    return metadata.get("namespace") if isinstance(metadata, Mapping) else None
 
 
 def _known(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -128,13 +144,9 @@ def _change(fields: Fields, key: str, change: Callable[..., Any], *given: Any) -
 
 
 def _fields(value: Any) -> Fields:
-    """Return a copy of a dictionary, or of a typed value's fields, without those left out."""
-    if value is not None and not isinstance(value, Mapping) and not hasattr(value, "__dict__"):
-        raise ValueError(f"{value!r} is no part of a pod template; give a dictionary")
-    given: Mapping[str, Any] = (
-        value if isinstance(value, Mapping) else {} if value is None else vars(value)
-    )
-    return {_SPELLING.get(key) or key: each for key, each in given.items() if each is not None}
+    """Return a copy of a dictionary in Kubernetes' spelling, without what is left out."""
+    fields: Fields = value or {}
+    return {_SPELLING.get(key, key): each for key, each in fields.items() if each is not None}
 
 
 def _plain(value: Any) -> Fields:
@@ -161,14 +173,22 @@ def _hash(identity: Mapping[str, Input[str]]) -> Output[str]:
 
 def _metadata(annotations: Fields, injected: bool, metadata: Any) -> Fields:
     fields = _fields(metadata)
-    if injected and SKIP_LABEL in _plain(fields.get("labels")):
-        raise ValueError(f"label {SKIP_LABEL} keeps the webhook from the pods; remove it")
-    if injected and SKIP_CONTAINERS_ANNOTATION in _plain(fields.get("annotations")):
-        raise ValueError(
+    if injected and "labels" in fields:
+        problem = f"label {SKIP_LABEL} keeps the webhook from the pods; remove it"
+        _change(fields, "labels", _without, SKIP_LABEL, problem)
+    if injected and "annotations" in fields:
+        problem = (
             f"annotation {SKIP_CONTAINERS_ANNOTATION} is the identity's; list the containers that "
             "get it in its `containers`"
         )
+        _change(fields, "annotations", _without, SKIP_CONTAINERS_ANNOTATION, problem)
     _change(fields, "annotations", lambda inputs: {**_fields(inputs), **annotations})
+    return fields
+
+
+def _without(key: str, problem: str, fields: Fields) -> Fields:
+    if key in fields:
+        raise ValueError(problem)
     return fields
 
 
@@ -197,6 +217,8 @@ def _spec(additions: PodAdditions, spec: Any) -> Fields:
     for key in {"initContainers", "containers"} & fields.keys():
         _change(fields, key, _containers, additions, linux)
     volumes = [_HOME_VOLUME, *additions.volumes] if linux else additions.volumes
+    if additions.injected and "volumes" in fields:
+        _change(fields, "volumes", _unreserved, "volume", "name", _RESERVED_VOLUMES, ())
     if volumes:
         _change(fields, "volumes", _with, volumes, "name")
     return fields
@@ -234,7 +256,12 @@ def _container(additions: PodAdditions, linux: bool, container: Any) -> Fields:
     if additions.containers is None or fields.get("name") in additions.containers:
         container_name = f"container {fields.get('name')!r}"
         if "env" in fields:
-            _change(fields, "env", _checked_env, container_name, additions.env)
+            where = f"{container_name}: environment variable"
+            _change(fields, "env", _unreserved, where, "name", RESERVED_VARIABLES, additions.env)
+        if additions.injected and "volumeMounts" in fields:
+            where = f"{container_name}: volume mount at"
+            reserved = _RESERVED_FOLDERS
+            _change(fields, "volumeMounts", _unreserved, where, "mountPath", reserved, ())
         if "envFrom" in fields:
             owner = f"{additions.account}: {container_name}"
             _change(fields, "envFrom", _seen, owner, additions.warn)
@@ -262,16 +289,17 @@ def _with(added: Sequence[Fields], key: str, listed: Any) -> list[Any]:
     return [*(each for each in added if each[key] not in names), *own]
 
 
-def _checked_env(container: str, ours: Sequence[Fields], env: Any) -> list[Any]:
-    for each in env:
-        variable = _plain(each)
-        name = variable.get("name")
-        if name in RESERVED_VARIABLES and variable not in ours:
-            raise ValueError(
-                f"{container}: environment variable {name!r} is reserved: "
-                f"{RESERVED_VARIABLES[name]}; remove it"
-            )
-    return list(env)
+def _unreserved(
+    where: str, key: str, reserved: Mapping[str, str], ours: Sequence[Fields], listed: Any
+) -> list[Any]:
+    """Return a list, in which only ours has the values of a key that are reserved."""
+    for member in listed:
+        fields = _plain(member)
+        value = fields.get(key)
+        reason = reserved.get(value.rstrip("/")) if isinstance(value, str) else None
+        if reason and fields not in ours:
+            raise ValueError(f"{where} {value!r} is reserved: {reason}; remove it")
+    return list(listed)
 
 
 def _seen(container: str, warn: Callable[[str], None], sources: Any) -> Any:

@@ -52,7 +52,7 @@ class ServiceAccountRoleArgs(RoleArgs):
     service_accounts: Sequence[ServiceAccount] = ()
     """Service accounts that may assume the role."""
 
-    subjects: Sequence[str] = ()
+    subjects: Sequence[values.SubjectText] = ()
     """Service accounts of a chart or of another program, each as ``namespace/name``. ``*`` and
     ``?`` in the name make a pattern, such as ``crossplane-system/aws-provider-*``."""
 

@@ -4,22 +4,29 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from functools import cache, partial
+from inspect import signature
+from textwrap import shorten
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    Final,
     TypeVar,
     Union,
     dataclass_transform,
     get_args,
     get_origin,
+    get_type_hints,
 )
 
 from pulumi import Input, Output, RunError, StackReference
+from pulumi.output import Unknown
 
 from irsa.identity import arns, names, regions, subjects
 from irsa.identity.pod_identity import check_cluster
+from irsa.identity.pulumi_types import OUTPUT_TEXT
 from irsa.identity.quotas import DESCRIPTION_MAX
 
 T = TypeVar("T")
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
 else:
     PolicyDocument = Input[Any]
 
+MESSAGE_MAX: Final = 200
+"""Characters of a message, if it shows long values."""
 FROM_OBJECT: Any = "from the object"
 """Default of an argument that must be given, or come from a component: see `gives`."""
 
@@ -66,18 +75,30 @@ def _check(holds: Callable[[Any], object], problem: Callable[[Any], str]) -> Cal
 
 def one_of(*choices: str) -> Callable[[str], None]:
     """Return a check for one of several texts."""
-    return _check(choices.__contains__, lambda e: f"{e!r} is not one of {', '.join(choices)}")
+    listed = shorten(", ".join(choices), 120, placeholder=" …")
+    return _check(choices.__contains__, lambda e: f"{e!r} is not one of {listed}")
 
 
 def matching(pattern: str, form: str) -> Callable[[str], None]:
     """Return a check for text of a form."""
-    return _check(re.compile(pattern).fullmatch, lambda text: f"{text[:60]!r} is not {form}")
+    return _check(re.compile(pattern).fullmatch, lambda text: f"{text!r} is not {form}")
 
 
 def within(numbers: range) -> Callable[[int], None]:
     """Return a check for a number of a range."""
     limits = f"{numbers.start} to {numbers.stop - 1}"
     return _check(numbers.__contains__, lambda number: f"{number} is outside of {limits}")
+
+
+def _shortened(message: str) -> str:
+    """Return a message without the rest of a value that is too long for it."""
+    longest = max(re.findall("'[^']*'", message), key=len, default="")
+    length = len(longest) - max(len(message) - MESSAGE_MAX, 0)
+    return (
+        message
+        if length == len(longest)
+        else message.replace(longest, f"{longest[: length - 2]}…'")
+    )
 
 
 def refuse(problems: Mapping[str, object]) -> None:
@@ -133,6 +154,7 @@ ServiceAccountName = Annotated[str, subjects.check_service_account_name]
 SessionDuration = Annotated[int, names.check_session_duration]
 SessionName = Annotated[str, names.check_session_name]
 SessionPolicy = Annotated[str, _check_session_policy]
+SubjectText = Annotated[str, partial(subjects.parse_service_accounts, allow_whole_namespace=True)]
 SubnetId = Annotated[
     str,
     matching("subnet-([0-9a-f]{8}|[0-9a-f]{17})", "the id of a subnet, such as 'subnet-0a1b2c3d'"),
@@ -171,7 +193,9 @@ def read(
     for key, name in names.items():
         try:
             if key in config:
-                values[name] = _checked(kind, path(key), _hints[kind][name], config[key])
+                values[name] = checked(
+                    f"{kind.__name__}.", path(key), _hints[kind][name], config[key]
+                )
             elif required[name]:
                 raise ValueError(f"{path(key)} is missing; add it")
         except ValueError as error:
@@ -189,7 +213,7 @@ def camel(name: str) -> str:
 def _meant(wrong: str, known: Iterable[str]) -> str:
     close = get_close_matches(wrong, known, n=1)
     meant = f"did you mean {close[0]!r}?" if close else "remove it"
-    return f"{meant} (known: {', '.join(known)})"
+    return f"{meant} (known: {shorten(', '.join(known), 100, placeholder=' …')})"
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
@@ -212,7 +236,9 @@ def arguments(kind: type[T]) -> type[T]:
     def __post_init__(self: Any) -> None:  # noqa: N807 - dataclasses' name
         for name, hint in hints.items():
             if (value := getattr(self, name)) is not FROM_OBJECT:
-                object.__setattr__(self, name, _checked(type(self), name, hint, value))
+                object.__setattr__(
+                    self, name, checked(f"{type(self).__name__}.", name, hint, value)
+                )
         for name, attributes in objects.items():
             for argument, attribute in attributes.items():
                 object.__setattr__(self, argument, _from_object(self, name, argument, attribute))
@@ -220,6 +246,12 @@ def arguments(kind: type[T]) -> type[T]:
             if base in _together:
                 _together[base](self)
 
+    def __new__(cls: type, *_: object, **named: object) -> Any:  # noqa: N807
+        for name in named.keys() - hints:
+            raise ValueError(f"{cls.__name__} has no argument {name!r}; {_meant(name, hints)}")
+        return object.__new__(cls)
+
+    kind.__new__ = __new__  # type: ignore[assignment]
     kind.__post_init__ = __post_init__  # type: ignore[attr-defined]
     made = dataclass(frozen=True, kw_only=True)(kind)
     for name in objects.keys() & annotations.keys():
@@ -254,51 +286,116 @@ def _stripped(hint: Any) -> Any:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _stripped(parts[0])
+    if _is_of_kubernetes(hint):
+        return Any
     if origin in (Union, UnionType):
         return Union[tuple(_stripped(each) for each in parts)]  # noqa: UP007 - of a tuple
     return origin[tuple(_stripped(each) for each in parts)] if origin else hint
 
 
-def _checked(kind: type, path: str, hint: Any, value: Any) -> Any:
-    """Return the value, whose outputs get checked as well; raises ValueError."""
+def checked(owner: str, path: str, hint: Any, value: Any) -> Any:
+    """Return the value, whose outputs get checked as well, with ``owner`` in their messages; raises
+    ValueError."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return _one_of(kind, path, parts, value)
+        return _one_of(owner, path, parts, value)
     if origin is Annotated:
-        value = _checked(kind, path, parts[0], value)
+        value = checked(owner, path, parts[0], value)
         for check in filter(callable, parts[1:]):
             try:
                 check(value)
             except ValueError as error:
-                raise ValueError(f"{path}: {error}") from None
+                raise ValueError(_shortened(f"{path}: {error}")) from None
         return value
+    if _is_of_kubernetes(hint):
+        return _checked_fields(owner, path, hint, value)
+    if isinstance(value, str) and OUTPUT_TEXT.search(value):
+        raise ValueError(
+            f"{path} has an output inside of a text; use Output.format or Output.concat"
+        )
     if hint is Any:
-        return value
+        hint = {dict: Mapping[Any, Any], list: Sequence[Any]}.get(type(value), type(value))
+        origin, parts = get_origin(hint), get_args(hint)
     expected: Any = origin or hint
     # To Python a truth value is a number, and a text a sequence.
     mistaken = {int: bool, Sequence: str | bytes}.get(expected, ())
     if not isinstance(value, expected) or isinstance(value, mistaken):
         raise ValueError(f"{path} is {_described(value)}; give {_wanted(expected, value)}")
     if origin is Sequence:
-        return [_checked(kind, f"{path}[{n}]", parts[0], member) for n, member in enumerate(value)]
+        return [checked(owner, f"{path}[{n}]", parts[0], member) for n, member in enumerate(value)]
     if origin is Mapping:
-        keys = [_checked(kind, f"a key of {path}", parts[0], key) for key in value]
+        keys = [checked(owner, f"a key of {path}", parts[0], key) for key in value]
         of_key = {key: f"{path}[{key!r}]" for key in keys}
-        return {key: _checked(kind, of_key[key], parts[1], value[key]) for key in keys}
+        return {key: checked(owner, of_key[key], parts[1], value[key]) for key in keys}
     return value
 
 
-def _one_of(kind: type, path: str, members: Sequence[Any], value: Any) -> Any:
-    plain, *others = members
-    if value is None and NoneType in others:
-        return None
+def _one_of(owner: str, path: str, members: Sequence[Any], value: Any) -> Any:
+    if isinstance(value, Unknown) or (value is None and NoneType in members):
+        return value
     # Of `Input[T | None]` an output may be None; `Input[T] | None` is left out, or has a value.
-    [hint] = [get_args(member)[0] for member in others if get_origin(member) is Awaitable] or [None]
+    [hint] = [get_args(each)[0] for each in members if get_origin(each) is Awaitable] or [None]
     if hint is None or not isinstance(value, Output | Awaitable):
-        return _checked(kind, path, plain, value)
+        return checked(owner, path, type(value) if type(value) in members else members[0], value)
     output = Output.from_input(value)
     both = Output.all(output, Output.from_input(_stack_of(output)))
-    return both.apply(in_apply(lambda results: _known(kind, path, hint, *results)))
+    return both.apply(in_apply(lambda results: _known(owner, path, hint, *results)))
+
+
+def _is_of_kubernetes(hint: Any) -> bool:
+    return isinstance(hint, type) and hint.__module__.startswith("pulumi_kubernetes.")
+
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+_Quantity = Input[str | int | float]
+_QUANTITIES: dict[str, Any] = {
+    **dict.fromkeys(("limits", "overhead", "requests"), Input[Mapping[str, _Quantity]]),
+    **dict.fromkeys(("divisor", "size_limit"), _Quantity),
+}
+"""Fields that take numbers, which pulumi-kubernetes declares as texts."""
+
+
+@cache
+def _fields_of(hint: Any) -> dict[str, Any]:
+    """Return the types of the fields of a class of pulumi-kubernetes, by name."""
+    hints = get_type_hints(hint.__init__, None, {"Output": Output, "T": Any})
+    return {name: _QUANTITIES.get(name, hint) for name, hint in hints.items()}
+
+
+@cache
+def _required(hint: Any) -> list[str]:
+    _, *parameters = signature(hint.__init__).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _checked_fields(owner: str, path: str, hint: Any, value: Any) -> dict[str, Any]:
+    """Return the fields of an object of a class of pulumi-kubernetes, or of a mapping for one.
+
+    A field that is not known here may be a newer one of Kubernetes, and is left to its API.
+    """
+    if not isinstance(value, Mapping | hint):
+        raise ValueError(f"{path} is {_described(value)}; give a mapping")
+    hints, fields_of_value = _fields_of(hint), dict[str, Any]()
+    names = {_folded(name): name for name in hints}
+    spellings: dict[str, str] = {}
+    for key, member in (value if isinstance(value, Mapping) else vars(value)).items():
+        name = _folded(checked(owner, f"a key of {path}", str, key))
+        if name in spellings:
+            raise ValueError(f"{path} has {spellings[name]} and {key}, which are one; remove one")
+        spellings[name] = key
+        if name not in names and (near := get_close_matches(name, names, n=1, cutoff=0.88)):
+            raise ValueError(f"{path}.{key} does not exist; did you mean {names[near[0]]}?")
+        hint_of_key = hints[names[name]] if name in names else Any
+        fields_of_value[key] = checked(owner, f"{path}.{key}", hint_of_key, member)
+    for name in _required(hint):
+        if _folded(name) not in spellings:
+            present = ", ".join(spellings.values()) or "nothing"
+            raise ValueError(f"{path} has {present} and no {name}; add it")
+    return fields_of_value
 
 
 async def _stack_of(output: Output[Any]) -> str:
@@ -307,11 +404,11 @@ async def _stack_of(output: Output[Any]) -> str:
     return resources[0].pulumi_resource_name if resources else ""
 
 
-def _known(kind: type, path: str, hint: Any, value: Any, stack: str) -> Any:
+def _known(owner: str, path: str, hint: Any, value: Any, stack: str) -> Any:
     if value is None and NoneType not in get_args(hint):
         of = f" of stack {stack}; run `pulumi up` there first" if stack else "; give another one"
-        raise ValueError(f"{kind.__name__}.{path} is an output without a value{of}")
-    return _checked(kind, f"{kind.__name__}.{path}", hint, value)
+        raise ValueError(f"{owner}{path} is an output without a value{of}")
+    return checked(owner, f"{owner}{path}", hint, value)
 
 
 _SPOKEN: dict[Any, str] = {bool: "True or False", int: "a whole number", str: "text"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
@@ -12,11 +12,8 @@ from irsa.identity.subjects import check_workload_name
 from . import values
 from .workload_identity import WorkloadIdentity, WorkloadIdentityArgs
 
-if TYPE_CHECKING:
-    Strategy = Input[k8s.apps.v1.DeploymentStrategyArgs | k8s.apps.v1.DeploymentStrategyArgsDict]
-    PodSpec = Input[k8s.core.v1.PodSpecArgs | k8s.core.v1.PodSpecArgsDict]
-else:
-    PodSpec = Strategy = Input[Any]
+PodSpec = Input[k8s.core.v1.PodSpecArgs | k8s.core.v1.PodSpecArgsDict]
+Strategy = Input[k8s.apps.v1.DeploymentStrategyArgs | k8s.apps.v1.DeploymentStrategyArgsDict]
 
 
 @values.arguments

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -29,13 +29,10 @@ from .credentials import (
     RoleChainArgs,
     TokenArgs,
 )
-from .pod_template import PodAdditions, add_identity, map_template, namespace_of
+from .pod_template import PodAdditions, PodTemplate, add_identity, map_template, namespace_of
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
 from .start_gate import start_gate
-
-if TYPE_CHECKING:
-    PodTemplate = Input[k8s.core.v1.PodTemplateSpecArgs | k8s.core.v1.PodTemplateSpecArgsDict]
 
 
 @values.arguments
@@ -85,6 +82,8 @@ class WorkloadIdentityArgs(ComponentArgs):
                 not names and not by_key
             ),
             "chain starts from a role, not from access_key; remove one": self.chain and by_key,
+            "containers is empty: no container would have the identity; name one, or leave it "
+            "out": self.containers is not None and not self.containers,
         }
         values.refuse(problems)
         if self.role is not None:
@@ -146,7 +145,7 @@ class WorkloadIdentity(Component):
                 self._waits.hooks = start_gate(account, Output.from_input(pods.kubeconfig))
         self.register_outputs({**outputs, **self._create(name, args)})
 
-    def pod_template(self, template: "PodTemplate") -> Any:
+    def pod_template(self, template: PodTemplate) -> Any:
         """Return a pod template with the identity, for a Deployment, StatefulSet, DaemonSet, Job or
         CronJob, which also takes `options`.
 

@@ -34,7 +34,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "TargetRoleArgs": {"role_arn": ROLE_ARN},
     "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER_ARN, "role_arn": ROLE_ARN},
     "TrustedRoleArgs": {"role_arn": ROLE_ARN},
-    "WorkloadArgs": {**ACCOUNT, "role_arn": ROLE_ARN, "pod_spec": {}},
+    "WorkloadArgs": {**ACCOUNT, "role_arn": ROLE_ARN, "pod_spec": {"containers": []}},
     "WorkloadIdentityArgs": {**ACCOUNT, "role_arn": ROLE_ARN},
 }
 VALUES = (True, b"text", {}, 1.5, 7, [], None, object(), "false")
@@ -44,7 +44,7 @@ ALL: Mapping[str, Any] = {
     if is_dataclass(found := getattr(irsa_components, name))
 }
 FREE = (
-    *("access_key_id", "association_id", "containers", "imported_id", "kubeconfig"),
+    *("access_key_id", "association_id", "containers", "kubeconfig"),
     *("replicas", "secret_access_key", "taken_over"),
     *("annotations", "labels", "pod_annotations", "pod_labels"),
 )
@@ -90,8 +90,14 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
         ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
         ({"policy_arns": {"a": BUCKET, "b": BUCKET}}, "policy_arns['b'] and policy_arns['a'] are "),
-        ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
-        ({"role_b_arns": [ROLE_ARN.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
+        (
+            {"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}},
+            "is not in partition aws, as others",
+        ),
+        (
+            {"role_b_arns": [ROLE_ARN.replace("aws", "aws-cn")]},
+            "is not in partition aws, as others",
+        ),
         ({"policy_arns": MANY, "role_b_arns": [ROLE_ARN]}, "has 21 managed policies; IAM attaches"),
         ({"description": "x" * 1001}, "is not at most 1000 characters"),
         ({"description": "reports — dev"}, "description: 'reports — dev'"),
@@ -115,6 +121,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ),
         (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
         ({"cluster_arn": IN_CHINA}, "is not in partition aws-cn of the cluster"),
+        ({"imported_id": "prod,a-1"}, "prod,a-1 is of cluster prod, and the association is of dev"),
     ],
     "AccessKeyUserArgs": [({"key_version": 0}, "key_version: 0 is outside of 1 to")],
     "DataBucketArgs": [(BOTH_TRUE, "bucket 'reports': existing=True is never deleted")],
@@ -141,6 +148,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"cluster_name": "d" * 101}, "is not 1 to 100 letters"),
         ({"version": "1.9999"}, "'1.9999' is not a Kubernetes version, such as '1.36'"),
         ({"audiences": ["sts amazonaws"]}, "audiences[0]: 'sts amazonaws' is not 1"),
+        ({"audiences": []}, "audiences is empty: STS would refuse every token"),
     ],
     "NodeGroupArgs": [
         ({"instance_types": ()}, "instance_types is empty"),
@@ -158,6 +166,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"public_access_cidrs": ["203.0.113.5"]}, "block; write '203.0.113.5/32'"),
         ({"public_access_cidrs": ["office"]}, "an IPv4 CIDR block, such as '203.0.113.0/24'"),
         ({"public_access_cidrs": ["10.1.0.0/16"]}, "[0]: 10.1.0.0/16 is a private range; use"),
+        ({"public_access_cidrs": ["8.8.8.8/32"] * 41}, "public_access_cidrs has 41 blocks; EKS"),
         ({"log_types": ["Audit"]}, "log_types[0]: 'Audit' is not one of api"),
         ({"encryption_key_arn": "alias/eks"}, "'alias/eks' is not the ARN of a KMS key"),
     ],
@@ -169,6 +178,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         (KEY, "role_arn and access_key are both given, and every SDK uses the key"),
         (KEY | NO_ROLE | {"pod_identity": PODS}, "pod_identity and access_key are bot"),
         (KEY | NO_ROLE | {"chain": CHAIN}, "chain starts from a role, not from acces"),
+        ({"containers": []}, "containers is empty: no container would have the identity; name"),
         (NO_ROLE | {"chain": CHAIN}, "the pods have no AWS identity; give role_arn, "),
     ],
     "TokenArgs": [

@@ -352,7 +352,7 @@ LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
     ("given", "said"),
     [
         ({"queue": UNKNOWN_ELEMENT}, r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),
-        ({"queue": AS_TEXT}, r"policies\['queue'\] has an output inside of a text; use Output\.fo"),
+        ({"queue": AS_TEXT}, r"\['Resource'\] has an output inside of a text; use Output\.fo"),
         ({"queue": "{"}, r"policies\['queue'\] is not a policy \(Expecting"),
         ({"a": LARGE, "b": LARGE}, "policies have [0-9]+ characters; IAM accepts 10240"),
     ],

@@ -1,7 +1,8 @@
 """A pod's identity beside what the user's pod says, in every form that a pod spec can have."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -9,10 +10,11 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import Output
 
-from irsa.identity.eks import RESERVED_VARIABLES
+from irsa.identity.eks import RESERVED_VARIABLES, TOKEN_FOLDER
 from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs, Workload, WorkloadArgs
 from irsa_components.pod_template import HASH_ANNOTATION as HASH
 from irsa_components.pod_template import PodAdditions, add_identity, map_template, namespace_of
+from irsa_components.values import camel
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN, ROLE_B_ARN
@@ -179,12 +181,14 @@ def app(**fields: Any) -> dict[str, Any]:
             for name in RESERVED_VARIABLES
         ),
         *(
-            ({"spec": {field: "other"}}, "'other', and the identity is that of dev/s3-app")
+            ({"spec": {**WIRE, field: "other"}}, "'other', and the identity is that of dev/s3-app")
             for field in ("serviceAccountName", "service_account_name", "service_account")
         ),
         ({"metadata": {"labels": SKIPPING}}, "label eks.amazonaws.com/skip-pod-identity-webhook k"),
         ({"metadata": {"annotations": SKIPPED}}, "skip-containers is the identity's; list the con"),
-        ({"spec": "nginx"}, "'nginx' is no part of a pod template; give a dictionary"),
+        ({"spec": "nginx"}, "template.spec is the text 'nginx'; give a mapping"),
+        ({"spec": {**WIRE, "volumes": [{"name": "aws-iam-token"}]}}, "'aws-iam-token' is reserved"),
+        (app(volumeMounts=[{"name": "x", "mountPath": f"{TOKEN_FOLDER}/"}]), "/' is reserved: the"),
     ],
 )
 def test_what_hides_the_identity_is_refused_by_name(template, message):
@@ -266,3 +270,59 @@ def test_a_preview_that_does_not_know_the_pod_shows_the_rest():
 
     assert template["spec"]["serviceAccountName"] == "s3-app"
     assert HASH in template["metadata"]["annotations"]
+
+
+PROBE = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 5}
+TERM = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
+NODES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [TERM]}}
+RICH = {
+    **WIRE,
+    "nodeSelector": {"disk": "ssd"},
+    "affinity": {"nodeAffinity": NODES},
+    "tolerations": [{"key": "spot", "operator": "Exists"}],
+    "imagePullSecrets": [{"name": "registry"}],
+    "volumes": [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data", "readOnly": True}},
+        {"name": "all", "projected": {"sources": [{"configMap": {"name": "settings"}}]}},
+    ],
+    "containers": [
+        {
+            **WIRE["containers"][0],
+            "command": ["serve"],
+            "ports": [{"name": "http", "containerPort": 8080}],
+            "envFrom": [{"prefix": "APP_", "configMapRef": {"name": "settings", "optional": True}}],
+            "resources": {"limits": {"memory": "1Gi"}},
+            "livenessProbe": PROBE,
+        }
+    ],
+}
+OTHERS = {str: (7, True, ["a"], {"a": "b"}), int: ("7", True, [7], 1.5), bool: ("true", 1, [True])}
+OTHERS |= {dict: ("a", 7, ["a"]), list: ("a", 7, {"a": "b"}, [None], [["a"]])}
+
+
+def mistakes(value: Any, path: str, put: Callable[[Any], Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what a refusal begins with, and the spec with that one mistake."""
+    for other in () if path.endswith((".port", ".memory")) else OTHERS[type(value)]:
+        yield path, put(other)
+    if isinstance(value, list):
+        for n, part in enumerate(value):
+            place = partial(lambda n, new: put([*value[:n], new, *value[n + 1 :]]), n)
+            yield from mistakes(part, f"{path}[{n}]", place)
+    for key, part in value.items() if isinstance(value, dict) else ():
+        place = partial(lambda key, new: put({**value, key: new}), key)
+        at = f"{path}['{key}']" if key == "disk" else f"{path}.{key}"
+        yield from mistakes(part, at, place)
+        if re.search("[A-Z_]", key):
+            twice = camel(key) if "_" in key else next(iter(snake({key: 0})))
+            yield f"{path} has {key} and {twice}, which are one", put({**value, twice: part})
+            others = {name: one for name, one in value.items() if name != key}
+            yield f"{path}.{key}x does not exist; did you mean ", put({**others, f"{key}x": part})
+
+
+@pytest.mark.parametrize("spec", [RICH, snake(RICH)], ids=["wire", "dictionary"])
+def test_each_mistake_in_a_pod_spec_is_refused_with_its_path(spec):
+    add_identity({"spec": spec}, additions())
+    cases = [*mistakes(spec, "template.spec", lambda spec: {"spec": spec})]
+    assert len(cases) > 250
+    said = [(place, refusal(add_identity, case, additions())) for place, case in cases]
+    assert [case for case in said if not case[1].startswith(case[0])] == []

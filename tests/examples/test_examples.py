@@ -210,7 +210,7 @@ def test_a_mistake_is_one_line_in_another_language(run, platform, language):
 
     for provider_arn, problem in {
         "nope": "'nope' is not an OIDC provider ARN; expected ",
-        other: f"OIDC provider {other} is not the one of cluster 'platform', whose issuer is ",
+        other: "and the issuer of cluster 'platform' is ",
     }.items():
         output = run("preview", code=1, providerArn=provider_arn)
         lines = [line for line in output.splitlines() if problem in line]

@@ -72,7 +72,7 @@ def test_system_3_lets_role_a_assume_role_b_and_nothing_else(external_id):
 
 
 def test_the_computed_arns_keep_the_partition():
-    engine = run_program({**stack_file(), "aws:region": "cn-north-1"})
+    engine = run_program({**stack_file(), "aws:region": "cn-north-1"}, Engine(partition="aws-cn"))
 
     in_china = policies.assume_role_permissions_policy(ROLE_B.replace("arn:aws:", "arn:aws-cn:"))
     assert policy(engine, "s3-app-A-assume-role") == in_china

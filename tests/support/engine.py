@@ -67,6 +67,7 @@ class Engine(pulumi.runtime.Mocks):
     """
 
     preview: bool = False
+    partition: str = "aws"
     stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     role_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Tags of the roles that exist, by name."""
@@ -96,7 +97,7 @@ class Engine(pulumi.runtime.Mocks):
         path = args.inputs.get("path", "/")
         match args.typ:
             case "aws:iam/role:Role":
-                arn = f"arn:aws:iam::{ACCOUNT_A}:role{path}{name}"
+                arn = f"arn:{self.partition}:iam::{ACCOUNT_A}:role{path}{name}"
                 unique_id = f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}"
                 return {"name": name, "arn": arn, "uniqueId": unique_id}
             case "aws:iam/policy:Policy":

@@ -9,4 +9,5 @@ def refusal(function, *args, raised: type[Exception] = ValueError, **options) ->
         function(*args, **options)
     message = str(caught.value)
     assert "\n" not in message
+    assert len(message) <= 200, message
     return message

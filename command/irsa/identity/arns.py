@@ -334,5 +334,7 @@ def check_policy_arns(
             )
     plain = [arn for arn in (*beside, *policy_arns.values()) if isinstance(arn, str)]
     for arn in plain[1:]:
-        if partition_of(arn) != partition_of(plain[0]):
-            raise ValueError(f"{owner}: {plain[0]!r} and {arn!r} are in two partitions; use one")
+        if (partition := partition_of(plain[0])) != partition_of(arn):
+            raise ValueError(
+                f"{owner}: {arn!r} is not in partition {partition}, as others; use one"
+            )

@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from irsa.identity.arns import partition_of
 from irsa.identity.eks import CONTAINER_SOURCE
 from irsa.identity.quotas import CHAINED_SESSION_MAX
+from irsa.identity.regions import partition_of_region
 
 REFRESH_WINDOW: Final = 900
 """SDKs renew a session this many seconds before its end; a shorter one, at every request."""
@@ -53,8 +55,17 @@ def aws_config(
     """Return a config file with a profile for each of ``targets``, of which None is left out.
 
     They start from ``role_a``, the settings of ``own_profile``, or for None from the container's
-    credentials. The file has no default profile.
+    credentials. The file has no default profile. Raises ValueError for a role of another partition
+    than the region's, whose STS does not know it.
     """
+    partition = partition_of_region(region)
+    for profile, settings in {**targets, own_profile: role_a or {}}.items():
+        arn = str(settings.get("role_arn", ""))
+        if arn and partition_of(arn) != partition:
+            raise ValueError(
+                f"region {region} is in partition {partition}, and the role of profile {profile} "
+                f"is {arn}; give a region of the role's partition"
+            )
     shared = {
         "role_session_name": session_name,
         "region": region,

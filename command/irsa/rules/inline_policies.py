@@ -7,7 +7,6 @@ from irsa.decide.document import DocumentType
 from irsa.decide.statements import compile_policy
 from irsa.decide.trust_policy import check_storable
 from irsa.identity.policies import size_of_text
-from irsa.identity.pulumi_types import OUTPUT_TEXT
 from irsa.identity.quotas import INLINE_POLICIES_SIZE_MAX
 
 
@@ -17,11 +16,6 @@ def check_inline_policies(owner: str, policies: Mapping[str, str]) -> None:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
     """
     for name, text in policies.items():
-        if OUTPUT_TEXT.search(text):
-            raise ValueError(
-                f"{owner}: policies[{name!r}] has an output inside of a text; use Output.format or "
-                "Output.concat"
-            )
         try:
             document = json.loads(text)
             compile_policy(document, "policy", DocumentType.IDENTITY)
