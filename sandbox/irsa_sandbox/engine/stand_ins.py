@@ -1,12 +1,15 @@
 """Stand-ins in a program: declared outputs of types that the sandbox lacks (decision 31)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 
 import pulumi
 from pulumi import _types
 from pulumi.runtime import is_dry_run, rpc
+from pulumi.runtime.stack import massage
 
 from ..errors import SandboxError
 from ..providers.resource import DECLARED
@@ -15,13 +18,27 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 
 def packages_of(declared: Declared, plugins: Sequence[str]) -> set[str]:
-    """Return the packages of declared types. Raise `SandboxError` for one that has a plugin."""
+    """Return the packages of declared types. Raise `SandboxError` for one that has a plugin, and
+    for a type that no installed SDK has."""
+    packages = {str(token).partition(":")[0] for token in declared}
+    for package in packages:
+        with suppress(ImportError):
+            import_module(f"pulumi_{package.replace('-', '_')}")
+    modules: list[Any] = [module for same in rpc._RESOURCE_MODULES.values() for module in same]
+    types = {token for module in modules for token in module.mod_info["classes"]}
     for token, outputs in declared.items():
-        if str(token).count(":") != 2 or not isinstance(outputs, Mapping):
-            raise SandboxError(f"stand_ins: {token}: {outputs!r}; give a type token its outputs")
+        if token not in types:
+            hint = f"the nearest are {_nearest(str(token), types)}"
+            raise SandboxError(f"stand_ins: no installed SDK has the type {token}; {hint}")
+        if not isinstance(outputs, Mapping):
+            raise SandboxError(f"stand_ins: {token}: {outputs!r}; give values by output")
         if token.partition(":")[0] in plugins:
             raise SandboxError(f"stand_ins: {token}: its plugin has the type; leave it out")
-    return {token.partition(":")[0] for token in declared}
+    return packages
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    return ", ".join(get_close_matches(name, names, 3, cutoff=0))
 
 
 def stand_in(
@@ -35,14 +52,16 @@ def stand_in(
     if not isinstance(resource, pulumi.CustomResource):
         raise pulumi.RunError(f"{args.type_} is a component; declare the types of its parts")
     names = {"id": "id", **_types.resource_py_to_pulumi_names(type(resource))}
-    types, path = _types.resource_types(type(resource)), rpc._Path("stand-in", resource=args.name)
+    types, on_wire = _types.resource_types(type(resource)), {}
     for name, value in outputs.items():
         if name not in names:
-            near = ", ".join(get_close_matches(name, names, 3, cutoff=0))
-            raise pulumi.RunError(f"{args.type_} has no output {name}; the nearest are {near}")
+            hint = f"the nearest are {_nearest(name, names)}"
+            raise pulumi.RunError(f"{args.type_} has no output {name}; {hint}")
         kind: Any = types.get(names[name])
-        # The SDK would drop a name of a nested object that its class lacks.
-        if value != rpc.translate_output_properties(value, str, kind, True, path):
+        sent = on_wire[names[name]] = massage(value, [])
+        path = rpc._Path(name, resource=args.name)
+        # The SDK would drop what the class of a nested object lacks.
+        if sent != massage(rpc.translate_output_properties(sent, str, kind, True, path), []):
             raise pulumi.RunError(f"{args.type_} {name}: {value!r} is no {kind}; give it as that")
     known = {*outputs, *(name for name, value in args.props.items() if value is not None)}
 
@@ -56,5 +75,4 @@ def stand_in(
             return super().get(name, default)
 
     resource.__dict__ = Attributes(vars(resource))
-    on_wire = {names[name]: value for name, value in outputs.items()}
     return pulumi.ResourceTransformationResult({**args.props, DECLARED: on_wire}, args.opts)

@@ -219,6 +219,10 @@ class Package(Generic[S]):
         if kind is None:
             tokens = sorted(other.token for other in self.types)
             near = get_close_matches(token, tokens, 3, CLOSE)
-            hint = f"the nearest are {', '.join(near)}" if near else "declare it in `stand_ins`"
+            hint = (
+                f"the nearest are {', '.join(near)}"
+                if near
+                else "a test declares it in `stand_ins`"
+            )
             raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind

@@ -170,10 +170,10 @@ class Sandbox:
 
         self.stand_ins.update(stand_ins or ())
         own = {"config": config, "stand_ins": stand_ins}
-        opened = SandboxStack(self._state, Path(project), stack=name, **own)
         with warnings.catch_warnings():
             # pulumi-aws has some when it is imported, and pytest may make errors of them.
             warnings.simplefilter("ignore", DeprecationWarning)
+            opened = SandboxStack(self._state, Path(project), stack=name, **own)
             opened.up()
         return opened
 
