@@ -1,6 +1,6 @@
-"""Stand-ins in a program: declared outputs of types that the sandbox lacks (decision 31)."""
+"""Stand-ins in a program: declared outputs of types that the sandbox lacks (decision 0031)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
@@ -28,8 +28,8 @@ def packages_of(declared: Declared, plugins: Sequence[str]) -> set[str]:
     types = {token for module in modules for token in module.mod_info["classes"]}
     for token, outputs in declared.items():
         if token not in types:
-            hint = f"the nearest are {_nearest(str(token), types)}"
-            raise SandboxError(f"stand_ins: no installed SDK has the type {token}; {hint}")
+            near = ", ".join(get_close_matches(str(token), types, 3, cutoff=0))
+            raise SandboxError(f"stand_ins: no SDK has the type {token}; the nearest are {near}")
         if not isinstance(outputs, Mapping):
             raise SandboxError(f"stand_ins: {token}: {outputs!r}; give values by output")
         if token.partition(":")[0] in plugins:
@@ -37,39 +37,36 @@ def packages_of(declared: Declared, plugins: Sequence[str]) -> set[str]:
     return packages
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
-    return ", ".join(get_close_matches(name, names, 3, cutoff=0))
-
-
 def stand_in(
     declared: Declared, args: pulumi.ResourceTransformationArgs
 ) -> pulumi.ResourceTransformationResult | None:
     """Give the resource of a declared type its outputs as an input. A read of any other output then
     fails, where pulumi would return None. Raise `RunError` for an output that the type lacks."""
-    if (outputs := declared.get(args.type_)) is None:
-        return None
     resource: Any = args.resource
+    if args.type_ not in declared:
+        return None
     if not isinstance(resource, pulumi.CustomResource):
         raise pulumi.RunError(f"{args.type_} is a component; declare the types of its parts")
     names = {"id": "id", **_types.resource_py_to_pulumi_names(type(resource))}
     types, on_wire = _types.resource_types(type(resource)), {}
-    for name, value in outputs.items():
+    for name, value in declared[args.type_].items():
         if name not in names:
-            hint = f"the nearest are {_nearest(name, names)}"
-            raise pulumi.RunError(f"{args.type_} has no output {name}; {hint}")
+            near = ", ".join(get_close_matches(name, names, 3, cutoff=0))
+            raise pulumi.RunError(f"{args.type_} has no output {name}; the nearest are {near}")
         kind: Any = types.get(names[name])
         sent = on_wire[names[name]] = massage(value, [])
         path = rpc._Path(name, resource=args.name)
         # The SDK would drop what the class of a nested object lacks.
         if sent != massage(rpc.translate_output_properties(sent, str, kind, True, path), []):
             raise pulumi.RunError(f"{args.type_} {name}: {value!r} is no {kind}; give it as that")
-    known = {*outputs, *(name for name, value in args.props.items() if value is not None)}
+    inputs = [name for name, value in args.props.items() if value is not None]
+    readable = {*declared[args.type_], *inputs}
 
     class Attributes(dict[str, Any]):
         """Attributes of the resource, of which the SDK's properties `get` theirs."""
 
         def get(self, name: str, default: Any = None) -> Any:
-            if not (name in known or is_dry_run()):
+            if not (name in readable or is_dry_run()):
                 subject = f"{args.type_} {args.name}"
                 raise pulumi.RunError(f"{subject}: no output {name}; give it in `stand_ins`")
             return super().get(name, default)

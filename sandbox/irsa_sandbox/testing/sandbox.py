@@ -169,11 +169,11 @@ class Sandbox:
         from ..engine.stack import SandboxStack  # Pulumi takes a second
 
         self.stand_ins.update(stand_ins or ())
-        own = {"config": config, "stand_ins": stand_ins}
+        settings = {"config": config, "stand_ins": stand_ins}
         with warnings.catch_warnings():
             # pulumi-aws has some when it is imported, and pytest may make errors of them.
             warnings.simplefilter("ignore", DeprecationWarning)
-            opened = SandboxStack(self._state, Path(project), stack=name, **own)
+            opened = SandboxStack(self._state, Path(project), stack=name, **settings)
             opened.up()
         return opened
 
