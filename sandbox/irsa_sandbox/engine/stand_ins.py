@@ -20,6 +20,8 @@ Declared = Mapping[str, Mapping[str, Any]]
 def packages_of(declared: Declared, plugins: Sequence[str]) -> set[str]:
     """Return the packages of declared types. Raise `SandboxError` for one that has a plugin, and
     for a type that no installed SDK has."""
+    if not isinstance(declared, Mapping):
+        raise SandboxError(f"stand_ins: {declared!r}; give outputs by type token")
     packages = {str(token).partition(":")[0] for token in declared}
     for package in packages:
         with suppress(ImportError):

@@ -14,6 +14,7 @@ S = TypeVar("S")
 """Clients of a provider instance, from its configuration."""
 
 Properties = dict[str, Any]
+
 DECLARED = "__standIn"
 """Input of a stand-in's resource: the outputs that a test declares for its type."""
 
@@ -171,7 +172,7 @@ class ResourceType(Generic[S]):
 
 
 class StandIn(ResourceType[Any]):
-    """A type that the sandbox lacks. Its resources are in the stack's state alone (decision 31)."""
+    """A type that the sandbox lacks. Its resources are in the stack's state alone."""
 
     replace_on = frozenset({DECLARED})
 
@@ -218,11 +219,7 @@ class Package(Generic[S]):
             return StandIn()
         if kind is None:
             tokens = sorted(other.token for other in self.types)
-            near = get_close_matches(token, tokens, 3, CLOSE)
-            hint = (
-                f"the nearest are {', '.join(near)}"
-                if near
-                else "a test declares it in `stand_ins`"
-            )
+            near = ", ".join(get_close_matches(token, tokens, 3, CLOSE))
+            hint = f"the nearest are {near}" if near else "a test declares it in `stand_ins`"
             raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind

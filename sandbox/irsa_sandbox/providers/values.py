@@ -145,10 +145,13 @@ def _inside(path: str, outer: str) -> bool:
 
 def _plain(value: Any, on_secret: Callable[[], None]) -> Any:
     match value:
-        case {rpc._special_sig_key: sign, "value": inner, **rest}:
-            if sign == rpc._special_secret_sig or rest.get("secret"):
-                on_secret()
+        case {rpc._special_sig_key: rpc._special_secret_sig, "value": inner}:
+            on_secret()
             return _plain(inner, on_secret)
+        case {rpc._special_sig_key: rpc._special_output_value_sig, **output}:
+            if output.get("secret"):
+                on_secret()
+            return _plain(output.get("value", rpc.UNKNOWN), on_secret)
         case {rpc._special_sig_key: _}:
             return value  # an asset, whose hash shows a change
         case {**items}:

@@ -168,12 +168,12 @@ class Sandbox:
         """
         from ..engine.stack import SandboxStack  # Pulumi takes a second
 
-        self.stand_ins.update(stand_ins or ())
         settings = {"config": config, "stand_ins": stand_ins}
         with warnings.catch_warnings():
             # pulumi-aws has some when it is imported, and pytest may make errors of them.
             warnings.simplefilter("ignore", DeprecationWarning)
             opened = SandboxStack(self._state, Path(project), stack=name, **settings)
+            self.stand_ins.update(stand_ins or ())
             opened.up()
         return opened
 

@@ -88,6 +88,7 @@ REFUSALS = {
     "an output that it lacks": (QUEUE, {"urls": ""}, "no output urls; the nearest are url, "),
     "a part that it lacks": (INSTANCE, {PART: [{"secret_arn": ""}]}, f"{PART}: [{{'secret_arn"),
     "outputs without names": (QUEUE, [ARN], f"{QUEUE}: ['{ARN}']; give values by output"),
+    "types without outputs": (None, {QUEUE}, f"{{'{QUEUE}'}}; give outputs by type token"),
     "a misspelt type": ("aws:sqs/que:Queue", {}, f"the nearest are {QUEUE}, "),
     "a type of the sandbox": ("aws:s3/bucket:Bucket", {}, "Bucket is a type of the sandbox; "),
     "a kind of Kubernetes": ("kubernetes:core/v1:Pod", {}, "Pod is a type of the sandbox; "),
@@ -104,5 +105,5 @@ def test_a_wrong_declaration_is_refused_in_a_line(session, token, outputs, line)
         aws.rds.Instance("x", instance_class="x")
         pulumi.export("url", aws.sqs.Queue("jobs").url)
 
-    declared = {QUEUE: {"url": ARN}, INSTANCE: {}, token: outputs}
+    declared = {QUEUE: {"url": ARN}, INSTANCE: {}, token: outputs} if token else outputs
     assert line in refusal(lambda: stack_of(session, "wrong", program, stand_ins=declared).up())
