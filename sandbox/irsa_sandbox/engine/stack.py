@@ -114,7 +114,7 @@ class SandboxStack:
         other_python = program_of(self._project, settings)
         if other_python and packages:
             python = other_python.python
-            raise SandboxError(f"stand_ins: {python} runs the program; run the sandbox with it")
+            raise SandboxError(f"stand_ins: {python} runs the program; run pytest with it")
         workspace = _Workspace(
             program=other_python or self._program,
             work_dir=str(work_dir),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
+from operator import methodcaller
 from typing import Any
 
 import pulumi
@@ -13,6 +14,8 @@ from pulumi.runtime.stack import massage
 
 from ..errors import SandboxError
 from ..providers.resource import DECLARED
+
+__tracebackhide__ = methodcaller("errisinstance", SandboxError)  # pytest shows the caller's line
 
 Declared = Mapping[str, Mapping[str, Any]]
 
