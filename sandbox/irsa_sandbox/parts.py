@@ -21,11 +21,12 @@ from .kubernetes.storage import Storage
 from .providers.aws import provider as aws
 from .providers.eks import server as eks
 from .providers.kubernetes import provider as kubernetes
+from .providers.resource import Package
 from .providers.server import ProviderServer
 from .serving.certificates import Authority
 from .serving.socket_folder import SocketFolder
 from .snapshots import SnapshotServer
-from .state import FORMAT, PULUMI_BACKEND, SandboxState
+from .state import FORMAT, PULUMI_BACKEND, STAND_INS, SandboxState
 from .webhook.identities import associated
 from .webhook.server import WebhookServer
 
@@ -162,16 +163,11 @@ class Parts:
                 aws.package(emulator.proxy, self._authority.ca_file, emulator.administrator)
             ),
             "eks": eks.EksServer,
-            "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state))),
+            "kubernetes": lambda: ProviderServer(kubernetes.package(state.environment())),
+            STAND_INS: lambda: ProviderServer(Package(name=STAND_INS, version="0", connect=dict)),
         }
         attached = packages.keys() - state.plugins
         return {name: self._started(packages[name]()).port for name in sorted(attached)}
-
-
-def _aws_cli(state: SandboxState) -> dict[str, str]:
-    """The environment in which kubeconfigs find the AWS CLI and the emulator, and providers the
-    cluster."""
-    return {**state.search_path(), **state.aws_environment(), "KUBECONFIG": state.kubeconfig}
 
 
 def _snapshot(

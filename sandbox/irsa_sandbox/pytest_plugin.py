@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OPTION = "irsa_sandbox"
 KEEP = "irsa_keep"
+STAND_IN = "irsa_stand_in"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +43,15 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--irsa-sandbox is one sandbox, and -n {processes} are as many processes that would "
             "reset it under each other; leave it out, and each has a sandbox of its own"
         )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the stand-ins, which reports bring from each process of xdist."""
+    reports = [report for listed in terminalreporter.stats.values() for report in listed]
+    notes = [note for report in reports for note in getattr(report, "user_properties", ())]
+    if names := sorted({value for name, value in notes if name == STAND_IN}):
+        text = f"irsa-sandbox: IAM on stand-ins is not judged: {', '.join(names)}"
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +97,7 @@ def _irsa_reset(request: pytest.FixtureRequest) -> Iterator[None]:
     with _in_one_line():
         sandbox.take_snapshot()
     yield
+    request.node.user_properties += [(STAND_IN, token) for token in sandbox.stand_ins]
     if request.node.get_closest_marker(KEEP) is None:
         with _in_one_line():
             sandbox.restore()

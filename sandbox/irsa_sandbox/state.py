@@ -29,9 +29,11 @@ PULUMI_HOME = "pulumi-home"
 PULUMI_BACKEND = "pulumi"
 TOOLS = "bin"
 """Folder with the sandbox's own AWS CLI and Pulumi CLI."""
+STAND_INS = "stand-ins"
+"""Provider of the stand-ins of packages that the sandbox lacks."""
 ENDED_FILE = "ended"
 """Has the reason if a sandbox ended without `down`; the next one removes it."""
-FORMAT = 6
+FORMAT = 7
 PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
 """Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
 always: the plain CLI keeps its salt in the project, and the next sandbox must accept that."""
@@ -142,9 +144,10 @@ class SandboxState:
         tools, given = str(self.path / TOOLS), os.environ.get("PATH", os.defpath)
         return {"PATH": f"{tools}{os.pathsep}{given.removeprefix(f'{tools}{os.pathsep}')}"}
 
-    def engine_environment(self) -> dict[str, str]:
-        """Variables of the Pulumi engine."""
-        attached = ",".join(f"{name}:{port}" for name, port in self.providers.items())
+    def engine_environment(self, packages: Iterable[str] = ()) -> dict[str, str]:
+        """Variables of the Pulumi engine. ``packages`` are those with stand-ins."""
+        ports = {**dict.fromkeys(packages, self.providers.get(STAND_INS)), **self.providers}
+        attached = ",".join(f"{name}:{port}" for name, port in ports.items())
         return {
             **self.search_path(),
             # The user's own is not touched: even `pulumi version` would write a log there.

@@ -25,12 +25,14 @@ from pulumi import RunError, automation
 from pulumi.automation import PulumiCommand, PulumiFn
 from pulumi.automation._stack import StackInitMode
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.stack import register_stack_transformation
 
 from ..environment_variables import exported
 from ..serving.files import write_private
 from ..state import PULUMI_BACKEND, PULUMI_HOME, SandboxError, SandboxState
 from .diagnostics import explain, in_program, left_locked, without_repeats
 from .project import copy_settings, read_project, write_settings
+from .stand_ins import packages_of, stand_in
 from .virtualenv import missing, program_of
 
 ROOT = Path(__file__).parents[3]
@@ -80,18 +82,20 @@ class SandboxStack:
         project_name: str = "inline",
         stack: str = "dev",
         config: Mapping[str, Any] | None = None,
+        stand_ins: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Open the stack; create it if it is new.
 
         The program is that of the folder ``project``, which has a Pulumi.yaml, or else the function
         ``program`` of the project ``project_name``. ``config`` replaces values of
-        Pulumi.<stack>.yaml by key (``irsa:accountId``); a value None removes the key. Raises
-        `SandboxError` for wrong settings.
+        Pulumi.<stack>.yaml by key (``irsa:accountId``); a value None removes the key. ``stand_ins``
+        has the outputs of types that the sandbox lacks, by type token. Raises `SandboxError` for
+        wrong settings.
         """
         _hide_unfinished_coroutines()
         _use_a_connection_for_each_engine()
         self._project = project.resolve()
-        self._inline = program
+        self._inline, self._stand_ins = program, stand_ins or {}
         self._error = ""
         self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
         settings = {"name": project_name} if program else read_project(self._project)
@@ -106,13 +110,18 @@ class SandboxStack:
         else:
             copy_settings(self._project, stack, config or {}, work_dir)
         home = str(sandbox.path / PULUMI_HOME)
+        packages = packages_of(self._stand_ins, sandbox.plugins)
+        other_python = program_of(self._project, settings)
+        if other_python and packages:
+            python = other_python.python
+            raise SandboxError(f"stand_ins: {python} runs the program; run pytest with it")
         workspace = _Workspace(
-            program=program_of(self._project, settings) or self._program,
+            program=other_python or self._program,
             work_dir=str(work_dir),
             pulumi_command=_pulumi_command(Path(sandbox.pulumi), home),
             pulumi_home=home,
             env_vars={
-                **sandbox.engine_environment(),
+                **sandbox.engine_environment(packages),
                 **self._environment,
                 # The copied settings do not say how secrets are encrypted; the state does.
                 "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
@@ -188,6 +197,7 @@ class SandboxStack:
         return {str(getattr(kind, "value", kind)): count for kind, count in counts.items()}
 
     def _program(self) -> Any:
+        register_stack_transformation(partial(stand_in, self._stand_ins))
         try:
             return self._inline() if self._inline else self._run_main()
         except RunError as error:

@@ -1,9 +1,12 @@
 """Resource types and packages, for the server that all packages share."""
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from typing_extensions import override
 
 from .values import UNKNOWN, defaults, get_path
 
@@ -11,6 +14,10 @@ S = TypeVar("S")
 """Clients of a provider instance, from its configuration."""
 
 Properties = dict[str, Any]
+
+DECLARED = "__standIn"
+"""Input of a stand-in's resource: the outputs that a test declares for its type."""
+
 CLOSE = 0.75  # of difflib: the names of two types look alike
 
 
@@ -164,6 +171,26 @@ class ResourceType(Generic[S]):
         return outputs
 
 
+class StandIn(ResourceType[Any]):
+    """A type that the sandbox lacks. Its resources are in the stack's state alone."""
+
+    replace_on = frozenset({DECLARED})
+
+    @override
+    def create(self, session: Any, inputs: Properties) -> Created:
+        return Created(inputs[DECLARED].get("id") or f"stand-in-{secrets.token_hex(8)}")
+
+    @override
+    def read(self, session: Any, resource_id: str, state: Properties) -> Properties:
+        return {**state[DECLARED], **state}
+
+    @override
+    def update(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
+
+    delete = update
+
+
 @dataclass(frozen=True, kw_only=True)
 class Package(Generic[S]):
     """A provider's resource types, and how its configuration becomes a session."""
@@ -181,15 +208,18 @@ class Package(Generic[S]):
     explain: Callable[[Exception], str | None] = lambda _error: None
     """One line for an error of the package's client library, or None for a defect of ours."""
 
-    def type_of(self, token: str) -> ResourceType[S]:
-        """The type of that token; raise `Refused` for one that the sandbox lacks."""
-        for kind in self.types:
-            if kind.token == token:
-                return kind
-        kind = self.fallback(token)
+    def type_of(self, token: str, values: Properties) -> ResourceType[S]:
+        """The type of a resource with these inputs, or this state; raise `Refused` for one that the
+        sandbox lacks, and for a stand-in of its own."""
+        named = (kind for kind in self.types if kind.token == token)
+        kind = next(named, None) or self.fallback(token)
+        if DECLARED in values:
+            if kind:
+                raise Refused(f"{token} is a type of the sandbox; take it out of `stand_ins`")
+            return StandIn()
         if kind is None:
             tokens = sorted(other.token for other in self.types)
-            near = get_close_matches(token, tokens, 3, CLOSE)
-            hint = f"the nearest are {', '.join(near)}" if near else f"it has {', '.join(tokens)}"
+            near = ", ".join(get_close_matches(token, tokens, 3, CLOSE))
+            hint = f"the nearest are {near}" if near else "a test declares it in `stand_ins`"
             raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind

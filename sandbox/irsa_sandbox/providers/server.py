@@ -136,7 +136,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         news, secret = decode(request.news)
-        with self._resource(context, request.urn) as (kind, session):
+        with self._resource(context, request.urn, news) as (kind, session):
             try:
                 checked = self._checked(kind, session, request, news)
             except InvalidInput as error:
@@ -147,7 +147,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         olds, _ = decode(request.old_inputs)
         news, _ = decode(request.news)
-        with self._resource(context, request.urn) as (kind, session):
+        with self._resource(context, request.urn, news) as (kind, session):
             replace_on = kind.replacing(session)
         differences = list(changes(olds, kind.kept(olds, news)))
         removed = {change.path for change in differences if change.kind == "delete"}
@@ -158,7 +158,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)
-        with self._resource(context, request.urn, "creating", inputs) as (kind, session):
+        with self._resource(context, request.urn, inputs, "creating") as (kind, session):
             secret |= kind.secret
             if request.preview:
                 return pb.CreateResponse(
@@ -176,7 +176,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
         olds, secret = decode(request.properties)
         inputs, secret_inputs = decode(request.inputs)
-        with self._resource(context, request.urn, "reading", olds) as (kind, session):
+        with self._resource(context, request.urn, olds, "reading") as (kind, session):
             state = kind.read(session, request.id, public(olds))
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
@@ -196,7 +196,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
         olds, old_secret = decode(request.olds)
         news, secret = decode(request.news)
-        with self._resource(context, request.urn, "updating", olds) as (kind, session):
+        with self._resource(context, request.urn, olds, "updating") as (kind, session):
             secret |= kind.secret | (old_secret & kind.computed)
             if request.preview:
                 return pb.UpdateResponse(
@@ -213,7 +213,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         state, _ = decode(request.properties)
-        with self._resource(context, request.urn, "deleting", state) as (kind, session):
+        with self._resource(context, request.urn, state, "deleting") as (kind, session):
             kind.delete(session, request.id, state)
         return empty_pb2.Empty()
 
@@ -258,11 +258,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     @contextmanager
     def _resource(
-        self, context: grpc.ServicerContext, urn: str, verb: str = "", values: Any = None
+        self, context: grpc.ServicerContext, urn: str, values: Properties, verb: str = ""
     ) -> Iterator[tuple[ResourceType[S], S]]:
         """The resource's type and the provider instance, with errors as `_errors` shows them."""
         with self._errors(context, urn):
-            kind, session = self._package.type_of(_token(urn)), self._session(context)
+            kind = self._package.type_of(_token(urn), values)
+            session = self._session(context)
         with self._errors(context, urn, _during(verb, kind, values) if verb else ""):
             yield kind, session
 

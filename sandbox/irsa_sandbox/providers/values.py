@@ -4,11 +4,11 @@ Pure. Pulumi's Struct carries secrets and unknowns as special objects; providers
 values, so this module takes them off on the way in and puts them back on the way out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from google.protobuf import struct_pb2
-from pulumi.provider.experimental.property_value import Computed, PropertyValue
+from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import rpc
 
 DEFAULTS: Final = "__defaults"
@@ -30,9 +30,10 @@ _QUOTED = frozenset('."[]')
 
 def decode(properties: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the plain values of ``properties`` and the top-level names that hold a secret."""
-    values = PropertyValue.unmarshal_map(properties)
-    secret = frozenset(name for name, value in values.items() if value.contains_secret())
-    return {name: _plain(value) for name, value in values.items()}, secret
+    secret: set[str] = set()
+    values = json_format.MessageToDict(properties)
+    plain = {name: _plain(value, partial(secret.add, name)) for name, value in values.items()}
+    return plain, frozenset(secret)
 
 
 def encode(values: Mapping[str, Any], secret: Iterable[str] = ()) -> struct_pb2.Struct:
@@ -142,18 +143,26 @@ def _inside(path: str, outer: str) -> bool:
     return path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
-def _plain(value: PropertyValue) -> Any:
-    content: Any = value.value
-    # An unknown inside an output value arrives as its bare marker.
-    if isinstance(content, Computed) or content == rpc.UNKNOWN:
-        return UNKNOWN
-    if isinstance(content, Mapping):
-        return {name: _plain(item) for name, item in content.items()}
-    if isinstance(content, Sequence) and not isinstance(content, str):
-        return [_plain(item) for item in content]
-    if isinstance(content, float) and content.is_integer():
-        return int(content)  # the wire knows doubles only
-    return content
+def _plain(value: Any, on_secret: Callable[[], None]) -> Any:
+    match value:
+        case {rpc._special_sig_key: rpc._special_secret_sig, "value": inner}:
+            on_secret()
+            return _plain(inner, on_secret)
+        case {rpc._special_sig_key: rpc._special_output_value_sig, **output}:
+            if output.get("secret"):
+                on_secret()
+            return _plain(output.get("value", rpc.UNKNOWN), on_secret)
+        case {rpc._special_sig_key: _}:
+            return value  # an asset, whose hash shows a change
+        case {**items}:
+            return {name: _plain(item, on_secret) for name, item in items.items()}
+        case list():
+            return [_plain(item, on_secret) for item in value]
+        case rpc.UNKNOWN:
+            return UNKNOWN
+        case float() if value.is_integer():
+            return int(value)  # the wire knows doubles only
+    return value
 
 
 def _wire(value: Any) -> Any:

@@ -91,6 +91,9 @@ class Sandbox:
         self.kubernetes = kubernetes
         """A lightkube client with the rights of the cluster's administrator."""
 
+        self.stand_ins: set[str] = set()
+        """Types that tests have declared: IAM on them is not judged."""
+
         self.folder = state.path
         """The folder with its logs."""
 
@@ -150,20 +153,27 @@ class Sandbox:
             yield RunningPod(f"{account.namespace}/{pod['metadata']['name']}", process, self._state)
 
     def stack(
-        self, project: str | Path, *, config: Mapping[str, Any] | None = None, name: str = "dev"
+        self,
+        project: str | Path,
+        *,
+        config: Mapping[str, Any] | None = None,
+        name: str = "dev",
+        stand_ins: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> "SandboxStack":
         """Bring up a stack of the Pulumi program in a folder; the reset after the test forgets it.
 
-        ``config`` replaces values of Pulumi.<name>.yaml by key (``aws:region``). What comes back
-        has `outputs()`, `preview()`, `up()` and `destroy()`. Raises `SandboxError` for a program
-        that fails.
+        ``config`` replaces values of Pulumi.<name>.yaml by key (``aws:region``); ``stand_ins`` has
+        the outputs of types that the sandbox lacks, by type token. What comes back has `outputs()`,
+        `preview()`, `up()` and `destroy()`. Raises `SandboxError` for a program that fails.
         """
         from ..engine.stack import SandboxStack  # Pulumi takes a second
 
-        opened = SandboxStack(self._state, Path(project), stack=name, config=config)
+        settings = {"config": config, "stand_ins": stand_ins}
         with warnings.catch_warnings():
             # pulumi-aws has some when it is imported, and pytest may make errors of them.
             warnings.simplefilter("ignore", DeprecationWarning)
+            opened = SandboxStack(self._state, Path(project), stack=name, **settings)
+            self.stand_ins.update(stand_ins or ())
             opened.up()
         return opened
 

@@ -43,7 +43,7 @@ MISTAKES = {
     ),
     "a type that the sandbox lacks": (
         lambda: pulumi.CustomResource("aws:sqs/queue:Queue", "jobs", {}),
-        ("aws:sqs/queue:Queue is no type of the sandbox; it has aws:ec2/launch", ":Bucket, "),
+        ("aws:sqs/queue:Queue is no type of the sandbox; a test declares it in `stand_ins`",),
     ),
 }
 

@@ -19,10 +19,12 @@ from irsa_sandbox.state import SandboxError
 POD_SPEC: Any = {"containers": [{"name": "app", "image": "app"}]}
 
 
-def stack_of(session: Session, project: str, program: Callable[[], object]) -> SandboxStack:
+def stack_of(
+    session: Session, project: str, program: Callable[[], object], **options: Any
+) -> SandboxStack:
     """Open a stack of a function."""
-    config = {"aws:region": REGION}
-    return SandboxStack(session.state, program=program, project_name=project, config=config)
+    options = {"project_name": project, "config": {"aws:region": REGION}, **options}
+    return SandboxStack(session.state, program=program, **options)
 
 
 def in_cluster(session: Session) -> ResourceOptions:

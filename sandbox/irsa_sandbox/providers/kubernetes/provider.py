@@ -311,7 +311,9 @@ def package(credentials: Mapping[str, str]) -> Package[ClusterSession]:
         name="kubernetes",
         version=VERSION,
         connect=clusters.connect,
-        fallback=lambda token: KubernetesObject(token) if token.count(":") == 2 else None,
+        fallback=lambda token: (
+            KubernetesObject(token) if token.count(":") == 2 and ":helm.sh/" not in token else None
+        ),
         explain=explain,
     )
 

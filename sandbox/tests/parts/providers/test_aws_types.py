@@ -282,7 +282,7 @@ def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engin
 @EACH
 def test_a_name_is_generated_as_the_stack_says_or_refused(account, aws: Aws, engine: Engine, token):
     emulator, inputs = aws.emulator, TYPES[token].inputs
-    kind = package(emulator.proxy, aws.authority.ca_file, emulator.administrator).type_of(token)
+    kind = package(emulator.proxy, aws.authority.ca_file, emulator.administrator).type_of(token, {})
     name = kind.name_property or ""
     unnamed = {key: value for key, value in inputs.items() if key != name}
     if not kind.autoname:
