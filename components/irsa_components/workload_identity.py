@@ -15,6 +15,7 @@ from pulumi import (
     ResourceOptions,
     ResourceTransformArgs,
     ResourceTransformResult,
+    RunError,
 )
 
 from irsa.identity.eks import STS_AUDIENCE
@@ -163,7 +164,11 @@ class WorkloadIdentity(Component):
     def transform(self, args: ResourceTransformArgs) -> ResourceTransformResult | None:
         """Add the identity to the pod template of a resource, if it has one: for
         ``ResourceOptions(transforms=[identity.transform])`` on what others make."""
-        props = map_template(args.props, self.pod_template)
+        try:
+            props = map_template(args.props, self.pod_template)
+        except ValueError as error:
+            # With less of a traceback, which Pulumi prints thrice.
+            raise RunError(f"{args.name}: {error}") from None
         if props is None:
             return None
         namespace = namespace_of(props)
