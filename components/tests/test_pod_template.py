@@ -136,17 +136,14 @@ def test_named_containers_alone_get_the_identity(form):
     assert skipped == "migrate,proxy", "the webhook would give them the role, too"
 
 
-@pytest.mark.parametrize(
-    ("own", "added"),
-    [
-        ({}, LINUX),
-        # The API server refuses Linux's settings: kubernetes.io/docs/concepts/windows/intro/
-        ({"os": {"name": "windows"}}, {}),
-        ({"nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
-        ({"securityContext": {"runAsUser": 0}}, {**LINUX, "securityContext": AS_ROOT}),
-    ],
-    ids=["nothing", "windows", "selector", "root-on-purpose"],
-)
+@pytest.mark.cases(("own", "added"), {
+    "nothing": ({}, LINUX),
+    # The API server refuses Linux's settings: kubernetes.io/docs/concepts/windows/intro/
+    "windows": ({"os": {"name": "windows"}}, {}),
+    "selector": ({"nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
+    "root-on-purpose": ({"securityContext": {"runAsUser": 0}},
+        {**LINUX, "securityContext": AS_ROOT}),
+})  # fmt: skip
 def test_a_pod_that_says_nothing_has_no_privileges(own, added):
     spec = {"containers": [{"name": "app"}], **own}
 
@@ -171,22 +168,19 @@ def app(**fields: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "app", **fields}]}}
 
 
-@pytest.mark.parametrize(
-    ("template", "message"),
-    [
-        *(
-            (app(env=[{"name": name, "value": "x"}]), f"'app': environment variable {name!r}")
-            for name in RESERVED_VARIABLES
-        ),
-        *(
-            ({"spec": {field: "other"}}, "'other', and the identity is that of dev/s3-app")
-            for field in ("serviceAccountName", "service_account_name", "service_account")
-        ),
-        ({"metadata": {"labels": SKIPPING}}, "label eks.amazonaws.com/skip-pod-identity-webhook k"),
-        ({"metadata": {"annotations": SKIPPED}}, "skip-containers is the identity's; list the con"),
-        ({"spec": "nginx"}, "'nginx' is no part of a pod template; give a dictionary"),
-    ],
-)
+@pytest.mark.cases(("template", "message"), {
+    **{f"variable {name}": (app(env=[{"name": name, "value": "x"}]),
+        f"'app': environment variable {name!r}") for name in RESERVED_VARIABLES},
+    **{f"another {field}": ({"spec": {field: "other"}},
+        "'other', and the identity is that of dev/s3-app") for field in ("serviceAccountName",
+        "service_account_name", "service_account")},
+    "label that skips the webhook": ({"metadata": {"labels": SKIPPING}},
+        "label eks.amazonaws.com/skip-pod-identity-webhook k"),
+    "annotation that skips containers": ({"metadata": {"annotations": SKIPPED}},
+        "skip-containers is the identity's; list the con"),
+    "text for a spec": ({"spec": "nginx"},
+        "'nginx' is no part of a pod template; give a dictionary"),
+})  # fmt: skip
 def test_what_hides_the_identity_is_refused_by_name(template, message):
     assert message in refusal(add_identity, template, additions())
 
@@ -206,7 +200,7 @@ IN_SPEC = {
 }
 
 
-@pytest.mark.parametrize("is_secret", [False, True])
+@pytest.mark.cases("is_secret", {"plain": False, "secret": True})
 @pytest.mark.parametrize("kind", [*IN_SPEC, "secret template"])
 def test_every_template_is_found_also_in_outputs(kind, is_secret):
     templates: list[Any] = []
@@ -233,7 +227,7 @@ def test_what_has_no_pod_template_is_left_alone(inputs):
 UNSEEN = {"none": lambda: None, "a secret": lambda: Output.secret({"namespace": "dev"})}
 
 
-@pytest.mark.parametrize("metadata", UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.cases("metadata", UNSEEN)
 def test_a_namespace_that_cannot_be_seen_is_none(metadata):
     found: list[Any] = []
     deploy(lambda: found.append(namespace_of({"metadata": metadata()})))
@@ -245,10 +239,12 @@ def test_a_container_that_is_not_there_is_named():
         deploy(lambda: pulumi.export("x", add_identity(app(), additions(containers=["web"]))))
 
 
-@pytest.mark.parametrize(
-    ("prefix", "warned"),
-    [({}, True), ({"prefix": "AWS_"}, True), ({"prefix": "A"}, True), ({"prefix": "APP_"}, False)],
-)
+@pytest.mark.cases(("prefix", "warned"), {
+    "no prefix": ({}, True),
+    "prefix AWS_": ({"prefix": "AWS_"}, True),
+    "prefix A": ({"prefix": "A"}, True),
+    "prefix APP_": ({"prefix": "APP_"}, False),
+})  # fmt: skip
 def test_variables_that_cannot_be_seen_are_warned_of(prefix, warned):
     lines: list[str] = []
     add_identity(app(envFrom=[{"secretRef": {"name": "settings"}, **prefix}]), additions(lines))
