@@ -24,7 +24,9 @@ def role_a(*statements):
 
 
 @pytest.mark.parametrize("target", [OTHER_ACCOUNT, OWN_ACCOUNT])
-@pytest.mark.parametrize(("statements", "verdict"), [([ASSUME], ALLOW), ([ASSUME, DENY], NO)])
+@pytest.mark.cases(
+    ("statements", "verdict"), {"allowed": ([ASSUME], ALLOW), "denied": ([ASSUME, DENY], NO)}
+)
 def test_the_callers_policies_alone_decide_with_their_own_reasons(target, statements, verdict):
     judged = may_assume(role_a(*statements), target, session_name="app")
     assert judged.verdict is verdict
@@ -47,7 +49,10 @@ def test_the_trust_policy_alone_decides_whatever_the_caller_may(arn, principal, 
     assert {each.source.kind for each in judged.reasons if each.source} == {"resource"}
 
 
-@pytest.mark.parametrize(("statements", "verdict"), [([ASSUME], ALLOW), ([DENY], NO)])
+@pytest.mark.cases(("statements", "verdict"), {
+    "boundary allows": ([ASSUME], ALLOW),
+    "boundary denies": ([DENY], NO),
+})  # fmt: skip
 def test_the_callers_own_policies_are_judged_within_its_boundary(statements, verdict):
     trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_A}, "Action": "sts:AssumeRole"}
     limit = PermissionsPolicy("limit", {"Statement": statements})

@@ -46,7 +46,11 @@ def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments)
 
 
 @pytest.mark.parametrize("name", ["verify", "explain", "credentials", "move"])
-@pytest.mark.parametrize("body", [{}, {"json": {"kind": "Status", "code": 503}}, None])
+@pytest.mark.cases("body", {
+    "503 without a body": {},
+    "503 with a status": {"json": {"kind": "Status", "code": 503}},
+    "connection refused": None,
+})  # fmt: skip
 def test_an_api_server_that_does_not_answer_is_one_line(name, body, tmp_path, monkeypatch, capsys):
     def answer(_):
         if body is None:

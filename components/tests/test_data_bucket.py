@@ -29,7 +29,7 @@ def bucket(engine: Engine | None = None, **changes) -> Engine:
     return deploy(lambda: DataBucket("data", args), engine)
 
 
-@pytest.mark.parametrize("force_destroy", [False, True])
+@pytest.mark.cases("force_destroy", {"retained": False, "force_destroy": True})
 def test_bucket_and_protection_are_retained_unless_force_destroy(force_destroy):
     engine = bucket(force_destroy=force_destroy, read_policy_name="s3-app")
     inputs = {"bucket": "bucket-s3-app", "forceDestroy": force_destroy}

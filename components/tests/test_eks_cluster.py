@@ -46,16 +46,14 @@ def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
     return deploy(program, engine), outputs
 
 
-@pytest.mark.parametrize(
-    ("args", "children"),
-    [
-        ({}, {"eks:index:Cluster", *ALWAYS, *NODES}),
-        # The nodes of Auto Mode and their add-ons are EKS's.
-        ({"auto_mode": True}, {"eks:index:Cluster", *ALWAYS}),
-        ({"existing": True}, {"aws:eks/cluster:Cluster", *ALWAYS}),
-        ({"existing": True, "create_provider": True}, {"aws:eks/cluster:Cluster", *ALWAYS}),
-    ],
-)
+@pytest.mark.cases(("args", "children"), {
+    "new": ({}, {"eks:index:Cluster", *ALWAYS, *NODES}),
+    # The nodes of Auto Mode and their add-ons are EKS's.
+    "Auto Mode": ({"auto_mode": True}, {"eks:index:Cluster", *ALWAYS}),
+    "existing": ({"existing": True}, {"aws:eks/cluster:Cluster", *ALWAYS}),
+    "existing, new provider": ({"existing": True, "create_provider": True},
+        {"aws:eks/cluster:Cluster", *ALWAYS}),
+})  # fmt: skip
 def test_a_cluster_has_its_children_in_the_preview_too(args, children):
     preview, unknown = cluster(Engine(preview=True), **args)
     up, outputs = cluster(**args)
@@ -69,20 +67,20 @@ def test_a_cluster_has_its_children_in_the_preview_too(args, children):
     assert outputs | {"kubeconfig": "{}"} == CLUSTER_OUTPUTS
 
 
-@pytest.mark.parametrize(
-    ("args", "changed"),
-    [
-        # Without its VPC, pulumi-eks puts security groups into the default one.
-        ({"vpc_id": VPC, "subnet_ids": SUBNETS}, {"vpcId": VPC, "subnetIds": SUBNETS}),
-        ({"version": "1.34"}, {"version": "1.34"}),
-        ({"role_arn": DEPLOYER}, {"providerCredentialOpts": {"roleArn": DEPLOYER}}),
-        (PRIVATE_LOGS, {"endpointPrivateAccess": False, "enabledClusterLogTypes": []}),
-        (OFFICE, {"publicAccessCidrs": ["203.0.113.0/24"]}),
-        ({"control_plane": Plane(encryption_key_arn=KEY)}, {"encryptionConfigKeyArn": KEY}),
-        (NO_ENDPOINT, {"endpointPublicAccess": False, "publicAccessCidrs": None}),
-        ({"auto_mode": True}, AUTO_MODE),
-    ],
-)
+@pytest.mark.cases(("args", "changed"), {
+    # Without its VPC, pulumi-eks puts security groups into the default one.
+    "VPC": ({"vpc_id": VPC, "subnet_ids": SUBNETS}, {"vpcId": VPC, "subnetIds": SUBNETS}),
+    "version": ({"version": "1.34"}, {"version": "1.34"}),
+    "role of the deployer": ({"role_arn": DEPLOYER},
+        {"providerCredentialOpts": {"roleArn": DEPLOYER}}),
+    "no private endpoint, no logs": (PRIVATE_LOGS,
+        {"endpointPrivateAccess": False, "enabledClusterLogTypes": []}),
+    "addresses of the office": (OFFICE, {"publicAccessCidrs": ["203.0.113.0/24"]}),
+    "encryption key": ({"control_plane": Plane(encryption_key_arn=KEY)},
+        {"encryptionConfigKeyArn": KEY}),
+    "no public endpoint": (NO_ENDPOINT, {"endpointPublicAccess": False, "publicAccessCidrs": None}),
+    "Auto Mode": ({"auto_mode": True}, AUTO_MODE),
+})  # fmt: skip
 def test_the_control_plane_has_the_given_settings(args, changed):
     ours = ("skipDefaultSecurityGroups", "skipDefaultNodeGroup", "useDefaultVpcCni")
     inputs = {**dict.fromkeys(ours, True), "name": "dev", "authenticationMode": "API"}
@@ -105,7 +103,7 @@ def test_a_cluster_without_public_endpoint_logs_a_warning():
     assert cluster()[0].logged == []
 
 
-@pytest.mark.parametrize("protection", [False, True])
+@pytest.mark.cases("protection", {"not protected": False, "protected": True})
 def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
     """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
     plane, audiences = Plane(deletion_protection=protection), ["sts.amazonaws.com", "vault"]
@@ -120,7 +118,7 @@ def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
         assert engine.options(typ, "dev").protect is protection
 
 
-@pytest.mark.parametrize("existing", [False, True], ids=["created", "existing"])
+@pytest.mark.cases("existing", {"created": False, "existing": True})
 def test_access_entries_give_principals_their_policies(existing):
     admin, ann = (f"arn:aws-cn:iam::111122223333:{who}" for who in ("role/aws/admin", "user/ann"))
     grants = [(admin, "AmazonEKSClusterAdminPolicy", ()), (ann, "AmazonEKSViewPolicy", ())]

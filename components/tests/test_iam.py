@@ -76,13 +76,10 @@ def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
     ]
 
 
-@pytest.mark.parametrize(
-    ("deployed", "name", "description"),
-    [
-        (role, "s3-app", "IRSA for dev"),
-        (role_b, "s3-app-B", "Assumed from another account by role chaining"),
-    ],
-)
+@pytest.mark.cases(("deployed", "name", "description"), {
+    "role A": (role, "s3-app", "IRSA for dev"),
+    "role B": (role_b, "s3-app-B", "Assumed from another account by role chaining"),
+})  # fmt: skip
 def test_a_role_has_the_given_name_path_boundary_and_duration(deployed, name, description):
     given = {"path": "/team/", "permissions_boundary": POLICY, "max_session_duration": 7200}
     inputs = deployed(**given).one("Role").inputs
@@ -105,9 +102,10 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outpu
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "inputs"), [("ServiceAccountRole", ARGS), ("CrossAccountRole", ARGS_B)]
-)
+@pytest.mark.cases(("kind", "inputs"), {
+    "role A": ("ServiceAccountRole", ARGS),
+    "role B": ("CrossAccountRole", ARGS_B),
+})  # fmt: skip
 def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind, inputs):
     name, arns = inputs["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
     args = getattr(irsa, f"{kind}Args")(**inputs, policy_arns=arns)
@@ -241,7 +239,7 @@ def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn():
 
 
 @pytest.mark.parametrize("trust", ["role-arn", "principal-arn"])
-@pytest.mark.parametrize("form", [str, pulumi.Output.from_input], ids=["plain", "output"])
+@pytest.mark.cases("form", {"plain": str, "output": pulumi.Output.from_input})
 def test_both_forms_of_trust_require_the_external_id(trust, form):
     (statement,) = trust_of(role_b(trust=trust, external_id=form("tenant-42")))["Statement"]
 
@@ -255,7 +253,7 @@ def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssoci
     return irsa.TargetingAssociationArgs(cluster_arn=CLUSTER_ARN, **own)
 
 
-@pytest.mark.parametrize("disabled", [False, True])
+@pytest.mark.cases("disabled", {"with tags": False, "tags disabled": True})
 def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     given = [targeting("dev", disabled=disabled)]
     account = service_account_ref("dev", "s3-app")
@@ -270,19 +268,12 @@ TARGETS = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)
 TEAMS = {"trusted_roles": [], "associations": [targeting(f"team-{n}") for n in range(3)]}
 
 
-@pytest.mark.parametrize(
-    ("deployed", "given", "said"),
-    [
-        (
-            role,
-            {"subjects": MANY},
-            "role 's3-app': the trust policy has .* the quota is 2048: trust",
-        ),
-        (role, {"role_b_arns": TARGETS}, "characters; IAM accepts 6144"),
-        (role_b, TEAMS, "role 's3-app-B': .* characters; IAM accepts 2048"),
-    ],
-    ids=["trust", "permissions", "role B's trust"],
-)
+@pytest.mark.cases(("deployed", "given", "said"), {
+    "trust": (role, {"subjects": MANY},
+        "role 's3-app': the trust policy has .* the quota is 2048: trust"),
+    "permissions": (role, {"role_b_arns": TARGETS}, "characters; IAM accepts 6144"),
+    "role B's trust": (role_b, TEAMS, "role 's3-app-B': .* characters; IAM accepts 2048"),
+})  # fmt: skip
 def test_a_policy_above_its_quota_is_refused_before_iam(deployed, given, said):
     with pytest.raises(pulumi.RunError, match=said):
         deployed(**given)
@@ -346,18 +337,17 @@ BUCKETS = [f"arn:aws:s3:::{n:060}" for n in range(90)]
 LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
 
 
-@pytest.mark.parametrize("later", [False, True], ids=["known now", "known late"])
+@pytest.mark.cases("later", {"known now": False, "known late": True})
 @pytest.mark.parametrize("deployed", [role, role_b])
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"queue": UNKNOWN_ELEMENT}, r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),
-        ({"queue": AS_TEXT}, r"\['Resource'\] has an output inside of a text; use Output\.fo"),
-        ({"queue": "{"}, r"policies\['queue'\] is not a policy \(Expecting"),
-        ({"a": LARGE, "b": LARGE}, "policies have [0-9]+ characters; IAM accepts 10240"),
-    ],
-    ids=["unknown element", "output as text", "no JSON", "too large together"],
-)
+@pytest.mark.cases(("given", "said"), {
+    "unknown element": ({"queue": UNKNOWN_ELEMENT},
+        r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),
+    "output as text": ({"queue": AS_TEXT},
+        r"\['Resource'\] has an output inside of a text; use Output\.fo"),
+    "no JSON": ({"queue": "{"}, r"policies\['queue'\] is not a policy \(Expecting"),
+    "too large together": ({"a": LARGE, "b": LARGE},
+        "policies have [0-9]+ characters; IAM accepts 10240"),
+})  # fmt: skip
 def test_policies_that_iam_does_not_store_are_refused(deployed, given, said, later):
     if later:
         given = {name: pulumi.Output.from_input(each) for name, each in given.items()}

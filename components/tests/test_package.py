@@ -121,14 +121,11 @@ def test_the_schema_marks_secrets(schema):
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "inputs"),
-    [
-        ("DataBucket", {"bucketName": "acme-reports", **NAMES}),
-        ("EksCluster", {"clusterName": "platform", "existing": True}),
-        ("ServiceAccountRole", ROLE),
-    ],
-)
+@pytest.mark.cases(("kind", "inputs"), {
+    "bucket": ("DataBucket", {"bucketName": "acme-reports", **NAMES}),
+    "cluster": ("EksCluster", {"clusterName": "platform", "existing": True}),
+    "role": ("ServiceAccountRole", ROLE),
+})  # fmt: skip
 def test_a_component_gives_every_output_of_the_schema(schema, kind, inputs):
     _, state = create(kind, inputs)
     assert state.keys() == schema["resources"][f"irsa:index:{kind}"]["properties"].keys()
@@ -162,15 +159,14 @@ def test_lists_of_records_arrive_and_an_access_key_stays_secret():
     assert engine.one("Secret").inputs["data"] == secret(data)
 
 
-@pytest.mark.parametrize(
-    ("kind", "inputs", "problem"),
-    [
-        ("DataBucket", {"bucketName": "acme", "readPolicyName": "a b"}, NO_NAME),
-        ("ServiceAccountRole", {**ROLE, "roleName": LATER}, f"roleName {NOT_PLAIN}"),
-        ("Workload", {**WORKLOAD, **chain(region=LATER)}, f"chain.region {NOT_PLAIN}"),
-        ("Workload", {**WORKLOAD, **chain(profileOnly="yes")}, NOT_BOOL),
-    ],
-)
+@pytest.mark.cases(("kind", "inputs", "problem"), {
+    "name with a space": ("DataBucket", {"bucketName": "acme", "readPolicyName": "a b"}, NO_NAME),
+    "output for a name": ("ServiceAccountRole", {**ROLE, "roleName": LATER},
+        f"roleName {NOT_PLAIN}"),
+    "output in a chain": ("Workload", {**WORKLOAD, **chain(region=LATER)},
+        f"chain.region {NOT_PLAIN}"),
+    "text for a boolean": ("Workload", {**WORKLOAD, **chain(profileOnly="yes")}, NOT_BOOL),
+})  # fmt: skip
 def test_a_mistake_is_one_line(kind, inputs, problem):
     with pytest.raises(InputPropertiesError) as refused:
         provider().construct("reports", f"irsa:index:{kind}", inputs)

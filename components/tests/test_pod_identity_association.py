@@ -43,14 +43,11 @@ def test_the_association_gives_the_role_to_one_service_account(registered_output
     assert outputs == {**account, **arns, **ids}
 
 
-@pytest.mark.parametrize(
-    ("given", "replaced"),
-    [
-        ({}, ["policy", "targetRoleArn"]),
-        ({"target_role_arn": ROLE_B}, ["policy"]),
-        ({"session_policy": POLICY, "disable_session_tags": True}, ["targetRoleArn"]),
-    ],
-)
+@pytest.mark.cases(("given", "replaced"), {
+    "neither": ({}, ["policy", "targetRoleArn"]),
+    "target role": ({"target_role_arn": ROLE_B}, ["policy"]),
+    "session policy": ({"session_policy": POLICY, "disable_session_tags": True}, ["targetRoleArn"]),
+})  # fmt: skip
 def test_only_a_removed_value_replaces_the_association(given, replaced):
     """EKS keeps what an update leaves out, and accepts one association for a service account."""
     options = association(**given).options(ASSOCIATION, NAME)

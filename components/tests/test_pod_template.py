@@ -138,17 +138,14 @@ def test_named_containers_alone_get_the_identity(form):
     assert skipped == "migrate,proxy", "the webhook would give them the role, too"
 
 
-@pytest.mark.parametrize(
-    ("own", "added"),
-    [
-        ({}, LINUX),
-        # The API server refuses Linux's settings: kubernetes.io/docs/concepts/windows/intro/
-        ({"os": {"name": "windows"}}, {}),
-        ({"nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
-        ({"securityContext": {"runAsUser": 0}}, {**LINUX, "securityContext": AS_ROOT}),
-    ],
-    ids=["nothing", "windows", "selector", "root-on-purpose"],
-)
+@pytest.mark.cases(("own", "added"), {
+    "nothing": ({}, LINUX),
+    # The API server refuses Linux's settings: kubernetes.io/docs/concepts/windows/intro/
+    "windows": ({"os": {"name": "windows"}}, {}),
+    "selector": ({"nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
+    "root-on-purpose": ({"securityContext": {"runAsUser": 0}},
+        {**LINUX, "securityContext": AS_ROOT}),
+})  # fmt: skip
 def test_a_pod_that_says_nothing_has_no_privileges(own, added):
     spec = {"containers": [{"name": "app"}], **own}
 
@@ -173,24 +170,23 @@ def app(**fields: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "app", **fields}]}}
 
 
-@pytest.mark.parametrize(
-    ("template", "message"),
-    [
-        *(
-            (app(env=[{"name": name, "value": "x"}]), f"'app': environment variable {name!r}")
-            for name in RESERVED_VARIABLES
-        ),
-        *(
-            ({"spec": {**WIRE, field: "other"}}, "'other', and the identity is that of dev/s3-app")
-            for field in ("serviceAccountName", "service_account_name", "service_account")
-        ),
-        ({"metadata": {"labels": SKIPPING}}, "label eks.amazonaws.com/skip-pod-identity-webhook k"),
-        ({"metadata": {"annotations": SKIPPED}}, "skip-containers is the identity's; list the con"),
-        ({"spec": "nginx"}, "template.spec is the text 'nginx'; give a mapping"),
-        ({"spec": {**WIRE, "volumes": [{"name": "aws-iam-token"}]}}, "'aws-iam-token' is reserved"),
-        (app(volumeMounts=[{"name": "x", "mountPath": f"{TOKEN_FOLDER}/"}]), "/' is reserved: the"),
-    ],
-)
+@pytest.mark.cases(("template", "message"), {
+    **{f"variable {name}": (app(env=[{"name": name, "value": "x"}]),
+        f"'app': environment variable {name!r}") for name in RESERVED_VARIABLES},
+    **{f"another {field}": ({"spec": {**WIRE, field: "other"}},
+        "'other', and the identity is that of dev/s3-app") for field in ("serviceAccountName",
+        "service_account_name", "service_account")},
+    "label that skips the webhook": ({"metadata": {"labels": SKIPPING}},
+        "label eks.amazonaws.com/skip-pod-identity-webhook k"),
+    "annotation that skips containers": ({"metadata": {"annotations": SKIPPED}},
+        "skip-containers is the identity's; list the con"),
+    "text for a spec": ({"spec": "nginx"},
+        "template.spec is the text 'nginx'; give a mapping"),
+    "volume of the webhook": ({"spec": {**WIRE, "volumes": [{"name": "aws-iam-token"}]}},
+        "volume 'aws-iam-token' is reserved"),
+    "mount at the token's folder": (app(volumeMounts=[{"name": "x", "mountPath": f"{TOKEN_FOLDER}/"}]),
+        "/' is reserved: the token is there"),
+})  # fmt: skip
 def test_what_hides_the_identity_is_refused_by_name(template, message):
     assert message in refusal(add_identity, template, additions())
 
@@ -210,7 +206,7 @@ IN_SPEC = {
 }
 
 
-@pytest.mark.parametrize("is_secret", [False, True])
+@pytest.mark.cases("is_secret", {"plain": False, "secret": True})
 @pytest.mark.parametrize("kind", [*IN_SPEC, "secret template"])
 def test_every_template_is_found_also_in_outputs(kind, is_secret):
     templates: list[Any] = []
@@ -237,7 +233,7 @@ def test_what_has_no_pod_template_is_left_alone(inputs):
 UNSEEN = {"none": lambda: None, "a secret": lambda: Output.secret({"namespace": "dev"})}
 
 
-@pytest.mark.parametrize("metadata", UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.cases("metadata", UNSEEN)
 def test_a_namespace_that_cannot_be_seen_is_none(metadata):
     found: list[Any] = []
     deploy(lambda: found.append(namespace_of({"metadata": metadata()})))
@@ -249,10 +245,12 @@ def test_a_container_that_is_not_there_is_named():
         deploy(lambda: pulumi.export("x", add_identity(app(), additions(containers=["web"]))))
 
 
-@pytest.mark.parametrize(
-    ("prefix", "warned"),
-    [({}, True), ({"prefix": "AWS_"}, True), ({"prefix": "A"}, True), ({"prefix": "APP_"}, False)],
-)
+@pytest.mark.cases(("prefix", "warned"), {
+    "no prefix": ({}, True),
+    "prefix AWS_": ({"prefix": "AWS_"}, True),
+    "prefix A": ({"prefix": "A"}, True),
+    "prefix APP_": ({"prefix": "APP_"}, False),
+})  # fmt: skip
 def test_variables_that_cannot_be_seen_are_warned_of(prefix, warned):
     lines: list[str] = []
     add_identity(app(envFrom=[{"secretRef": {"name": "settings"}, **prefix}]), additions(lines))
@@ -319,7 +317,7 @@ def mistakes(value: Any, path: str, put: Callable[[Any], Any]) -> Iterator[tuple
             yield f"{path}.{key}x does not exist; did you mean ", put({**others, f"{key}x": part})
 
 
-@pytest.mark.parametrize("spec", [RICH, snake(RICH)], ids=["wire", "dictionary"])
+@pytest.mark.cases("spec", {"wire": RICH, "dictionary": snake(RICH)})
 def test_each_mistake_in_a_pod_spec_is_refused_with_its_path(spec):
     add_identity({"spec": spec}, additions())
     cases = [*mistakes(spec, "template.spec", lambda spec: {"spec": spec})]

@@ -50,19 +50,16 @@ def outcome(program: Any) -> str:
 
 
 @pytest.mark.parametrize("mechanism", [by_irsa, by_association])
-@pytest.mark.parametrize(
-    ("account", "changes", "is_trusted"),
-    [
-        (RENAMED, {}, False),
-        (ELSEWHERE, {}, False),
-        (S3_APP, {}, True),
-        (S3_APP, {"service_accounts": [ELSEWHERE, S3_APP]}, True),
-        (S3_APP, {"service_accounts": [], "subjects": ["dev/s3-ap?"]}, True),
-        # What further statements admit, this program need not know.
-        (S3_APP, {"service_accounts": [ELSEWHERE], "further_statements": FURTHER}, True),
-    ],
-    ids=["another name", "elsewhere", "it alone", "two", "a pattern", "further statements"],
-)
+@pytest.mark.cases(("account", "changes", "is_trusted"), {
+    "another name": (RENAMED, {}, False),
+    "another namespace": (ELSEWHERE, {}, False),
+    "trusted alone": (S3_APP, {}, True),
+    "trusted among others": (S3_APP, {"service_accounts": [ELSEWHERE, S3_APP]}, True),
+    "trusted by a pattern": (S3_APP, {"service_accounts": [], "subjects": ["dev/s3-ap?"]}, True),
+    # What further statements admit, this program need not know.
+    "further statements": (S3_APP, {"service_accounts": [ELSEWHERE], "further_statements": FURTHER},
+        True),
+})  # fmt: skip
 def test_only_a_service_account_that_the_role_trusts_is_accepted(
     mechanism, account, changes, is_trusted
 ):
@@ -80,16 +77,16 @@ def test_what_the_role_does_not_decide_is_accepted():
     assert not outcome(lambda: by_association(RENAMED, role=role(**UNTAGGED), **UNTAGGED))
 
 
-@pytest.mark.parametrize(
-    ("mechanism", "changes", "more", "message"),
-    [
-        (by_irsa, {"provider_arns": []}, {}, "trusts no OIDC provider, so dev/s3-app cannot assum"),
-        (by_irsa, {}, VAULT, "admits tokens for audience 'sts.amazonaws.com', and those of dev/s3"),
-        (by_association, {"cluster_arns": []}, {}, "does not trust EKS Pod Identity, so no associ"),
-        (by_association, {}, UNTAGGED, "admits associations with session tags only, and the one"),
-    ],
-    ids=["no provider", "audience", "no Pod Identity", "no session tags"],
-)
+@pytest.mark.cases(("mechanism", "changes", "more", "message"), {
+    "no provider": (by_irsa, {"provider_arns": []}, {},
+        "trusts no OIDC provider, so dev/s3-app cannot assum"),
+    "audience": (by_irsa, {}, VAULT,
+        "admits tokens for audience 'sts.amazonaws.com', and those of dev/s3"),
+    "no Pod Identity": (by_association, {"cluster_arns": []}, {},
+        "does not trust EKS Pod Identity, so no associ"),
+    "no session tags": (by_association, {}, UNTAGGED,
+        "admits associations with session tags only, and the one"),
+})  # fmt: skip
 def test_a_role_that_refuses_the_session_is_refused(mechanism, changes, more, message):
     text = outcome(lambda: mechanism(S3_APP, role=role(**changes), **more))
     assert text.startswith(f"role 's3-app' {message}")
@@ -138,15 +135,12 @@ def test_a_cluster_of_a_stack_that_lacks_an_output_is_refused():
         )
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (dict, "role_arn is missing; give role, or role_arn of another stack's"),
-        (lambda: {"role": role(), "role_arn": ROLE_ARN}, "role and role_arn are both given; rem"),
-        (lambda: {"role": ROLE_ARN}, "role is the text 'arn:aws:iam::"),
-    ],
-    ids=["neither", "both", "text"],
-)
+@pytest.mark.cases(("given", "said"), {
+    "neither": (dict, "role_arn is missing; give role, or role_arn of another stack's"),
+    "both": (lambda: {"role": role(), "role_arn": ROLE_ARN},
+        "role and role_arn are both given; rem"),
+    "text": (lambda: {"role": ROLE_ARN}, "role is the text 'arn:aws:iam::"),
+})  # fmt: skip
 def test_a_relation_is_one_component_or_one_text(given, said):
     assert said in outcome(lambda: by_association(S3_APP, **given()))
 

@@ -56,8 +56,11 @@ def run(*calls: Any, preview: bool = False) -> None:
     deploy(program, Engine(preview=preview))
 
 
-@pytest.mark.parametrize("is_secret", [False, True])
-@pytest.mark.parametrize(("template", "pods"), [(TEMPLATE, 0), ({**TEMPLATE, "x": 1}, IN_A_ROW)])
+@pytest.mark.cases("is_secret", {"plain": False, "secret": True})
+@pytest.mark.cases(("template", "pods"), {
+    "same template": (TEMPLATE, 0),
+    "another template": ({**TEMPLATE, "x": 1}, IN_A_ROW),
+})  # fmt: skip
 def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, is_secret):
     """A quota may be the reason to scale it down."""
     metadata = {"name": "s3-app", "namespace": "dev"}
@@ -94,7 +97,7 @@ def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: lis
     assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * 2 * IN_A_ROW
 
 
-@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.cases("preview", {"up": False, "preview": True})
 def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
     with pytest.raises(RunError) as refused:
         run((command("no-such-aws"), INPUTS), preview=preview)

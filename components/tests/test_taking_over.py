@@ -92,34 +92,33 @@ B, OF_PROD = "CrossAccountRole", f"urn:pulumi:prod::irsa::{part(types.ROLE)}"
 NO_CHILD = r"'{}'\] is no child; remove".format
 
 
-@pytest.mark.parametrize(
-    ("name", "taken_over", "more", "said"),
-    [
-        (B, {"role": part(types.POLICY)}, {}, "is no URN of type aws:iam/role:R"),
-        (B, {"role": "reports"}, {}, "is no URN of type aws:iam/role:Role"),
-        (B, {"role": OF_PROD}, {}, "is of another stack; run `pulumi"),
-        (B, {"role": "new", "raed": "new"}, {}, r"taken_over\['raed'\] is no child; give role"),
-        (B, {"role": "new"}, {"policy_arns": {"role": POLICY}}, "'role' names two children in "),
-        ("ServiceAccountRole", of("role"), {"imported": True}, "imported names a role of no stack"),
-        # Else the old resource would leave the program, and the `up` would delete it.
-        ("EksCluster", {"provider": "new"}, {"existing": True}, NO_CHILD("provider")),
-        ("Namespace", {"namespace": "new"}, {"existing": True}, NO_CHILD("namespace")),
-    ],
-    ids=["type", "no URN", "stack", "misspelt", "two", "imported", "cluster", "namespace"],
-)
+@pytest.mark.cases(("name", "taken_over", "more", "said"), {
+    "URN of another type": (B, {"role": part(types.POLICY)}, {},
+        "is no URN of type aws:iam/role:R"),
+    "name for a URN": (B, {"role": "reports"}, {}, "is no URN of type aws:iam/role:Role"),
+    "URN of another stack": (B, {"role": OF_PROD}, {}, "is of another stack; run `pulumi"),
+    "misspelt child": (B, {"role": "new", "raed": "new"}, {},
+        r"taken_over\['raed'\] is no child; give role"),
+    "two children of one name": (B, {"role": "new"}, {"policy_arns": {"role": POLICY}},
+        "'role' names two children in "),
+    "imported child": ("ServiceAccountRole", of("role"), {"imported": True},
+        "imported names a role of no stack"),
+    # Else the old resource would leave the program, and the `up` would delete it.
+    "existing cluster's provider": ("EksCluster", {"provider": "new"}, {"existing": True},
+        NO_CHILD("provider")),
+    "existing namespace": ("Namespace", {"namespace": "new"}, {"existing": True},
+        NO_CHILD("namespace")),
+})  # fmt: skip
 def test_what_cannot_be_the_child_is_refused(name, taken_over, more, said):
     with pytest.raises(ValueError, match=said):
         aliases(name, taken_over, **more)
 
 
-@pytest.mark.parametrize(
-    ("urn", "alias"),
-    [
-        (f"{OWN}aws:s3/bucket:Bucket::old", f"{OWN}aws:s3/bucket:Bucket::old"),
-        ("aws:s3/bucketV2:BucketV2::old", f"{OWN}aws:s3/bucketV2:BucketV2::old"),
-    ],
-    ids=["full", "type of an older pulumi-aws"],
-)
+@pytest.mark.cases(("urn", "alias"), {
+    "full": (f"{OWN}aws:s3/bucket:Bucket::old", f"{OWN}aws:s3/bucket:Bucket::old"),
+    "type of an older pulumi-aws": ("aws:s3/bucketV2:BucketV2::old",
+        f"{OWN}aws:s3/bucketV2:BucketV2::old"),
+})  # fmt: skip
 def test_a_urn_may_be_full_or_of_an_older_type(urn, alias):
     children = dict.fromkeys(COMPONENTS["DataBucket"][1], "new")
     assert [*aliases("DataBucket", {**children, "bucket": urn})] == [alias]

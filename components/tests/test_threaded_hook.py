@@ -55,7 +55,10 @@ def test_a_hook_answers_after_its_programs_event_loop_has_stopped(registered: Re
     assert registered.requests[0].on_dry_run
 
 
-@pytest.mark.parametrize("error", [pulumi.RunError("no credentials"), KeyError("spec")])
+@pytest.mark.cases("error", {
+    "error of Pulumi": pulumi.RunError("no credentials"),
+    "any other error": KeyError("spec"),
+})  # fmt: skip
 def test_an_error_is_answered_in_one_line(registered: Registered, error: Exception):
     def fail(*_: Any) -> None:
         raise error

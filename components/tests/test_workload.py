@@ -63,19 +63,16 @@ def identity_hash(engine: Engine) -> str:
     return pod(engine)["metadata"]["annotations"]["irsa/identity-hash"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "annotations"),
-    [
-        ({}, {"role-arn": ROLE_A}),
-        ({"token": VAULT}, {"role-arn": ROLE_A, "audience": "vault", "token-expiration": "3600"}),
-        ({"pod_identity": POD_IDENTITY, "role_arn": ROLE_A}, {"role-arn": ROLE_A}),
-        ({"pod_identity": POD_IDENTITY}, {}),
-        ({"access_key": KEY}, {}),
-        ({"chain": PROFILE_ONLY}, {}),
-    ],
-    ids=["role", "token", "both", "association", "key", "profile-only"],
-)
-@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.cases(("changes", "annotations"), {
+    "role": ({}, {"role-arn": ROLE_A}),
+    "token": ({"token": VAULT}, {"role-arn": ROLE_A, "audience": "vault",
+        "token-expiration": "3600"}),
+    "both": ({"pod_identity": POD_IDENTITY, "role_arn": ROLE_A}, {"role-arn": ROLE_A}),
+    "association": ({"pod_identity": POD_IDENTITY}, {}),
+    "key": ({"access_key": KEY}, {}),
+    "profile-only": ({"chain": PROFILE_ONLY}, {}),
+})  # fmt: skip
+@pytest.mark.cases("existing", {"new account": False, "existing account": True})
 def test_the_service_account_is_annotated_for_the_webhook(changes, annotations, existing):
     """An existing one is read, and patched if it gets annotations."""
     engine = workload(**changes, existing_service_account=existing)
@@ -105,7 +102,7 @@ def test_the_deployment_selects_its_own_pods():
     assert "replicas" not in workload().one("Deployment").inputs["spec"], "left to autoscalers"
 
 
-@pytest.mark.parametrize("force_destroy", [False, True])
+@pytest.mark.cases("force_destroy", {"retained": False, "force_destroy": True})
 def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy):
     def made(**more) -> Engine:
         args = irsa.NamespaceArgs(namespace="acme", **more)
@@ -117,44 +114,45 @@ def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy
     assert made(existing=True).one("Namespace").resource_id == "acme"
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({}, {"role_arn": f"{ROLE_A}-2"}),
-        ({}, {"token": VAULT}),
-        *(
-            ({"chain": CHAIN}, {"chain": replace(CHAIN, targets=[replace(TARGET, **changes)])})
-            for changes in ({"role_arn": f"{ROLE_B}-2"}, {"external_id": "tenant-42"})
-        ),
-        ({"chain": CHAIN}, {"chain": replace(CHAIN, region="eu-west-1")}),
-        *(({"chain": CHAIN}, {"chain": after}) for after in (TWO, PROFILE_ONLY)),
-        ({"access_key": KEY}, {"access_key": replace(KEY, access_key_id="AKIASECOND")}),
-        (ASSOCIATED, {"pod_identity": replace(POD_IDENTITY, association_id="a-2")}),
-    ],
-)
+@pytest.mark.cases(("before", "after"), {
+    "role": ({}, {"role_arn": f"{ROLE_A}-2"}),
+    "token": ({}, {"token": VAULT}),
+    **{
+        f"another {name} of the target": (
+            {"chain": CHAIN},
+            {"chain": replace(CHAIN, targets=[replace(TARGET, **{name: value})])},
+        )
+        for name, value in {"role_arn": f"{ROLE_B}-2", "external_id": "tenant-42"}.items()
+    },
+    "region": ({"chain": CHAIN}, {"chain": replace(CHAIN, region="eu-west-1")}),
+    "one more target": ({"chain": CHAIN}, {"chain": TWO}),
+    "profile alone": ({"chain": CHAIN}, {"chain": PROFILE_ONLY}),
+    "access key": ({"access_key": KEY}, {"access_key": replace(KEY, access_key_id="AKIASECOND")}),
+    "association": (ASSOCIATED, {"pod_identity": replace(POD_IDENTITY, association_id="a-2")}),
+})  # fmt: skip
 def test_pods_are_restarted_when_their_identity_changes_and_for_nothing_else(before, after):
     first = identity_hash(workload(**before))
     assert first != identity_hash(workload(**after))
     assert first == identity_hash(workload(**before, replicas=2))
 
 
-@pytest.mark.parametrize(
-    ("changes", "later", "earlier"),
-    [
-        ({}, "Deployment", "ServiceAccount"),
-        (EXISTING, "ServiceAccountPatch", "ServiceAccount"),
-        (EXISTING, "Deployment", "ServiceAccountPatch"),
-        ({"chain": CHAIN}, "Deployment", "ConfigMap"),
-        ({"access_key": KEY}, "Deployment", "Secret"),
-    ],
-)
+@pytest.mark.cases(("changes", "later", "earlier"), {
+    "service account": ({}, "Deployment", "ServiceAccount"),
+    "existing service account": (EXISTING, "ServiceAccountPatch", "ServiceAccount"),
+    "patch of a service account": (EXISTING, "Deployment", "ServiceAccountPatch"),
+    "chain": ({"chain": CHAIN}, "Deployment", "ConfigMap"),
+    "access key": ({"access_key": KEY}, "Deployment", "Secret"),
+})  # fmt: skip
 def test_pods_wait_for_what_their_identity_is_made_of(changes, later, earlier):
     assert workload(**changes).waits_for(later, earlier)
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"chain": CHAIN}, {"chain": PROFILE_ONLY}, {"access_key": KEY}]
-)
+@pytest.mark.cases("changes", {
+    "role": {},
+    "chain": {"chain": CHAIN},
+    "profile alone": {"chain": PROFILE_ONLY},
+    "access key": {"access_key": KEY},
+})  # fmt: skip
 def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
     def program() -> None:
         namespace = irsa.Namespace("dev", irsa.NamespaceArgs(namespace="dev"))
@@ -185,14 +183,11 @@ def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
     assert urns("a") == urns("b") != set()
 
 
-@pytest.mark.parametrize(
-    ("changes", "further"),
-    [
-        ({"role_arn": pulumi.Output.from_input(ROLE_A)}, {}),
-        ({"chain": TWO}, {"targets": TARGETS}),
-        (ASSOCIATED, {"role_arn": None, "association_id": "a-1"}),
-    ],
-)
+@pytest.mark.cases(("changes", "further"), {
+    "role": ({"role_arn": pulumi.Output.from_input(ROLE_A)}, {}),
+    "two targets": ({"chain": TWO}, {"targets": TARGETS}),
+    "association": (ASSOCIATED, {"role_arn": None, "association_id": "a-1"}),
+})  # fmt: skip
 def test_the_outputs_describe_the_workload(registered_outputs, changes, further):
     workload(**changes)
 
@@ -206,12 +201,12 @@ def test_the_outputs_describe_the_workload(registered_outputs, changes, further)
     }
 
 
-@pytest.mark.parametrize("profile_only", [False, True])
-@pytest.mark.parametrize(
-    "identity",
-    [{"role_arn": ROLE_A}, ASSOCIATED, {**ASSOCIATED, "role_arn": ROLE_A}],
-    ids=["irsa", "association", "both"],
-)
+@pytest.mark.cases("profile_only", {"default profile": False, "profile alone": True})
+@pytest.mark.cases("identity", {
+    "irsa": {"role_arn": ROLE_A},
+    "association": ASSOCIATED,
+    "both": {**ASSOCIATED, "role_arn": ROLE_A},
+})  # fmt: skip
 def test_an_sdk_reads_every_option_of_the_chain(tmp_path, identity, profile_only):
     """A file beside what the webhook injects, or alone: then it has a token of its own, and its
     first target is the default. Targets of an association start from the agent."""
@@ -281,7 +276,7 @@ def test_an_access_key_stands_in_a_secret_alone_and_is_referred_to():
     assert pod(engine)["spec"]["volumes"] == [SCRATCH]
 
 
-@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.cases("preview", {"up": False, "preview": True})
 def test_a_replaced_association_leaves_the_deployment_in_place(preview):
     """It is deleted first, and the engine would delete what has a property that depends on it."""
 
@@ -300,7 +295,7 @@ def test_a_replaced_association_leaves_the_deployment_in_place(preview):
     assert isinstance(identity_hash(engine), Unknown) == preview
 
 
-@pytest.mark.parametrize("kubeconfig", ["{}", None])
+@pytest.mark.cases("kubeconfig", {"kubeconfig given": "{}", "no kubeconfig": None})
 def test_pods_with_an_association_wait_for_it_by_a_kubeconfig(kubeconfig):
     engine = workload(pod_identity=replace(POD_IDENTITY, kubeconfig=kubeconfig))
 

@@ -67,7 +67,7 @@ def test_another_stack_of_account_a_can_be_configured():
     assert engine.one("Role").inputs["name"] == shared_name("s3-app-B", "acme/irsa/prod")
 
 
-@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.cases("preview", {"up": False, "preview": True})
 @pytest.mark.parametrize("missing", ["role_a_arn", "role_a_unique_id"])
 def test_an_output_that_account_a_lacks_is_one_line(missing, preview):
     outputs = {key: value for key, value in OUTPUTS_A.items() if key != missing}

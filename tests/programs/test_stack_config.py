@@ -1,5 +1,6 @@
 """A stack's configuration: each mistake is one good line, before anything is registered."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,14 @@ from tests.support.engine import refusal, run_program, stack_file
 
 MISTAKES = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text())
 FOLDERS = {"irsa": ".", "irsa-account-b": "account_b"}
-CASES = [(project, case) for project, cases in MISTAKES.items() for case in cases]
+CASES = {
+    f"{project}: {re.split('; | [(]', case['line'])[0]}": (project, case)
+    for project, cases in MISTAKES.items()
+    for case in cases
+}
 
 
-@pytest.mark.parametrize(("project", "case"), CASES)
+@pytest.mark.cases(("project", "case"), CASES)
 def test_a_mistake_is_one_line_with_key_value_and_fix(project, case):
     folder = FOLDERS[project]
     config = {**stack_file(folder), **case["change"]}

@@ -242,7 +242,7 @@ def test_the_test_of_an_excuse_reads_the_page_or_has_the_blocks_words(start):
     path, _, name = EXCUSED[start].partition("::")
     source = (lifecycle.ROOT / "tests" / path).read_text()
     excused = [block for block in blocks() if block.first_line.startswith(start)]
-    assert (name in source, excused != []) == (True, True)
+    assert (name in source, excused != []) == (True, True), source
     spelled = source.casefold().replace("_", "-")
     for block in (block for block in excused if block.document not in source):
         commands = VALUES.sub(" ", "\n".join(command for command, _ in block.commands()))

@@ -1,132 +1,107 @@
-"""Ids of parametrized cases, made from their values: what is rare in a table comes first.
+"""Ids of cases: claims (`pytest.mark.cases`), or the plain values of `pytest.mark.parametrize`.
 
-No id is an argument's name and an index. Two cases of one id fail the collection
-(`strict_parametrization_ids`): the table names them, in a dict from claim to case or with `id=`.
+Values that do not tell their cases fail the collection, as two cases of one id do
+(`strict_parametrization_ids`).
 """
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from itertools import takewhile
 from typing import Any
 
 import pytest
-from _pytest.mark import ParameterSet
+from _pytest.mark import Mark, ParameterSet
 
-LIMIT = 90  # characters of an id
-ROOM = 78  # of them those of a test's own arguments: its fixtures may have parameters
-IDS = pytest.StashKey[dict[tuple[str, int], str]]()  # by argument and identity of the value
-# The first to go where an id is too long: what ARNs, subjects and condition keys begin with.
-BEGINNINGS = r"arn:aws[\w-]*:\w+:[\w-]*:\d*:|system:serviceaccount:|oidc\.eks\.[\w.-]+/id/\w+:"
-SILENT = {"", "Statement", "Principal", "Condition", "document", "change"}  # keys that say nothing
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
+
+LIMIT = 120  # characters of an id
+ROOM = 100  # of them those of one value
+
+
+class SilentCase(Exception):
+    """A value that does not tell its case."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make the ids of a test's tables."""
-    columns: dict[str, list[object]] = {}
-    for mark in metafunc.definition.iter_markers("parametrize"):
-        names, table = mark.args[:2]
-        names = names.replace(",", " ").split() if isinstance(names, str) else names
-        rows = table if isinstance(table, Collection) and "ids" not in mark.kwargs else ()
-        sets = [ParameterSet.extract_from(row, force_tuple=len(names) == 1) for row in rows]
-        for index, name in enumerate(names):
-            columns[name] = [row.values[index] for row in sets if row.id is None]
-    metafunc.config.stash[IDS] = table_ids(columns)
+    """Parametrize a test by its tables from claim to case; give its other tables their ids."""
+    for node in metafunc.definition.listchain():
+        for place, mark in enumerate(node.own_markers):
+            if mark.name == "cases":
+                names, table = mark.args
+                metafunc.parametrize(names, table.values(), ids=table)
+            if mark.name == "parametrize" and "ids" not in mark.kwargs:
+                try:
+                    node.own_markers[place] = _with_ids(mark)
+                except SilentCase as error:
+                    text = f"{metafunc.definition.nodeid}: {error}; name its cases with mark.cases"
+                    raise pytest.Collector.CollectError(text) from None
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str:
-    """Return the part of a case's id that stands for one argument's value."""
-    made = config.stash.get(IDS, {}).get((argname, id(val)))
-    return made or _shortened(_named(argname, val, Counter()), ROOM)
+    """Return the id of a fixture's parameter."""
+    return value_id(argname, val)
 
 
-def table_ids(columns: Mapping[str, Sequence[object]]) -> dict[tuple[str, int], str]:
-    """Return the ids of a table's values; short columns leave their room to long ones."""
-    texts: dict[str, list[str]] = {}
-    for name, values in columns.items():
-        counts = Counter(part for value in values for part in {*_parts(value)})
-        texts[name] = [_named(name, value, counts) for value in values]
-    longest = {name: max(map(len, column), default=0) for name, column in texts.items()}
-    room, ids = ROOM - len(columns), {}
-    for place, name in enumerate(sorted(longest, key=lambda name: longest[name])):
-        limit = min(longest[name], room // (len(columns) - place))
-        room -= limit
-        short = _distinct({*texts[name]}, limit)
-        pairs = zip(columns[name], texts[name], strict=True)
-        ids |= {(name, id(value)): short[text] for value, text in pairs}
-    return ids
+def _with_ids(mark: Mark) -> Mark:
+    names, rows = mark.args[0], list(mark.args[1])
+    return pytest.mark.parametrize(names, rows, ids=row_ids(names, rows), **mark.kwargs).mark
 
 
-def _distinct(texts: AbstractSet[str], limit: int, start: int = 0) -> dict[str, str]:
-    """Return a short form of each text, with the first difference of those that begin alike."""
-    short = {text: _shortened(text, limit, start) for text in texts}
-    for form, count in Counter(short.values()).items():
-        alike = {text for text in texts if short[text] == form}
-        same = takewhile(lambda letters: len({*letters}) == 1, zip(*alike, strict=False))
-        begin = sum(1 for _ in same)
-        if count > 1 and begin > start:
-            short |= _distinct(alike, limit, begin)
-    return short
+def row_ids(argnames: str | Sequence[str], rows: Sequence[Any]) -> list[str]:
+    """Return the ids of a table's rows, without a last column of long texts: what is expected."""
+    names = argnames.replace(",", " ").split() if isinstance(argnames, str) else argnames
+    sets = [ParameterSet.extract_from(row, isinstance(argnames, str)) for row in rows]
+    long = any(isinstance(row.values[-1], str) and len(row.values[-1]) > ROOM / 2 for row in sets)
+    shown = max(len(names) - long, 1)
+    return [str(row.id or _row_id(names[:shown], row.values[:shown])) for row in sets]
 
 
-def _named(name: str, value: object, counts: Counter[str]) -> str:
+def _row_id(names: Sequence[str], values: Sequence[Any]) -> str:
+    told = dict(zip(names, map(value_id, names, values), strict=True))
+    if any(text.startswith(f"{name}=") for name, text in told.items()):  # then all are named
+        told = {name: f"{name}={text.removeprefix(f'{name}=')}" for name, text in told.items()}
+    return ", ".join(told.values())
+
+
+def value_id(name: str, value: object) -> str:
     """Return a value's text, with its argument's name where it says nothing alone."""
-    half = max(counts.values(), default=0) / 2
-    rare_first = sorted(_parts(value), key=lambda part: counts[part] > max(half, 1))
-    text = ",".join(rare_first).encode("unicode_escape").decode()
-    number = value is None or isinstance(value, bool | int | float | complex)
-    if number or re.fullmatch(rf"\W*|[\d.]+|none|None|True|False|{re.escape(name)}_?\d+", text):
-        return f"{name}={text or repr(value)}"
+    text = ",".join(_parts(value)).replace(UNKNOWN_OUTPUT, "<unknown output>")
+    text = re.sub(r"(.)\1{19,}", lambda run: f"{run[1]}{{{len(run[0])}}}", text)
+    plain = value is None or isinstance(value, bool | int | float | complex | Enum)
+    if plain or re.fullmatch(rf"\W*|[\d.]+|None|True|False|{re.escape(name)}_?\d+", text):
+        text = f"{name}={text or repr(value)}"
+    if len(text) > ROOM:
+        raise SilentCase(f"{name} {text[:ROOM]}… is too long for an id")
     return text
-
-
-def _shortened(text: str, limit: int, start: int = 0) -> str:
-    """Return a text's beginning and its end, or what it has at a difference."""
-    if len(text) > limit and not start:
-        text = re.sub(BEGINNINGS, "", text)
-    end = limit // 3
-    if len(text) <= limit:
-        return text
-    place = min(max(start - end // 4, 0), len(text) - end) if start else len(text) - end
-    return f"{text[: limit - end - 2]}..{text[place : place + end]}"
 
 
 def _parts(value: Any, key: str = "") -> Iterator[str]:
     """Return the leaves of a value with their keys."""
     inner: list[tuple[str, Any]] | None = None
     if isinstance(value, Mapping):
-        inner = [(str(name), item) for name, item in value.items() if name != "Version"]
+        inner = [(_key(name), item) for name, item in value.items()]
     elif isinstance(value, list | tuple | AbstractSet):
         ordered = sorted(value, key=str) if isinstance(value, AbstractSet) else value
         inner = [("", item) for item in ordered]
-    elif is_dataclass(type(value)) and type(value).__str__ is object.__str__:
-        told = [field for field in fields(value) if field.repr and _changed(value, field)]
-        inner = [(field.name, getattr(value, field.name)) for field in told]
-    if inner:
-        last = key.rpartition(".")[2]
-        for name, item in inner:
-            dotted = f"{last}.{name}" if last else name
-            yield from _parts(item, key if name in SILENT else dotted)
-    else:
-        empty = "{}" if isinstance(value, Mapping) else "none"
-        text = _text(value) if inner is None else empty
+    for name, item in inner or ():
+        yield from _parts(item, f"{key}.{name}".strip("."))
+    if not inner:
+        text = _text(value) if inner is None else "{}" if isinstance(value, Mapping) else "[]"
         yield f"{key}={text}" if key else text
 
 
-def _changed(value: Any, field: Any) -> bool:
-    """True for a field with another value than its default."""
-    made = field.default_factory is not MISSING
-    return getattr(value, field.name) != (field.default_factory() if made else field.default)
+def _key(name: object) -> str:
+    text = ",".join(_parts(name)) or "''"
+    return f"({text})" if isinstance(name, tuple) else text
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):  # a token differs from run to run
-        return re.sub(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "token", value) if "eyJ" in value else value
-    if isinstance(value, Enum):
-        return value.name
+def _text(value: object) -> str:
+    """Return the text of a plain value."""
+    if isinstance(value, str | Enum):
+        return value if isinstance(value, str) else value.name
     text = getattr(value, "__name__", "") or str(value)
-    return type(value).__name__ if "\n" in text or " at 0x" in text else text
+    if text == "<lambda>" or re.search(r" at 0x|\n|^[\w.]+\(", text):
+        raise SilentCase(f"{type(value).__name__} has no text for an id")
+    return text

@@ -232,7 +232,7 @@ def test_the_sandbox_outside_of_a_checkout_has_no_demo(installed):
     [line] = installed("irsa-sandbox", "demo").stderr.splitlines()
     assert line == "sandbox: the demo brings up the repository's own stacks; run it in a checkout"
     status = installed("irsa-sandbox", "status")
-    assert (status.returncode, "`irsa-sandbox up`" in status.stderr) == (1, True)
+    assert (status.returncode, "`irsa-sandbox up`" in status.stderr) == (1, True), status.stderr
 
 
 def test_pytest_finds_the_fixtures(installed):
@@ -338,7 +338,10 @@ def test_readmes_one_line_judges_a_program_in_an_empty_folder(folder_of_a_user, 
     assert (done.returncode, done.stdout.splitlines()[0][-13:]) == (0, ": no findings"), done.stderr
 
 
-@pytest.mark.parametrize(("claims", "code"), [(["aud"], 1), (["aud", "sub"], 0)])
+@pytest.mark.cases(("claims", "code"), {
+    "refused: aud alone": (["aud"], 1),
+    "passed: aud and sub": (["aud", "sub"], 0),
+})  # fmt: skip
 def test_the_block_of_the_fleet_page_judges_a_preview(folder_of_a_user, tmp_path, claims, code):
     page = (ROOT / "docs/fleet.md").read_text()
     [lines] = re.findall(r"(?s)```sh\n(pulumi preview --json.+?)```", page)
@@ -352,7 +355,10 @@ def test_the_block_of_the_fleet_page_judges_a_preview(folder_of_a_user, tmp_path
     assert "reports" in done.stdout
 
 
-@pytest.mark.parametrize(("claims", "code"), [(["aud"], 1), (["aud", "sub"], 0)])
+@pytest.mark.cases(("claims", "code"), {
+    "refused: aud alone": (["aud"], 1),
+    "passed: aud and sub": (["aud", "sub"], 0),
+})  # fmt: skip
 def test_the_step_of_a_pull_request_comments_and_refuses(folder_of_a_user, tmp_path, claims, code):
     [job] = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
     [lines] = [step["run"] for step in job["steps"] if "gh pr" in step.get("run", "")]

@@ -48,33 +48,31 @@ def rules(*roles, **more):
     return [rule for rule, *_ in found(*roles, **more)]
 
 
-@pytest.mark.parametrize(
-    ("trust", "changed", "expected"),
-    [
-        (TRUST_EKS, {}, []),
-        (UNTAGGED, {"disable_session_tags": True}, []),
-        (TRUST_EKS, {"account": ServiceAccountRef("dev", "other")}, ["trust-mismatch"]),
-        (TRUST, {}, ["trust-mismatch"]),
-        (TRUST_EKS, {"role_arn": TARGET}, ["role-missing"]),
-        (TRUST_EKS, {"disable_session_tags": True}, ["disabled-tags"]),
-        (TRUST_EKS, {"arn": "a-1", "target_role_arn": ROLE_ARN}, ["trust-unknown"]),
-        (TRUST_EKS, {"arn": CLUSTER_ARN.replace("aws", "aws-cn", 1)}, ["trust-mismatch"]),
-    ],
-)
+@pytest.mark.cases(("trust", "changed", "expected"), {
+    "trusted with tags": (TRUST_EKS, {}, []),
+    "trusted without tags, tags off": (UNTAGGED, {"disable_session_tags": True}, []),
+    "another service account": (TRUST_EKS, {"account": ServiceAccountRef("dev", "other")},
+        ["trust-mismatch"]),
+    "trusts tokens alone": (TRUST, {}, ["trust-mismatch"]),
+    "role not found": (TRUST_EKS, {"role_arn": TARGET}, ["role-missing"]),
+    "tags off, the trust needs them": (TRUST_EKS, {"disable_session_tags": True},
+        ["disabled-tags"]),
+    "ARN without an account": (TRUST_EKS, {"arn": "a-1", "target_role_arn": ROLE_ARN},
+        ["trust-unknown"]),
+    "cluster of another partition": (TRUST_EKS, {"arn": CLUSTER_ARN.replace("aws", "aws-cn", 1)},
+        ["trust-mismatch"]),
+})  # fmt: skip
 def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, changed, expected):
     assert rules(role(trust), associations=[association(**changed)]) == expected
 
 
-@pytest.mark.parametrize(
-    ("target", "changed", "expected"),
-    [
-        (BY_ASSOCIATION, {}, set()),
-        (BY_ASSOCIATION, {"disable_session_tags": True}, {"trust-mismatch"}),
-        (BY_ASSOCIATION._replace(role_arn=TARGET), {}, {"trust-mismatch"}),
-        (None, {}, {"role-missing"}),
-        (None, {"target_role_arn": FAR}, set()),
-    ],
-)
+@pytest.mark.cases(("target", "changed", "expected"), {
+    "trusted": (BY_ASSOCIATION, {}, set()),
+    "tags off": (BY_ASSOCIATION, {"disable_session_tags": True}, {"trust-mismatch"}),
+    "another role trusted": (BY_ASSOCIATION._replace(role_arn=TARGET), {}, {"trust-mismatch"}),
+    "target role missing": (None, {}, {"role-missing"}),
+    "target role of another account": (None, {"target_role_arn": FAR}, set()),
+})  # fmt: skip
 def test_the_target_role_of_an_association_trusts_its_role(target, changed, expected):
     roles = [role(TAGGED_OR_NOT)]
     roles += [role(target_role_trust_policy([target]), TARGET)] if target else []
@@ -86,22 +84,19 @@ def test_the_target_role_of_an_association_trusts_its_role(target, changed, expe
     assert "role-missing" not in rules(*roles, associations=[one], whole=False)
 
 
-@pytest.mark.parametrize(
-    ("trust", "changed", "expected"),
-    [
-        (TRUST_EKS, {}, [POD_IDENTITY_SERVICE]),
-        (UNTAGGED, {}, [POD_IDENTITY_SERVICE]),
-        (BOTH, {}, [ISSUER]),
-        (TRUST_EKS, {"associations": [ASSOCIATION]}, []),
-        (BOTH, {"associations": [ASSOCIATION]}, []),
-        (BOTH, {"associations": UNREAD}, []),
-        (TRUST_EKS, {"associations": UNREAD}, []),
-        (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, []),
-        (TRUST_EKS, {"arn": ""}, []),
-        (TRUST_EKS, {"account": ACCOUNT_B}, []),
-        (TRUST_EKS, {"whole": False}, []),
-    ],
-)
+@pytest.mark.cases(("trust", "changed", "expected"), {
+    "trust with tags": (TRUST_EKS, {}, [POD_IDENTITY_SERVICE]),
+    "trust without tags": (UNTAGGED, {}, [POD_IDENTITY_SERVICE]),
+    "trust of tokens as well": (BOTH, {}, [ISSUER]),
+    "associated": (TRUST_EKS, {"associations": [ASSOCIATION]}, []),
+    "associated, trust of tokens as well": (BOTH, {"associations": [ASSOCIATION]}, []),
+    "associations unread, trust of tokens as well": (BOTH, {"associations": UNREAD}, []),
+    "associations unread": (TRUST_EKS, {"associations": UNREAD}, []),
+    "another cluster trusted": (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, []),
+    "ARN of the cluster unread": (TRUST_EKS, {"arn": ""}, []),
+    "cluster of another account": (TRUST_EKS, {"account": ACCOUNT_B}, []),
+    "cluster read in part": (TRUST_EKS, {"whole": False}, []),
+})  # fmt: skip
 def test_a_role_for_associations_that_none_has_is_unused(trust, changed, expected):
     own = cluster(**{"service_accounts": (), "arn": CLUSTER_ARN} | changed)
     told = audit(facts(role(trust), clusters=[own]))
@@ -127,14 +122,11 @@ FARGATE = pod({"eks.amazonaws.com/fargate-profile": "apps"})
 LINUX, WINDOWS = (pod({}, nodeSelector={"kubernetes.io/os": each}) for each in ("linux", "windows"))
 
 
-@pytest.mark.parametrize(
-    ("pods", "places"),
-    [
-        ([FARGATE], "Fargate"),
-        ([WINDOWS] * 2, "Windows"),
-        ([WINDOWS, FARGATE], "Fargate and Windows"),
-    ],
-)
+@pytest.mark.cases(("pods", "places"), {
+    "Fargate": ([FARGATE], "Fargate"),
+    "Windows": ([WINDOWS] * 2, "Windows"),
+    "both": ([WINDOWS, FARGATE], "Fargate and Windows"),
+})  # fmt: skip
 def test_the_pods_of_an_association_where_no_agent_runs(pods, places):
     told = found(role(TRUST_EKS), associations=[association()], pods=[*pods, LINUX])
     assert told == [("no-agent", "dev/s3-app", f"Pods on {places}")]
@@ -159,35 +151,35 @@ CHAIN = permissions(allowed(["sts:AssumeRole", "sts:TagSession"], TARGET))
 NO_KUBERNETES_TAGS = denied("sts:TagSession", **KUBERNETES)
 
 
-@pytest.mark.parametrize(
-    ("caller", "associations", "expected"),
-    [
-        (role(TRUST_EKS, **CHAIN), [association()], []),
-        # Sessions by IRSA have no tags yet, and set what they like.
-        (role(BOTH, **CHAIN), [association()], FORGED),
-        (role(UNTAGGED, **CHAIN), [association(disable_session_tags=True)], FORGED),
-        (role(BOTH, **permissions(allowed("sts:AssumeRole", TARGET))), [], []),
-        (role(BOTH, **permissions(allowed("sts:*"), denied("sts:TagSession"))), [], []),
-        (role(BOTH, **permissions(allowed("sts:*"), NO_KUBERNETES_TAGS)), [], []),
-    ],
-)
+@pytest.mark.cases(("caller", "associations", "expected"), {
+    "tags by EKS alone": (role(TRUST_EKS, **CHAIN), [association()], []),
+    # Sessions by IRSA set what tags they like.
+    "sessions by IRSA have no tags yet": (role(BOTH, **CHAIN), [association()], FORGED),
+    "association without tags": (role(UNTAGGED, **CHAIN), [association(disable_session_tags=True)],
+        FORGED),
+    "sts:TagSession not allowed": (role(BOTH, **permissions(allowed("sts:AssumeRole", TARGET))), [],
+        []),
+    "sts:TagSession denied": (role(BOTH, **permissions(allowed("sts:*"), denied("sts:TagSession"))),
+        [], []),
+    "tags of Kubernetes denied": (role(BOTH, **permissions(allowed("sts:*"), NO_KUBERNETES_TAGS)),
+        [], []),
+})  # fmt: skip
 def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associations, expected):
     told = found(caller, BY_TAGS, associations=associations)
     assert [each for each in told if each[0] == "forged-tags"] == expected
 
 
-@pytest.mark.parametrize(
-    ("policies", "target", "disabled", "is_found"),
-    [
-        ({}, FAR, False, True),
-        ({}, TARGET, False, True),  # its trust policy leaves it to the account
-        (permissions(allowed("sts:*", FAR)), FAR, False, False),
-        (permissions(allowed("sts:AssumeRole", FAR)), FAR, False, True),
-        (permissions(allowed("sts:AssumeRole", FAR)), FAR, True, False),
-        (permissions(denied("sts:TagSession")), TARGET, False, True),
-        ({"policies": Unread("policies", "denied", "iam:GetRolePolicy")}, FAR, False, False),
-    ],
-)
+@pytest.mark.cases(("policies", "target", "disabled", "is_found"), {
+    "no policy, another account": ({}, FAR, False, True),
+    "no policy, trust leaves it to the account": ({}, TARGET, False, True),
+    "sts:* allowed": (permissions(allowed("sts:*", FAR)), FAR, False, False),
+    "AssumeRole alone, with tags": (permissions(allowed("sts:AssumeRole", FAR)), FAR, False, True),
+    "AssumeRole alone, without tags": (permissions(allowed("sts:AssumeRole", FAR)), FAR, True,
+        False),
+    "TagSession denied, own account": (permissions(denied("sts:TagSession")), TARGET, False, True),
+    "policies unread": ({"policies": Unread("policies", "denied", "iam:GetRolePolicy")}, FAR, False,
+        False),
+})  # fmt: skip
 def test_the_role_of_an_association_may_assume_the_target_role(
     policies, target, disabled, is_found
 ):
@@ -206,29 +198,33 @@ def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
     assert found(role(BOTH, **CHAIN), role({"Statement": [assume, tag]}, TARGET)) == FORGED
 
 
-@pytest.mark.parametrize(
-    ("statements", "is_found"),
-    [
-        ([allowed(PASS), allowed(ASSOCIATE, CLUSTER_ARN)], True),
-        ([allowed(["iam:Pass*", "eks:*"], f"{OF_OWN}/*")], True),
-        ([allowed(PASS, StringEquals={TO: "pods.eks.amazonaws.com"}), allowed(ASSOCIATE)], True),
-        ([allowed(PASS, StringLike={TO: "*.amazonaws.com"}), allowed("eks:*")], True),
-        ([allowed(PASS, StringEquals={TO: EC2}), allowed(ASSOCIATE)], False),
-        ([allowed(PASS, f"{OF_OWN}/app-*"), allowed(ASSOCIATE)], False),
-        ([allowed(PASS), allowed("eks:Describe*")], False),
-        ([allowed([PASS, "eks:*"]), denied(ASSOCIATE)], True),
-        ([allowed([PASS, "eks:*"]), denied("eks:*PodIdentityAssociation")], False),
-        ([allowed("*")], False),
-        ([allowed([PASS, ASSOCIATE]), denied(PASS, f"{OF_OWN}/admin")], True),
-        ([allowed([PASS, ASSOCIATE]), denied(ASSOCIATE, CLUSTER_ARN)], True),
-        ([allowed([PASS, ASSOCIATE]), denied(PASS, Bool={"aws:ViaAWSService": True})], True),
-        ([allowed([PASS, ASSOCIATE]), denied(PASS, StringNotEquals={TO: EC2})], False),
-        ([allowed(PASS, StringNotEquals={TO: EC2}), allowed(ASSOCIATE)], True),
-        ([allowed([PASS, "ec2:RunInstances"])], True),
-        ([allowed(PASS, StringEquals={TO: EC2}), allowed("ec2:*")], True),
-        ([allowed(PASS, StringNotEquals={TO: EC2}), allowed("ec2:*")], False),
-    ],
-)
+@pytest.mark.cases(("statements", "is_found"), {
+    "associations on one cluster": ([allowed(PASS), allowed(ASSOCIATE, CLUSTER_ARN)], True),
+    "wildcards in actions and roles": ([allowed(["iam:Pass*", "eks:*"], f"{OF_OWN}/*")], True),
+    "passed to Pod Identity": ([allowed(PASS, StringEquals={TO: "pods.eks.amazonaws.com"}),
+        allowed(ASSOCIATE)], True),
+    "passed to any service": ([allowed(PASS, StringLike={TO: "*.amazonaws.com"}), allowed("eks:*")],
+        True),
+    "passed to EC2, associations": ([allowed(PASS, StringEquals={TO: EC2}), allowed(ASSOCIATE)],
+        False),
+    "roles of a prefix": ([allowed(PASS, f"{OF_OWN}/app-*"), allowed(ASSOCIATE)], False),
+    "EKS described alone": ([allowed(PASS), allowed("eks:Describe*")], False),
+    "one call of EKS denied": ([allowed([PASS, "eks:*"]), denied(ASSOCIATE)], True),
+    "all association calls denied": ([allowed([PASS, "eks:*"]),
+        denied("eks:*PodIdentityAssociation")], False),
+    "administrator": ([allowed("*")], False),
+    "one role denied": ([allowed([PASS, ASSOCIATE]), denied(PASS, f"{OF_OWN}/admin")], True),
+    "one cluster denied": ([allowed([PASS, ASSOCIATE]), denied(ASSOCIATE, CLUSTER_ARN)], True),
+    "denied to AWS services": ([allowed([PASS, ASSOCIATE]),
+        denied(PASS, Bool={"aws:ViaAWSService": True})], True),
+    "denied except to EC2": ([allowed([PASS, ASSOCIATE]), denied(PASS, StringNotEquals={TO: EC2})],
+        False),
+    "passed to all but EC2": ([allowed(PASS, StringNotEquals={TO: EC2}), allowed(ASSOCIATE)], True),
+    "instances": ([allowed([PASS, "ec2:RunInstances"])], True),
+    "passed to EC2, instances": ([allowed(PASS, StringEquals={TO: EC2}), allowed("ec2:*")], True),
+    "passed to all but EC2, instances": ([allowed(PASS, StringNotEquals={TO: EC2}),
+        allowed("ec2:*")], False),
+})  # fmt: skip
 def test_a_role_that_may_pass_any_role_to_pods_or_instances_may_become_it(statements, is_found):
     deployer = role({"Statement": []}, f"{OF_OWN}/deploy", **permissions(*statements))
     told = rules(deployer)

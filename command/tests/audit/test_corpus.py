@@ -16,6 +16,7 @@ from irsa.audit.findings import AuditFacts, audit
 from irsa.callers.lines import callers_of
 from irsa.observe.facts import PermissionsPolicy
 from irsa.rules.table import RULES
+from tests.support.case_ids import LIMIT
 from tests.support.paths import ROOT
 from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN
 
@@ -80,9 +81,9 @@ def judged(entry):
 
 
 def where(entry):
-    """Return the repository, and the end of what is in it."""
-    repository, _, place = entry["source"].partition("@")
-    return f"{repository} {place.partition(' ')[2][-88 + len(repository) :]}".strip()
+    """Return the repository and the file, with the notes where there is room."""
+    source = re.sub(r"@\S+", "", entry["source"]).strip()
+    return source if len(source) <= LIMIT else re.split(r" [+(]", source)[0]
 
 
 def name(entry):

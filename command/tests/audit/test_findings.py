@@ -62,21 +62,18 @@ def of_both(*roles, blue=(ANNOTATED,), green=(ANNOTATED,), **more):
     return audit(facts(*roles or [role(BOTH)], **both | more))
 
 
-@pytest.mark.parametrize(
-    ("roles", "accounts", "expected"),
-    [
-        ([GOOD], [ANNOTATED], []),
-        ([GOOD], [ANNOTATED, BARE], []),
-        ([irsa_trust_policy([PROVIDER_ARN], [ANY_APP])], [ANNOTATED], []),
-        ([irsa_trust_policy([PROVIDER_ARN, GONE], [APP])], [ANNOTATED],
-         [("deleted-provider", f"statement 2: {GONE}")]),
-        ([], [ANNOTATED], [("role-missing", ROLE_ARN)]),
-        ([], [annotated("s3-app")], [("annotation", "s3-app")]),
-        ([], [annotated(OTHER_ROLE)], [("other-account", OTHER_ROLE)]),
-        ([GOOD], [], [("unused-role", ISSUER)]),
-        ([service_trust_policy("ec2.amazonaws.com")], [], []),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("roles", "accounts", "expected"), {
+    "annotated account": ([GOOD], [ANNOTATED], []),
+    "annotated and bare account": ([GOOD], [ANNOTATED, BARE], []),
+    "trusted by pattern": ([irsa_trust_policy([PROVIDER_ARN], [ANY_APP])], [ANNOTATED], []),
+    "statement of a deleted provider": ([irsa_trust_policy([PROVIDER_ARN, GONE], [APP])],
+        [ANNOTATED], [("deleted-provider", f"statement 2: {GONE}")]),
+    "role missing": ([], [ANNOTATED], [("role-missing", ROLE_ARN)]),
+    "annotation without an ARN": ([], [annotated("s3-app")], [("annotation", "s3-app")]),
+    "role of another account": ([], [annotated(OTHER_ROLE)], [("other-account", OTHER_ROLE)]),
+    "no account uses the role": ([GOOD], [], [("unused-role", ISSUER)]),
+    "role of EC2": ([service_trust_policy("ec2.amazonaws.com")], [], []),
+})  # fmt: skip
 def test_roles_and_the_service_accounts_that_use_them(roles, accounts, expected):
     assert findings(*map(role, roles), accounts=accounts) == expected
 
@@ -146,23 +143,21 @@ def asked(has):
     return [("client-ids", f"asked for: sts.amazonaws.com; client ids: {has}")]
 
 
-@pytest.mark.parametrize(
-    ("registered", "expected"),
-    [
-        (provider(PROVIDER_ARN, "sts.amazonaws.com", "more"), []),
-        (provider(PROVIDER_ARN, "vault"), asked("vault")),
-        (RegisteredProvider(GONE, ()), asked("none")),
-        (provider(GITHUB, "https://github.com/org"), []),
-        # Thumbprints are shown where IAM may use them.
-        (at("k8s.example.com", thumbprints=(SHA1,)), [("thumbprint", SHA1)]),
-        (provider(PROVIDER_ARN, thumbprints=(SHA1,)), []),
-        (provider(GITHUB, "x", thumbprints=(SHA1,)), []),
-        # Addresses that no token names.
-        (at("oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF"), []),
-        (at("k8s.example.com/"), []),
-        *((at(each), [(rule, each)]) for rule in NOT_NAMED for each in NOT_NAMED[rule]),
-    ],
-)
+@pytest.mark.cases(("registered", "expected"), {
+    "sts.amazonaws.com and more": (provider(PROVIDER_ARN, "sts.amazonaws.com", "more"), []),
+    "client id vault alone": (provider(PROVIDER_ARN, "vault"), asked("vault")),
+    "no client id": (RegisteredProvider(GONE, ()), asked("none")),
+    "GitHub's own client id": (provider(GITHUB, "https://github.com/org"), []),
+    # Thumbprints are shown where IAM may use them.
+    "thumbprint that IAM may use": (at("k8s.example.com", thumbprints=(SHA1,)),
+        [("thumbprint", SHA1)]),
+    "thumbprint of EKS": (provider(PROVIDER_ARN, thumbprints=(SHA1,)), []),
+    "thumbprint of GitHub": (provider(GITHUB, "x", thumbprints=(SHA1,)), []),
+    "EKS in China": (at("oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF"), []),
+    "slash at the end, not EKS": (at("k8s.example.com/"), []),
+    **{f"no token names {each}": (at(each), [(rule,
+        each)]) for rule in NOT_NAMED for each in NOT_NAMED[rule]},
+})  # fmt: skip
 def test_findings_about_a_registered_provider(registered, expected):
     found = audit(facts(role(GOOD), providers=[registered]))
     about = [each for each in found if each.subject.startswith("OIDC provider")]

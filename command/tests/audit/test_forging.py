@@ -32,12 +32,12 @@ OF_TAGS = [
     {"Null": {"sts:TransitiveTagKeys": True}},
     {"StringEquals": {"aws:ResourceAccount": ACCOUNT_B}},
 ]
-OF_CALLERS = [
-    {},
-    {"ArnLike": {"aws:PrincipalArn": f"{OWN}a*"}},
-    {"ArnEquals": {"aws:PrincipalArn": [f"{OWN}c", f"{FAR}d"]}},
-    {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
-]
+OF_CALLERS = {
+    "any caller": {},
+    "roles by pattern": {"ArnLike": {"aws:PrincipalArn": f"{OWN}a*"}},
+    "two roles": {"ArnEquals": {"aws:PrincipalArn": [f"{OWN}c", f"{FAR}d"]}},
+    "an organization": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
+}
 OUTSIDE = {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_B}}
 GUARDS = [{"ArnNotLike": {"aws:PrincipalArn": f"{OWN}a*"}}, OUTSIDE]
 PRINCIPALS = [*CALLERS, "*", ACCOUNT_A, f"arn:aws:iam::{ACCOUNT_A}:root", ACCOUNT_B, "AROA1"]
@@ -78,7 +78,7 @@ def callers_with(policies):
 @st.composite
 def trusting(draw):
     """The statements of a trust policy by tags."""
-    condition = dict(draw(st.sampled_from(OF_CALLERS)))
+    condition = dict(draw(st.sampled_from([*OF_CALLERS.values()])))
     condition["StringLike"] = {NAMESPACE: "dev", **condition.get("StringLike", {})}
     principals = draw(st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2))
     guard = statement("Deny", Principal={"AWS": "*"}, condition=draw(st.sampled_from(GUARDS)))
@@ -107,17 +107,13 @@ def test_the_callers_are_those_that_the_evaluator_lets_in(statements, callers):
 DENIED = statement("Deny", "sts:TagSession", OF_TAGS[1], Resource="*")
 
 
-@pytest.mark.parametrize("principal", ["*", ACCOUNT_A])
-@pytest.mark.parametrize("condition", OF_CALLERS)
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda _: policies(statement(Resource="*")),
-        lambda _: policies(statement(Resource="*"), DENIED),
-        lambda number: policies(statement(Resource=f"{OWN}t-{number}-*")),
-    ],
-    ids=["of any role", "denied", "of one role"],
-)
+@pytest.mark.cases("principal", {"of everyone": "*", "of the account": ACCOUNT_A})
+@pytest.mark.cases("condition", OF_CALLERS)
+@pytest.mark.cases("make", {
+    "allowed any role": lambda _: policies(statement(Resource="*")),
+    "denied": lambda _: policies(statement(Resource="*"), DENIED),
+    "allowed one role": lambda number: policies(statement(Resource=f"{OWN}t-{number}-*")),
+})  # fmt: skip
 def test_the_calls_judged_grow_with_the_roles(monkeypatch, principal, condition, make):
     """A tenth of the roles trusts the account or everyone by tags."""
     judged = []

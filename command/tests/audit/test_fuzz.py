@@ -49,7 +49,7 @@ PRINCIPALS = st.sampled_from([
 ACTIONS = st.sampled_from([
     "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:*", "*", "",
 ])  # fmt: skip
-GOOD = [each for each, found in CASES.values() if "Condition" in each and not found]
+GOOD = {name: each for name, (each, found) in CASES.items() if "Condition" in each and not found}
 NOTES = {"trust-mismatch", "trust-unknown", "thumbprint"}
 
 
@@ -97,16 +97,14 @@ def test_no_stored_policy_ends_an_audit_or_callers_of(document):
     assert [each for each in callers_of(document).lines if not isinstance(each.text, str)] == []
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        *(None, True, 1, 0.5, "x", [], [None, 1, [], {}], {}, {"AWS": None, "StringLike": None}),
-        {"Federated": [provider(ISSUER), 1, {}], "StringLike": {f"{ISSUER}:sub": None}},
-        {"StringLike": {f"{ISSUER}:sub": ["*", None, [], {}, float("inf")]}},
-    ],
-)
+@pytest.mark.cases("odd", {
+    "null": None, "true": True, "number": 1, "fraction": 0.5, "text": "x", "empty list": [],
+    "list": [None, 1, [], {}], "empty object": {}, "nulls": {"AWS": None, "StringLike": None},
+    "provider": {"Federated": [provider(ISSUER), 1, {}], "StringLike": {f"{ISSUER}:sub": None}},
+    "condition": {"StringLike": {f"{ISSUER}:sub": ["*", None, [], {}, float("inf")]}},
+})  # fmt: skip
 def test_no_other_document_ends_an_audit(odd):
-    good, _ = CASES["exact"]
+    good, _ = CASES["exact sub and aud"]
     for document in (odd, {"Statement": odd}, {"Statement": [good, odd]}):
         check(document)
     for element in (*good, "NotPrincipal", "NotAction", "Sid"):
@@ -121,7 +119,7 @@ def test_no_annotation_ends_an_audit(role_arn, audience):
     assert len(found) == bool(role_arn)
 
 
-@pytest.mark.parametrize("statement", GOOD)
+@pytest.mark.cases("statement", GOOD)
 def test_what_a_condition_makes_good_is_found_without_it(statement):
     bare = {key: value for key, value in statement.items() if key != "Condition"}
     assert {each.rule for each in audit(facts({"Statement": [bare]}))} - NOTES

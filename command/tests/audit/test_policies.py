@@ -189,7 +189,9 @@ BROKEN = {
     "any-provider": {"web identity, sub and aud": allow("*", GOOD, WEB)},
     "broad-sub any-provider": {"broad sub": allow("*", BROAD, WEB)},
     "no-sub any-provider": {"no sub": allow({"Federated": "*"}, {"StringEquals": AUD}, WEB)},
-    "any-provider no-aud": {"its name": allow("*", {"StringEquals": SUB | OF_PROVIDER}, WEB)},
+    "any-provider no-aud": {
+        "sub, and the name of the provider": allow("*", {"StringEquals": SUB | OF_PROVIDER}, WEB)
+    },
     "not-principal": {"NotPrincipal": {**TO_ASSUME, "NotPrincipal": {"AWS": ROOT}}},
     "root-principal": {"other root": allow({"AWS": OTHER_ROOT})},
     "own-account": {
@@ -258,16 +260,19 @@ BROKEN = {
         "sub is its own variable": of(ISSUER, f"${{{ISSUER}:sub}}", operator="StringEquals"),
         "one statement of two": [tokens(GOOD), tokens({"StringEquals": AUD})],
     },
-    "no-aud": {"sub": tokens({"StringEquals": SUB}), "repo": claims(GITHUB, sub="repo:o/r:ref:r")},
-    "other-cluster": {"exact in two clusters": [EXACT, EXACT_2]},
+    "no-aud": {
+        "sub alone": tokens({"StringEquals": SUB}),
+        "GitHub sub alone": claims(GITHUB, sub="repo:o/r:ref:r"),
+    },
+    "other-cluster": {"exact subs of two clusters": [EXACT, EXACT_2]},
     "tag-session-keys": {
         "ExternalId": with_key("sts:ExternalId", TAGGED),
         "RoleSessionName": with_key("sts:RoleSessionName", TAGGED),
     },
     "broad-sub": {
-        "*:*": of(ISSUER, "*:*"),
-        "*": of(ISSUER, "*"),
-        "dev*": of(ISSUER, f"{SA}:dev*"),
+        "any subject of two parts": of(ISSUER, "*:*"),
+        "any subject": of(ISSUER, "*"),
+        "namespaces of a prefix": of(ISSUER, f"{SA}:dev*"),
         "unknown cluster, no namespace": of("id.example.com", "system:serviceaccount*"),
         "list with one broad entry": of(ISSUER, [SUBJECT, "system:*"]),
     },
@@ -276,11 +281,13 @@ BROKEN = {
         "ForAllValues": of(ISSUER, SUBJECT, operator="ForAllValues:StringEquals"),
         "IfExists": of(ISSUER, SUBJECT, operator="StringEqualsIfExists"),
         "ForAllValues aud": tokens({"StringEquals": SUB, "ForAllValues:StringEquals": AUD}),
-        "Not": of(ISSUER, SUBJECT, operator="StringNotEquals"),
+        "StringNotEquals": of(ISSUER, SUBJECT, operator="StringNotEquals"),
         "GitHub, weak": of(GITHUB, "repo:org/repo:*", operator="StringLikeIfExists"),
     },
     "deleted-provider": {"deleted provider": of(ISSUER.replace("0123", "9999"), SUBJECT)},
-    "foreign-provider": {"foreign": allow({"Federated": provider(ISSUER, OTHER)}, GOOD, WEB)},
+    "foreign-provider": {
+        "foreign provider": allow({"Federated": provider(ISSUER, OTHER)}, GOOD, WEB)
+    },
     "broad-aud": {
         "aud like *": tokens({"StringEquals": SUB, "StringLike": {f"{ISSUER}:aud": "*"}}),
         "several audiences": of(ISSUER, SUBJECT, ["sts.amazonaws.com", "vault"]),
@@ -299,9 +306,13 @@ BROKEN = {
         "key with https://": tokens({"StringEquals": {**AUD, f"https://{ISSUER}:sub": SUBJECT}}),
     },
     "weak-operator other-issuer": {
-        "if": tokens({"StringEquals": AUD, "StringEqualsIfExists": {f"{SECOND}:sub": SUBJECT}})
+        "IfExists on another issuer's sub": tokens(
+            {"StringEquals": AUD, "StringEqualsIfExists": {f"{SECOND}:sub": SUBJECT}}
+        )
     },
-    "default-account": {"default": of(ISSUER, f"{SA}:dev:default", operator="StringEquals")},
+    "default-account": {
+        "default service account": of(ISSUER, f"{SA}:dev:default", operator="StringEquals")
+    },
     "saml-no-aud": {"SAML without aud": allow({"Federated": IDP}, None, SAML)},
     "any-customer": {
         "Cognito guests of any pool": allow({"Federated": COGNITO}, GUESTS, WEB),
@@ -344,10 +355,10 @@ BROKEN = {
         "Upbound organization": of(UPBOUND, "mcp:o/*"),
     },
     "": {
-        "OrgID": anyone("StringEquals", ORG, "o-1"),
+        "organization": anyone("StringEquals", ORG, "o-1"),
         "own organization": anyone("StringEquals", ORG, "${aws:ResourceOrgID}"),
         "OrgPaths": anyone("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-1/r-1/*"),
-        "account": anyone("StringEquals", CALLERS_ACCOUNT, [OTHER]),
+        "caller's account": anyone("StringEquals", CALLERS_ACCOUNT, [OTHER]),
         "account IfExists": anyone("StringEqualsIfExists", CALLERS_ACCOUNT, [OTHER]),
         "account ForAllValues": anyone("ForAllValues:StringEquals", CALLERS_ACCOUNT, [OTHER]),
         "Deny of those outside": but({"StringNotEquals": {ORG: "o-1"}}),
@@ -355,7 +366,7 @@ BROKEN = {
         "Deny, services spared": but(OUTSIDE | SERVICES),
         "a Deny of others of the service": but_of_eks({"Service": PODS}),
         "a Deny of others of everyone": but_of_eks("*"),
-        "one exact cluster": EXACT_2,
+        "exact sub of one cluster": EXACT_2,
         "exact and a pattern in two clusters": [EXACT, of(SECOND, f"{SA}:dev:other-*")],
         "ExternalId, tags without it": with_key("sts:ExternalId", TAGGED, TAG),
         "RoleSessionName, tags without it": with_key("sts:RoleSessionName", TAGGED[:1], TAG),
@@ -363,8 +374,8 @@ BROKEN = {
         "PrincipalArn": anyone("ArnLike", CALLER, f"{OF_OTHER}/app-*"),
         "SourceAccount": anyone("StringEquals", "aws:SourceAccount", OWN),
         "SourceArn of a bucket": anyone("ArnEquals", "aws:SourceArn", "arn:aws:s3:::bucket"),
-        "userid": anyone("StringLike", "aws:userid", "AROAEXAMPLE:*"),
-        "tags only": allow("*", None, "sts:TagSession"),
+        "role by its userid": anyone("StringLike", "aws:userid", "AROAEXAMPLE:*"),
+        "tags alone": allow("*", None, "sts:TagSession"),
         "other root, ExternalId": root_of(OTHER, "StringEquals", "sts:ExternalId", ["t-1", "t-2"]),
         "other root, PrincipalArn": root_of(OTHER, "ArnLike", CALLER, f"{OF_OTHER}/app"),
         "other role without ExternalId": allow({"AWS": f"{OF_OTHER}/app"}),
@@ -380,19 +391,21 @@ BROKEN = {
         "Pod Identity, a cluster's name": by_eks(StringEquals={NAMESPACE: "dev", OF_NAME: "dev"}),
         "target role": target(),
         "target role without session tags": target(**FAR_AND_UNTAGGED),
-        "an anchor": certificate("ArnEquals", "aws:SourceArn", f"{ANCHOR}/1"),
-        "a unit": certificate("StringEquals", "aws:PrincipalTag/x509Subject/OU", "build"),
+        "one trust anchor": certificate("ArnEquals", "aws:SourceArn", f"{ANCHOR}/1"),
+        "unit of a certificate": certificate(
+            "StringEquals", "aws:PrincipalTag/x509Subject/OU", "build"
+        ),
         "a wildcard for one call": allow({"AWS": f"{OF_OTHER}/app"}, None, ["sts:AssumeRol?"]),
-        "exact": tokens(GOOD),
-        "Not, beside a pattern": of(ISSUER, f"{SA}:dev:s3-*", StringNotEquals=SUB),
+        "exact sub and aud": tokens(GOOD),
+        "StringNotEquals, and a pattern": of(ISSUER, f"{SA}:dev:s3-*", StringNotEquals=SUB),
         "sub is true": of(ISSUER, True),
         "audiences of STS": of(
             ISSUER, SUBJECT, ["sts.amazonaws.com", "sts.us-east-1.amazonaws.com"]
         ),
         "one audience of their own": of(ISSUER, SUBJECT, "vault"),
-        "IgnoreCase": of(ISSUER, SUBJECT, operator="StringEqualsIgnoreCase"),
-        "prefix pattern": of(ISSUER, f"{SA}:dev:app-*"),
-        "exact and pattern": exact_and("StringLike", "*"),
+        "sub, case ignored": of(ISSUER, SUBJECT, operator="StringEqualsIgnoreCase"),
+        "sub of a prefix": of(ISSUER, f"{SA}:dev:app-*"),
+        "exact sub, and any pattern": exact_and("StringLike", "*"),
         "SAML": allow({"Federated": IDP}, SIGN_IN, SAML),
         "Cognito guests of a pool": allow({"Federated": COGNITO}, {**POOL, **GUESTS}, WEB),
         "unknown issuer": of("id.example.com", "auth0|*"),
@@ -424,16 +437,19 @@ CASES = {
 
 # Policies that let no caller come.
 SHUT_OUT = {
-    "deleted role", "ARN with https://", "Pod Identity without tags", "foreign", "dual stack",
-    "Pod Identity, an association", "Pod Identity, another service", "another account",
-    "Pod Identity, another account's cluster", "a star under StringEquals", "deleted provider",
-    "exact, and a pattern for others", "another issuer's key, exact", "key with https://",
-    "tags only", "sub is true", "another tag", "the host of EKS",
+    "deleted role", "ARN with https://", "Pod Identity without tags", "foreign provider",
+    "dual stack", "Pod Identity, an association", "Pod Identity, another service",
+    "another account", "Pod Identity, another account's cluster", "a star under StringEquals",
+    "deleted provider", "exact, and a pattern for others", "another issuer's key, exact",
+    "key with https://", "tags alone", "sub is true", "another tag", "the host of EKS",
     "target role without tags",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+TITLES = {f"{' '.join(broken) or 'none'}: {name}": name for name, (_, broken) in CASES.items()}
+
+
+@pytest.mark.cases("name", TITLES)
 def test_a_policy_breaks_these_rules_and_no_others(name):
     statements, expected = CASES[name]
     expected = ["no-caller"] * (name in SHUT_OUT) + expected

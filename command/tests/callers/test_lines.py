@@ -62,59 +62,57 @@ ROOT_A = f"arn:aws:iam::{ACCOUNT_A}:root"
 EC2, OWN = "ec2.amazonaws.com", f"service account dev/s3-app {OF_CLUSTER}"
 
 
-@pytest.mark.parametrize(
-    ("policy", "expected"),
-    [
-        (OF_BOTH, [OWN, f"service accounts {NAMES} {OF_CLUSTER}"]),
-        # An exact subject with an asterisk is no pattern.
-        (STAR, [unmet(f"StringEquals {SUB} is {EXACT.subject[:-6]}*")]),
-        (BY_ROLE, [f"{ROLE_A_ARN} if sts:ExternalId StringEquals t-42"]),
-        (policies.principal_arn_trust_policy([ROLE_A_ARN]), [BY_ARN]),
-        (policies.service_trust_policy(EC2), [f"the service {EC2}"]),
-        (statement("*"), ["everyone"]),
-        (statement({"AWS": "*"}, WEB), ["everyone"]),
-        (statement({"AWS": "AROAGONE"}), [none("AROAGONE was deleted")]),
-        (statement({"AWS": ACCOUNT_B}), [f"every caller that account {ACCOUNT_B} allows"]),
-        (statement(GOOGLE, WEB), ["every application with Google sign-in"]),
-        (statement({"Federated": PROVIDER_ARN}, WEB), [EVERY]),
-        (statement("*", effect="Deny"), [NOTHING, "denied: everyone"]),
-        ({"Statement": BUT}, [NOTHING, f"denied: everyone except {ROLE_A_ARN}, {ACCOUNT_B}"]),
-        # Actions that let no caller assume the role.
-        ({"Statement": BY_TAGS}, [powerless(ROOT_A)]),
-        (statement({"AWS": ROLE_A_ARN}, "sts:TagSession"), [powerless(ROLE_A_ARN)]),
-        (statement({"Federated": PROVIDER_ARN}), [powerless(PROVIDER_ARN)]),
-        (statement(SAML, WEB), [powerless(SAML["Federated"])]),
-        (statement({"Service": EC2}, WEB), [powerless(EC2)]),
-        (statement({"AWS": ROLE_A_ARN}, WEB), [powerless(ROLE_A_ARN)]),
-        (
-            statement(FOREIGN, WEB),
-            [none(f"a role trusts OIDC providers of its own account, not {FOREIGN['Federated']}")],
-        ),
-    ],
-)
+@pytest.mark.cases(("policy", "expected"), {
+    "exact subjects and patterns": (OF_BOTH, [OWN, f"service accounts {NAMES} {OF_CLUSTER}"]),
+    "asterisk in an exact subject": (STAR, [unmet(f"StringEquals {SUB} is {EXACT.subject[:-6]}*")]),
+    "role with an external id": (BY_ROLE, [f"{ROLE_A_ARN} if sts:ExternalId StringEquals t-42"]),
+    "account, limited to an ARN": (policies.principal_arn_trust_policy([ROLE_A_ARN]), [BY_ARN]),
+    "service": (policies.service_trust_policy(EC2), [f"the service {EC2}"]),
+    "everyone": (statement("*"), ["everyone"]),
+    "every principal, web identity": (statement({"AWS": "*"}, WEB), ["everyone"]),
+    "deleted role": (statement({"AWS": "AROAGONE"}), [none("AROAGONE was deleted")]),
+    "account id": (statement({"AWS": ACCOUNT_B}),
+        [f"every caller that account {ACCOUNT_B} allows"]),
+    "Google": (statement(GOOGLE, WEB), ["every application with Google sign-in"]),
+    "provider without a condition": (statement({"Federated": PROVIDER_ARN}, WEB), [EVERY]),
+    "everyone denied": (statement("*", effect="Deny"), [NOTHING, "denied: everyone"]),
+    "all but two denied": ({"Statement": BUT},
+        [NOTHING, f"denied: everyone except {ROLE_A_ARN}, {ACCOUNT_B}"]),
+    # Actions that let no caller assume the role.
+    "root, for tags alone": ({"Statement": BY_TAGS}, [powerless(ROOT_A)]),
+    "role, for tags alone": (statement({"AWS": ROLE_A_ARN}, "sts:TagSession"),
+        [powerless(ROLE_A_ARN)]),
+    "provider, for AssumeRole": (statement({"Federated": PROVIDER_ARN}), [powerless(PROVIDER_ARN)]),
+    "SAML, for web identity": (statement(SAML, WEB), [powerless(SAML["Federated"])]),
+    "service, for web identity": (statement({"Service": EC2}, WEB), [powerless(EC2)]),
+    "role, for web identity": (statement({"AWS": ROLE_A_ARN}, WEB), [powerless(ROLE_A_ARN)]),
+    "provider of another account": (statement(FOREIGN, WEB),
+        [none(f"a role trusts OIDC providers of its own account, not {FOREIGN['Federated']}")]),
+})  # fmt: skip
 def test_the_principals_of_a_trust_policy_in_words(policy, expected):
     assert words(policy, ACCOUNT_A) == expected
 
 
-@pytest.mark.parametrize(
-    ("issuer", "condition", "expected"),
-    [
-        (GITHUB, {}, "every repository on GitHub"),
-        (GITHUB, {"StringLike": {GITHUB_SUB: REPOSITORY}}, f"{ACTIONS} whose sub is {REPOSITORY}"),
-        (ISSUER, {}, EVERY),
-        (ISSUER, {"StringLike": {SUB: True}}, unmet(f"StringLike {SUB} is true")),
-        (ISSUER, {"StringNotEquals": {SUB: "x"}}, f"{EVERY} if sub StringNotEquals x"),
-        (ISSUER, {"Null": {SUB: True}}, unmet(f"Null {SUB} is true")),
-        (ISSUER, {"StringEqualsIfExists": {GITHUB_SUB: "x"}},
-         f"{EVERY} if {GITHUB_SUB} StringEqualsIfExists x"),
-        (ISSUER, {"StringEquals": {SUB: f"${{{SUB}}}"}}, EVERY),
-        (ISSUER, {"StringEquals": {GITHUB_SUB: "x"}}, unmet(f"StringEquals {GITHUB_SUB} is x")),
-        (ISSUER, {"StringEquals": {SUB: "a"}, "StringLike": {SUB: "b*"}},
-         unmet(f"StringEquals {SUB} is a", f"StringLike {SUB} is b*")),
-        (ISSUER, {"StringEquals": {SUB: EXACT.subject}, "StringLike": {SUB: "*:dev:*"}},
-         f"service account dev/s3-app of the cluster {ISSUER} if sub StringLike *:dev:*"),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("issuer", "condition", "expected"), {
+    "GitHub": (GITHUB, {}, "every repository on GitHub"),
+    "GitHub, one repository": (GITHUB, {"StringLike": {GITHUB_SUB: REPOSITORY}},
+        f"{ACTIONS} whose sub is {REPOSITORY}"),
+    "EKS": (ISSUER, {}, EVERY),
+    "sub like true": (ISSUER, {"StringLike": {SUB: True}}, unmet(f"StringLike {SUB} is true")),
+    "sub not equal": (ISSUER, {"StringNotEquals": {SUB: "x"}}, f"{EVERY} if sub StringNotEquals x"),
+    "sub absent": (ISSUER, {"Null": {SUB: True}}, unmet(f"Null {SUB} is true")),
+    "IfExists, another issuer's key": (ISSUER, {"StringEqualsIfExists": {GITHUB_SUB: "x"}},
+        f"{EVERY} if {GITHUB_SUB} StringEqualsIfExists x"),
+    "sub equal to itself": (ISSUER, {"StringEquals": {SUB: f"${{{SUB}}}"}}, EVERY),
+    "another issuer's key": (ISSUER, {"StringEquals": {GITHUB_SUB: "x"}},
+        unmet(f"StringEquals {GITHUB_SUB} is x")),
+    "values that exclude each other": (ISSUER,
+        {"StringEquals": {SUB: "a"}, "StringLike": {SUB: "b*"}},
+        unmet(f"StringEquals {SUB} is a", f"StringLike {SUB} is b*")),
+    "exact sub and a pattern": (ISSUER, {"StringEquals": {SUB: EXACT.subject},
+        "StringLike": {SUB: "*:dev:*"}},
+        f"service account dev/s3-app of the cluster {ISSUER} if sub StringLike *:dev:*"),
+})  # fmt: skip
 def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
     principal = {"Federated": PROVIDER_ARN.replace(ISSUER, issuer)}
     policy = statement(principal, WEB, Condition=condition)

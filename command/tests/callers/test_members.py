@@ -142,29 +142,28 @@ BY_ID = document(allow("*", "*", Condition=equals("sts:ExternalId", "t-43")))
 BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a")))
 
 
-@pytest.mark.parametrize(
-    ("trusting", "caller", "expected"),
-    [
-        # Each statement has an external id of its own.
+@pytest.mark.cases(("trusting", "caller", "expected"), {
+    "external id of each statement":
         (role_b(*(equals("sts:ExternalId", f"t-4{n}") for n in (2, 3))), user(BY_ID), [ALICE]),
-        (role_b(equals("sts:RoleSessionName", "${aws:username}")), user(ADMINISTRATOR), [ALICE]),
-        (role_b(TEAM_A), user(ADMINISTRATOR, tags={"Team": "a"}), [ALICE]),
-        (role_b(TEAM_A), user(ADMINISTRATOR, tags={"team": "b"}), NO_POLICY),
-        (role_b(TEAM_A), user(ADMINISTRATOR), NO_POLICY),
-        # A role's session may have tags that the role has not.
-        (role_b(TEAM_A), role(ADMINISTRATOR, tags={"team": "a"}), [ROLE_A]),
-        (role_b(TEAM_A), role(ADMINISTRATOR), [f"perhaps {ROLE_A}: its tag team"]),
-        (role_b(tags={"team": "a"}), user(BY_TAG), [ALICE]),
-        (role_b(), user(BY_TAG), NO_POLICY),
-        # No call changes these.
-        (role_b(equals("aws:PrincipalArn", f"{ALICE}-2")), user(ADMINISTRATOR), NO_POLICY),
-        (role_b(UNIDENTIFIED), user(ADMINISTRATOR), NO_POLICY),
-        # Tags that the caller may not pass do not help.
-        (role_b(TAGGED), user(MAY), NO_POLICY),
-        (role_b(TAGGED), user(document(allow("sts:*", ROLE_B))), [ALICE]),
-        (role_b({"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}), user(MAY), [ALICE]),
-    ],
-)
+    "user name as session name": (role_b(equals("sts:RoleSessionName", "${aws:username}")),
+        user(ADMINISTRATOR), [ALICE]),
+    "tag key in another case": (role_b(TEAM_A), user(ADMINISTRATOR, tags={"Team": "a"}), [ALICE]),
+    "another tag": (role_b(TEAM_A), user(ADMINISTRATOR, tags={"team": "b"}), NO_POLICY),
+    "no tag": (role_b(TEAM_A), user(ADMINISTRATOR), NO_POLICY),
+    # A role's session may have tags that the role has not.
+    "role with the tag": (role_b(TEAM_A), role(ADMINISTRATOR, tags={"team": "a"}), [ROLE_A]),
+    "role whose session may be tagged": (role_b(TEAM_A), role(ADMINISTRATOR),
+        [f"perhaps {ROLE_A}: its tag team"]),
+    "permission by role B's tag": (role_b(tags={"team": "a"}), user(BY_TAG), [ALICE]),
+    "role B without the tag": (role_b(), user(BY_TAG), NO_POLICY),
+    "another ARN": (role_b(equals("aws:PrincipalArn", f"{ALICE}-2")), user(ADMINISTRATOR),
+        NO_POLICY),
+    "no ARN": (role_b(UNIDENTIFIED), user(ADMINISTRATOR), NO_POLICY),
+    "tag that may not be passed": (role_b(TAGGED), user(MAY), NO_POLICY),
+    "tag that may be passed": (role_b(TAGGED), user(document(allow("sts:*", ROLE_B))), [ALICE]),
+    "tag that may be left out": (role_b({"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}),
+        user(MAY), [ALICE]),
+})  # fmt: skip
 def test_who_may_is_asked_of_a_call_that_fulfils_what_a_call_can(trusting, caller, expected):
     assert texts(trusting, caller) == expected
 

@@ -190,39 +190,40 @@ NO_REPORT = "it is not a report of list; give what `python -m irsa list --output
 NO_STATE = "neither a `pulumi stack export` nor a `pulumi preview --json`"
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
-        ("--roles r", "unrecognized arguments: --roles; python -m irsa audit --help has the opt"),
-        ("--drift", "--drift needs --stack; give both, or neither"),
-        (f"--stack s --assume-role {ROLE}", "replaces cluster and account; leave --assume-role"),
-        ("--context a --context b --issuer https://i", "with several contexts; leave --issuer out"),
-        (f"--assume-role {ROLE} --assume-role {ROLE}-2", f"two roles of account {ACCOUNT}; give"),
-        ("--assume-role app", f"--assume-role 'app' {NO_ROLE}"),
-        ("--issuer i/id/1", f"--issuer 'i/id/1' is not a URL with https://; {ASK} prints it"),
-    ],
-)
+@pytest.mark.cases(("options", "message"), {
+    "--stack with --context": ("--stack s --context c",
+        "--stack replaces cluster and account; leave --context out"),
+    "unknown option": ("--roles r",
+        "unrecognized arguments: --roles; python -m irsa audit --help has the opt"),
+    "--drift alone": ("--drift", "--drift needs --stack; give both, or neither"),
+    "--stack with --assume-role": (f"--stack s --assume-role {ROLE}",
+        "replaces cluster and account; leave --assume-role"),
+    "--issuer with two contexts": ("--context a --context b --issuer https://i",
+        "with several contexts; leave --issuer out"),
+    "two roles of an account": (f"--assume-role {ROLE} --assume-role {ROLE}-2",
+        f"two roles of account {ACCOUNT}; give"),
+    "role without an ARN": ("--assume-role app", f"--assume-role 'app' {NO_ROLE}"),
+    "issuer without https": ("--issuer i/id/1",
+        f"--issuer 'i/id/1' is not a URL with https://; {ASK} prints it"),
+})  # fmt: skip
 def test_options_that_contradict_each_other_are_one_line(options, message, capsys):
     assert main(["audit", *options.split()]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n"), message in err) == ("", 1, True), err
 
 
-@pytest.mark.parametrize(
-    ("option", "text", "problem"),
-    [
-        *(
-            ("list --since", text, NO_REPORT)
-            for text in ("rule", "{}", '{"service_accounts": 1}', '{"service_accounts": [{}]}')
-        ),
-        ("audit --baseline", "[{}]", "entry 1 has no rule; each has rule, subject, owner and"),
-        ("audit --baseline", "a: [", "entry 1 has no rule"),
-        ("audit --baseline", KNOWN.replace("no-sub", "x"), "entry 1: 'x' is no rule of audit"),
-        ("audit --baseline", KNOWN.replace("2999-01", "soon"), "is not a date; write it as"),
-        ("audit --stack", '{"x": 1}', NO_STATE),
-    ],
-)
+@pytest.mark.cases(("option", "text", "problem"), {
+    **{f"report {text}": ("list --since", text, NO_REPORT) for text in ("rule", "{}",
+        '{"service_accounts": 1}', '{"service_accounts": [{}]}')},
+    "baseline without fields": ("audit --baseline", "[{}]",
+        "entry 1 has no rule; each has rule, subject, owner and"),
+    "baseline of no list": ("audit --baseline", "a: [", "entry 1 has no rule"),
+    "baseline with an unknown rule": ("audit --baseline", KNOWN.replace("no-sub", "x"),
+        "entry 1: 'x' is no rule of audit"),
+    "baseline without a date": ("audit --baseline", KNOWN.replace("2999-01", "soon"),
+        "is not a date; write it as"),
+    "another state": ("audit --stack", '{"x": 1}', NO_STATE),
+})  # fmt: skip
 def test_another_file_than_a_report_or_a_state_is_one_line(tmp_path, capsys, option, text, problem):
     file = tmp_path / "file.json"
     file.write_text(text)
@@ -283,7 +284,7 @@ BESIDE = {
 }
 
 
-@pytest.mark.parametrize("more", BESIDE.values(), ids=BESIDE)
+@pytest.mark.cases("more", BESIDE)
 def test_a_stack_is_audited_by_its_state_alone(of_stack, more):
     code, out = of_stack([role(EXACT), ACCOUNT_OF_APP, *more])
     assert code == 0
@@ -354,30 +355,30 @@ def created(trust):
     return ("aws:iam/role:Role", {"name": "app", "arn": UNKNOWN_OUTPUT, "assumeRolePolicy": text})
 
 
-@pytest.mark.parametrize(
-    ("resources", "found"),
-    [
-        ([], []),
-        # Other programs and charts may have the service accounts.
-        ([role(EXACT)], []),
+@pytest.mark.cases(("resources", "found"), {
+    "no resources": ([], []),
+    # Other programs and charts may have the service accounts.
+    "accounts of other programs": ([role(EXACT)], []),
+    "no condition":
         ([role(NO_CONDITION)], [("no-sub", f"role {ROLE}"), ("no-aud", f"role {ROLE}")]),
-        ([role(EXACT), annotated("app")], [("annotation", "service account dev/app")]),
-        # In a preview roles have no ARN yet.
-        ([created(EXACT)], []),
-        ([created(NO_CONDITION)], [("no-sub", "role app"), ("no-aud", "role app")]),
-        ([created(EVERYONE), role(EXACT)], [("everyone", "role app")]),
-        # No role of the stack trusts a cluster.
-        ([role(BY_EKS), association("app")], []),
-        ([role(BY_EKS), association("b")], [("trust-mismatch", "service account dev/b")]),
-        ([role(BY_EKS), ACCOUNT_OF_APP], [("trust-mismatch", "service account dev/app")]),
-        ([role(BY_EKS), association("app", targetRoleArn=UNKNOWN_OUTPUT)], []),
-        # The target role is another stack's; the own role may not assume it.
-        (
-            [role(BY_EKS), association("app", targetRoleArn=ROLE_B_ARN)],
-            [("target-not-allowed", "service account dev/app")],
-        ),
-    ],
-)
+    "annotation without an ARN": ([role(EXACT), annotated("app")],
+        [("annotation", "service account dev/app")]),
+    # In a preview roles have no ARN yet.
+    "new role": ([created(EXACT)], []),
+    "new role without a condition": ([created(NO_CONDITION)],
+        [("no-sub", "role app"), ("no-aud", "role app")]),
+    "new role for everyone": ([created(EVERYONE), role(EXACT)], [("everyone", "role app")]),
+    "association that is trusted": ([role(BY_EKS), association("app")], []),
+    "association that is not trusted": ([role(BY_EKS), association("b")],
+        [("trust-mismatch", "service account dev/b")]),
+    "annotation, trust of associations": ([role(BY_EKS), ACCOUNT_OF_APP],
+        [("trust-mismatch", "service account dev/app")]),
+    "target role not known yet": ([role(BY_EKS), association("app", targetRoleArn=UNKNOWN_OUTPUT)],
+        []),
+    # The target role is another stack's; the own role may not assume it.
+    "target role of another stack": ([role(BY_EKS), association("app", targetRoleArn=ROLE_B_ARN)],
+        [("target-not-allowed", "service account dev/app")]),
+})  # fmt: skip
 def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
     of_stack, resources, found
 ):
@@ -426,14 +427,14 @@ OUTPUT_TEXTS = {
 }
 
 
-@pytest.mark.parametrize("text", OUTPUT_TEXTS.values(), ids=OUTPUT_TEXTS)
+@pytest.mark.cases("text", OUTPUT_TEXTS)
 def test_an_output_inside_of_a_text_is_the_finding(of_stack, text):
     of_key = tokens({"StringEquals": {f"{text}:sub": "system:serviceaccount:dev:app"}})
     for trust in (of_key, tokens({}, text)):
         code, out = of_stack([role({"Version": "2012-10-17", "Statement": [trust]})], *JSON)
         [found] = [e["found"] for e in json.loads(out) if e["rule"] == "output-as-text"]
-        others = (each for each in json.loads(out) if each["rule"] != "output-as-text")
-        assert (code, any(text[:20] in each["found"] for each in others)) == (1, False)
+        others = (e["found"] for e in json.loads(out) if e["rule"] != "output-as-text")
+        assert (code, [each for each in others if text[:20] in each]) == (1, [])
         assert found.endswith(":sub") == (trust is of_key)
 
 
@@ -467,16 +468,15 @@ def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack):
     assert (code, rules(out)) == (1, [("malformed", "role app")])
 
 
-@pytest.mark.parametrize(
-    ("more", "unchecked"),
-    [
-        ([ACCOUNT_OF_APP], ""),
-        ([annotated(UNKNOWN_OUTPUT)], "1"),
-        ([annotated(UNKNOWN_OUTPUT), registered(UNKNOWN_OUTPUT)], "2, 1"),
-        ([association(UNKNOWN_OUTPUT), annotated(f"{ROLE}-of-another-stack")], "1"),
+@pytest.mark.cases(("more", "unchecked"), {
+    "nothing new": ([ACCOUNT_OF_APP], ""),
+    "new annotation": ([annotated(UNKNOWN_OUTPUT)], "1"),
+    "new annotation and provider": ([annotated(UNKNOWN_OUTPUT), registered(UNKNOWN_OUTPUT)],
+        "2, 1"),
+    "new association": ([association(UNKNOWN_OUTPUT), annotated(f"{ROLE}-of-another-stack")], "1"),
+    "association with a new target role":
         ([association("app", targetRoleArn=UNKNOWN_OUTPUT, roleArn=f"{ROLE}-b")], "1"),
-    ],
-)
+})  # fmt: skip
 def test_what_the_up_makes_beside_roles_is_named_as_unchecked(of_stack, more, unchecked):
     code, out = of_stack([role(EXACT), *more])
 

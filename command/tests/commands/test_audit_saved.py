@@ -37,21 +37,19 @@ def test_a_saved_account_is_audited_as_one_page_or_several(tmp_path, capsys):
     assert "not checked: rules on service accounts, associations and OIDC providers" in err
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", "the last page of the listing is missing"),
-        (page(OTHER, IsTruncated=True), "the last page of the listing is missing"),
-        (page(OTHER, NextToken="x"), "the last page of the listing is missing"),
-        (page(OTHER) + "x", "it is not JSON"),
-        (page(), "it has roles of 0 accounts, one is read"),
-        ("[1]", "it has roles of 0 accounts, one is read"),
-        (page(OTHER, FAR), "it has roles of 2 accounts, one is read"),
-        (page({"Arn": "x"}), "it is not a listing of an account"),
-        (json.dumps({"RoleDetailList": 1}), "it is not a listing of an account"),
-        (page(TEXT), f"a policy of {OTHER['Arn']} is not a JSON object"),
-    ],
-)
+@pytest.mark.cases(("text", "problem"), {
+    "empty file": ("", "the last page of the listing is missing"),
+    "truncated listing": (page(OTHER, IsTruncated=True), "the last page of the listing is missing"),
+    "listing with a next token": (page(OTHER, NextToken="x"),
+        "the last page of the listing is missing"),
+    "text behind the JSON": (page(OTHER) + "x", "it is not JSON"),
+    "no roles": (page(), "it has roles of 0 accounts, one is read"),
+    "a list": ("[1]", "it has roles of 0 accounts, one is read"),
+    "roles of two accounts": (page(OTHER, FAR), "it has roles of 2 accounts, one is read"),
+    "ARN of no role": (page({"Arn": "x"}), "it is not a listing of an account"),
+    "number for roles": (json.dumps({"RoleDetailList": 1}), "it is not a listing of an account"),
+    "policy is no object": (page(TEXT), f"a policy of {OTHER['Arn']} is not a JSON object"),
+})  # fmt: skip
 def test_what_is_no_whole_account_is_one_line(tmp_path, capsys, text, problem):
     code, out, err = audited(tmp_path, capsys, text)
     file = tmp_path / "account.json"

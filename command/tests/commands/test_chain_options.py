@@ -12,7 +12,10 @@ from irsa.identity.kubeconfig import kubeconfig
 ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/dev"
 
 
-@pytest.mark.parametrize(("given", "region"), [(None, "eu-west-1"), ("us-east-1", "us-east-1")])
+@pytest.mark.cases(("given", "region"), {
+    "no option": (None, "eu-west-1"),
+    "option --region": ("us-east-1", "us-east-1"),
+})  # fmt: skip
 def test_aws_is_read_in_the_clusters_region(given, region, tmp_path, monkeypatch):
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(kubeconfig(ARN, "dev", "https://127.0.0.1:1", "")))
@@ -30,21 +33,22 @@ TWICE = "dev/app is given beside --namespace or --service-account; give one"
 GIVE = "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack"
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ("dev", NO_ACCOUNT),
-        ("dev/a/b", NO_ACCOUNT),
-        ("--namespace dev/app --service-account app", NO_ACCOUNT),
-        ("dev/app --namespace ops", TWICE),
-        ("--namespace dev", GIVE),
-        ("dev/app --action s3:GetObject", "--action is given without --resource; give both"),
-        ("dev/app --resource *", "--resource is given without --action; give both"),
-        ("dev/app --action GetObject --resource *", "--action GetObject: not an action; give"),
-        ("dev/app --action s3:GetObject --resource b", "--resource b: not an ARN; give arn:"),
-        (f"dev/app --action s3:GetObject --resource {SECRET}", "ends in - and six characters"),
-    ],
-)
+@pytest.mark.cases(("given", "words"), {
+    "no namespace": ("dev", NO_ACCOUNT),
+    "three parts": ("dev/a/b", NO_ACCOUNT),
+    "namespace with a slash": ("--namespace dev/app --service-account app", NO_ACCOUNT),
+    "namespace twice": ("dev/app --namespace ops", TWICE),
+    "no service account": ("--namespace dev", GIVE),
+    "--action alone": ("dev/app --action s3:GetObject",
+        "--action is given without --resource; give both"),
+    "--resource alone": ("dev/app --resource *", "--resource is given without --action; give both"),
+    "action without a service": ("dev/app --action GetObject --resource *",
+        "--action GetObject: not an action; give"),
+    "resource without an ARN": ("dev/app --action s3:GetObject --resource b",
+        "--resource b: not an ARN; give arn:"),
+    "secret without its suffix": (f"dev/app --action s3:GetObject --resource {SECRET}",
+        "ends in - and six characters"),
+})  # fmt: skip
 def test_a_question_is_whole_and_checked_before_the_cluster_is_read(given, words, capsys):
     assert main(["verify", *given.split()]) == 2
     [line] = capsys.readouterr().err.splitlines()

@@ -68,21 +68,21 @@ def refused(text, tmp_path, capsys):
     return err.removeprefix("irsa decide: ")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[]", "a list is not a JSON object"),
-        ("{}", "steps: missing"),
-        ('{"steps": []}', "steps: an empty list; a scenario has at least one step"),
-        ('{"steps": [1]}', "steps[1]: 1 is not a JSON object"),
-        ('{"steps": [], "now": 1, "now": 2}', "now: given twice in one object"),
-        ('{"now": NaN}', "not JSON: NaN is not a number"),
-        ("[" * 100_000, "not readable: nested too deep"),
-        ('{"steps": [1], "now": 1e999}', "now: a number out of range is not a number of seconds"),
-        ('{"steps": [1], "now": ' + "9" * 5000 + "}", "now: a number out of range is not a num"),
-    ],
-)
+@pytest.mark.cases(("text", "message"), {
+    "empty file": ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+    "a list": ("[]", "a list is not a JSON object"),
+    "no steps": ("{}", "steps: missing"),
+    "empty list of steps": ('{"steps": []}',
+        "steps: an empty list; a scenario has at least one step"),
+    "step is a number": ('{"steps": [1]}', "steps[1]: 1 is not a JSON object"),
+    "field twice": ('{"steps": [], "now": 1, "now": 2}', "now: given twice in one object"),
+    "NaN": ('{"now": NaN}', "not JSON: NaN is not a number"),
+    "nested too deep": ("[" * 100_000, "not readable: nested too deep"),
+    "number out of range": ('{"steps": [1], "now": 1e999}',
+        "now: a number out of range is not a number of seconds"),
+    "number of 5000 digits": ('{"steps": [1], "now": ' + "9" * 5000 + "}",
+        "now: a number out of range is not a num"),
+})  # fmt: skip
 def test_a_file_without_a_scenario_is_one_line(text, message, tmp_path, capsys):
     assert refused(text, tmp_path, capsys).startswith(message)
 
@@ -147,9 +147,11 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
         assert said.startswith(f"irsa decide: {file}: ")
 
 
-@pytest.mark.parametrize(
-    ("changed", "code"), [({}, 0), ({"token": token(exp=1)}, 1), ({"trust_policy": None}, 3)]
-)
+@pytest.mark.cases(("changed", "code"), {
+    "allow": ({}, 0),
+    "deny": ({"token": token(exp=1)}, 1),
+    "unknown": ({"trust_policy": None}, 3),
+})  # fmt: skip
 def test_the_exit_code_is_the_decision(changed, code, tmp_path, capsys):
     file, step = tmp_path / "scenario.json", web_identity_step(**changed)
     file.write_text(json.dumps(scenario(step)))

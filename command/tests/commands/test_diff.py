@@ -115,66 +115,75 @@ CHAIN = [role(A, by_token(APP)), role(B, by_arn(A)), role(C, by_arn(B))]
 MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allow("sts:*", C))]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "code", "expected"),
-    [
-        (by_token(APP), by_token(APP), 0, ["no caller gains or loses access"]),
-        (by_token(APP), by_token(ALL), 1, [f"service accounts dev/app* {PODS}, in part, such as"]),
-        (by_token(APP, OTHER), by_token(APP), 0, [f"- loses     service account dev/other {PODS}"]),
-        (by_arn(A), by_arn(ROOT), 1, [f"+ may gain  every caller that account {ACCOUNT_A} allows"]),
-        (allow("s3:GetObject"), allow("s3:*"), 1, ["+ gains     s3:* on *"]),
-        # Roles of a stack, with their permissions.
-        (state(), state(role(A, by_token(APP))), 1, [f"role {A}", "+ gains     service account"]),
-        (state(role(A, by_token(APP))), state(), 0, [f"role {A}", "- loses     service account"]),
-        (state(CHAIN[0]), state(CHAIN[0], MAY[0]), 1, [f"+ gains     sts:AssumeRole on {B}"]),
-        (state(CHAIN[0]), state(CHAIN[0], attached("X", "a")), 1, ["+ may gain  what the policy"]),
+@pytest.mark.cases(("old", "new", "code", "expected"), {
+    "no change": (by_token(APP), by_token(APP), 0, ["no caller gains or loses access"]),
+    "wider pattern": (by_token(APP), by_token(ALL), 1,
+        [f"service accounts dev/app* {PODS}, in part, such as"]),
+    "subject removed": (by_token(APP, OTHER), by_token(APP), 0,
+        [f"- loses     service account dev/other {PODS}"]),
+    "account instead of an ARN": (by_arn(A), by_arn(ROOT), 1,
+        [f"+ may gain  every caller that account {ACCOUNT_A} allows"]),
+    "more actions": (allow("s3:GetObject"), allow("s3:*"), 1, ["+ gains     s3:* on *"]),
+    "new role": (state(), state(role(A, by_token(APP))), 1,
+        [f"role {A}", "+ gains     service account"]),
+    "deleted role": (state(role(A, by_token(APP))), state(), 0,
+        [f"role {A}", "- loses     service account"]),
+    "new policy to assume role B": (state(CHAIN[0]), state(CHAIN[0], MAY[0]), 1,
+        [f"+ gains     sts:AssumeRole on {B}"]),
+    "unread policy attached": (state(CHAIN[0]), state(CHAIN[0], attached("X", "a")), 1,
+        ["+ may gain  what the policy"]),
+    "boundary removed":
         (state(role(A, by_token(APP), permissionsBoundary="arn:aws:iam::aws:policy/Limit")),
-         state(CHAIN[0]), 1, ["+ may gain  what the permissions boundary"]),
-        (state(PODS_OF_EKS), state(PODS_OF_EKS, association("app")), 1,
-         ["+ gains     service account dev/app by an association"]),
-        (state(PODS_OF_EKS), state(PODS_OF_EKS, association("other")), 0, ["no caller gains"]),
-        (state(PODS_OF_EKS, association("app")),
-         state(PODS_OF_EKS, association("app", disableSessionTags=True)), 0,
-         ["- loses     service account dev/app by an association"]),
-        (state(role(A, by_token(APP)), MAY[0], role(B, BY_TEAM)),
-         state(role(A, by_token(APP), tags={"team": "data"}), MAY[0], role(B, BY_TEAM)), 1,
-         [f"role {B}", f"+ may gain  service account dev/app {CLUSTER} through {A}"]),
-        (preview(role(A, by_token(APP)), role(A, by_token(ALL))), None, 1,
-         [f"role {A}", "+ gains     service accounts dev/app*"]),
-        # A role that is replaced, and gets another name and ARN.
-        (preview(role(A, by_token(APP)), renamed(role(A, by_token(APP)))), None, 0,
-         ["no caller gains or loses access"]),
-        (preview(PODS_OF_EKS, renamed(PODS_OF_EKS), association("app"), {}), None, 0,
-         [f"role {A}", "- loses     service account dev/app by an association"]),
-        # A new role whose account its provider says trusts no provider of another account.
-        (preview({}, OF_B, {}, renamed(role(A, by_token(APP)) | {"provider": f"{OF_B['urn']}::x"})),
-         None, 0, ["no caller gains or loses access"]),
-        # Which of two roles of one name, in two accounts, it was is not known.
+            state(CHAIN[0]), 1, ["+ may gain  what the permissions boundary"]),
+    "new association": (state(PODS_OF_EKS), state(PODS_OF_EKS, association("app")), 1,
+        ["+ gains     service account dev/app by an association"]),
+    "association that is not trusted": (state(PODS_OF_EKS),
+        state(PODS_OF_EKS, association("other")), 0, ["no caller gains"]),
+    "session tags disabled": (state(PODS_OF_EKS, association("app")),
+        state(PODS_OF_EKS, association("app", disableSessionTags=True)), 0,
+        ["- loses     service account dev/app by an association"]),
+    "tag that role B requires": (state(role(A, by_token(APP)), MAY[0], role(B, BY_TEAM)),
+        state(role(A, by_token(APP), tags={"team": "data"}), MAY[0], role(B, BY_TEAM)), 1,
+        [f"role {B}", f"+ may gain  service account dev/app {CLUSTER} through {A}"]),
+    "wider pattern in a preview": (preview(role(A, by_token(APP)), role(A, by_token(ALL))), None, 1,
+        [f"role {A}", "+ gains     service accounts dev/app*"]),
+    "replaced role, same callers": (preview(role(A, by_token(APP)),
+        renamed(role(A, by_token(APP)))), None, 0, ["no caller gains or loses access"]),
+    "replaced role, no association": (preview(PODS_OF_EKS, renamed(PODS_OF_EKS), association("app"),
+        {}), None, 0, [f"role {A}", "- loses     service account dev/app by an association"]),
+    # A new role whose account its provider says trusts no provider of another account.
+    "new role, foreign provider": (preview({}, OF_B, {},
+        renamed(role(A, by_token(APP)) | {"provider": f"{OF_B['urn']}::x"})), None, 0,
+        ["no caller gains or loses access"]),
+    # Which of two roles of one name, in two accounts, it was is not known.
+    "one of two roles of a name":
         (state(*(role(arn, by_token(APP)) | {"urn": arn} for arn in SAME_NAME)),
-         state(renamed(role(A, by_token(APP)), name="a")), 1, ["role a", "+ gains  "]),
-        (state(OPEN, provider("a")), state(OPEN, provider("a", "b")), 1,
-         [f"+ gains     service account dev/app {CLUSTER}"]),
-        # Through others: all who come to role A come to B and C.
-        (state(*CHAIN, MAY[1]), state(*CHAIN, *MAY), 1,
-         [f"role {B}", f"+ gains     service account dev/app {CLUSTER} through {A} {IF}",
-          f"role {C}", f"+ gains     service account dev/app {CLUSTER} through {B} {IF}"]),
-        (state(*CHAIN, *MAY), state(role(A, by_token(APP, OTHER)), *CHAIN[1:], *MAY), 1,
-         [f"role {C}", f"+ gains     service account dev/other {CLUSTER} through {B} {IF}"]),
-        (state(PODS_OF_EKS, association("app")),
-         state(PODS_OF_EKS, association("app", targetRoleArn=B)), 1,
-         ["+ may gain  service account dev/app by an association", "with another target role"]),
-        (state(PODS_OF_EKS, association("app", policy="{}")),
-         state(PODS_OF_EKS, association("app")), 1, ["+ may gain", "with another session policy"]),
-        (state(association("app")), state(association("app", disableSessionTags=True)), 3,
-         ["? undecided service account dev/app by an association"]),
-        (state(CHAIN[0], MAY[0]), state(CHAIN[0], policy("to-b", "a", "x")), 1,
-         ["+ may gain  what the policy to-b allows"]),
-        (state(CHAIN[0], policy("to-b", "a", "x")), state(CHAIN[0], MAY[0]), 1,
-         ["+ may gain  what the policy to-b allows"]),
-        # What cannot be read is not equal.
-        (state(CHAIN[0]), state(role(A, "x")), 3, ["? undecided the trust policy is (not"]),
-    ],
-)  # fmt: skip
+            state(renamed(role(A, by_token(APP)), name="a")), 1, ["role a", "+ gains  "]),
+    "client id, trust of any audience": (state(OPEN, provider("a")),
+        state(OPEN, provider("a", "b")), 1, [f"+ gains     service account dev/app {CLUSTER}"]),
+    # Through others: all who come to role A come to B and C.
+    "second role may assume a third": (state(*CHAIN, MAY[1]), state(*CHAIN, *MAY), 1,
+        [f"role {B}", f"+ gains     service account dev/app {CLUSTER} through {A} {IF}",
+        f"role {C}", f"+ gains     service account dev/app {CLUSTER} through {B} {IF}"]),
+    "first role trusts one more": (state(*CHAIN, *MAY),
+        state(role(A, by_token(APP, OTHER)), *CHAIN[1:], *MAY), 1,
+        [f"role {C}", f"+ gains     service account dev/other {CLUSTER} through {B} {IF}"]),
+    "another target role": (state(PODS_OF_EKS, association("app")),
+        state(PODS_OF_EKS, association("app", targetRoleArn=B)), 1,
+        ["+ may gain  service account dev/app by an association", "with another target role"]),
+    "session policy removed": (state(PODS_OF_EKS, association("app", policy="{}")),
+        state(PODS_OF_EKS, association("app")), 1, ["+ may gain", "with another session policy"]),
+    "role not in the stack": (state(association("app")),
+        state(association("app", disableSessionTags=True)), 3,
+        ["? undecided service account dev/app by an association"]),
+    "policy becomes unreadable": (state(CHAIN[0], MAY[0]),
+        state(CHAIN[0], policy("to-b", "a", "x")), 1, ["+ may gain  what the policy to-b allows"]),
+    "policy becomes readable": (state(CHAIN[0], policy("to-b", "a", "x")), state(CHAIN[0], MAY[0]),
+        1, ["+ may gain  what the policy to-b allows"]),
+    # What cannot be read is not equal.
+    "trust becomes unreadable": (state(CHAIN[0]), state(role(A, "x")), 3,
+        ["? undecided the trust policy is (not"]),
+})  # fmt: skip
 def test_who_gains_and_who_loses(diff, old, new, code, expected):
     found, out = diff(*([old, new] if new else [old]))
     assert found == code, out
@@ -201,16 +210,16 @@ def test_each_output_has_the_callers_and_a_witness(diff):
     assert "**gains**" in row
 
 
-@pytest.mark.parametrize(
-    ("documents", "problem"),
-    [
-        ([by_token(APP)], "a policy says nothing of a change; give the new one, too"),
-        ([state()], "a state says nothing of a change; give a later one, too"),
-        ([{"x": 1}, {"x": 1}], "neither a `pulumi stack export` nor a `pulumi preview --json`"),
-        ([by_token(APP), allow("s3:*")], "a permission policy and a trust policy; give two of one"),
-        ([allow("s3"), allow("s3:*")], "Statement[1].Action: 's3' is not an action"),
-    ],
-)
+@pytest.mark.cases(("documents", "problem"), {
+    "one policy": ([by_token(APP)], "a policy says nothing of a change; give the new one, too"),
+    "one state": ([state()], "a state says nothing of a change; give a later one, too"),
+    "other documents": ([{"x": 1}, {"x": 1}],
+        "neither a `pulumi stack export` nor a `pulumi preview --json`"),
+    "two kinds of policies": ([by_token(APP), allow("s3:*")],
+        "a permission policy and a trust policy; give two of one"),
+    "action without a service": ([allow("s3"), allow("s3:*")],
+        "Statement[1].Action: 's3' is not an action"),
+})  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(tmp_path, capsys, documents, problem):
     files = [tmp_path / f"{number}.json" for number in range(len(documents))]
     for file, document in zip(files, documents, strict=True):

@@ -66,7 +66,7 @@ def drawn(chart):
     return trees, marked
 
 
-@pytest.mark.parametrize("good", [GOOD, GOOD_EKS], ids=["irsa", "pod-identity"])
+@pytest.mark.cases("good", {"irsa": GOOD, "pod-identity": GOOD_EKS})
 def test_a_flowchart_is_the_tree_with_the_first_failing_link_marked(good):
     facts = replace(good, role=Role(ROLE_ARN, "A", service_trust_policy("x.aws")))
     links = Chain(facts).links()
@@ -76,12 +76,13 @@ def test_a_flowchart_is_the_tree_with_the_first_failing_link_marked(good):
     assert drawn(flowchart([tree, tree])) == ([tree.as_json()] * 2, marked * 2)
 
 
-@pytest.mark.parametrize(
-    "label",
-    ['a [b] {c} (d) "e" <f> |g| `h` \\n', "#35; &amp; #quot;", "two\nlines", "1. a", "- a", "_a*b*",
-     "%%{init: {}}%%", "style x:y#35; z", "classDef a:b#1;", "fab:fa-x", "https://x.y",
-     "www.x.y", "a@b.c", "ﬂ°°35¶ß", "日本"],
-)  # fmt: skip
+@pytest.mark.cases("label", {
+    "brackets and quotes": 'a [b] {c} (d) "e" <f> |g| `h` \\n', "entities": "#35; &amp; #quot;",
+    "two lines": "two\nlines", "list": "1. a", "item": "- a", "emphasis": "_a*b*",
+    "directive": "%%{init: {}}%%", "style": "style x:y#35; z", "class": "classDef a:b#1;",
+    "icon": "fab:fa-x", "URL": "https://x.y", "host": "www.x.y", "mail address": "a@b.c",
+    "Mermaid's placeholders": "ﬂ°°35¶ß", "Japanese": "日本",
+})  # fmt: skip
 def test_a_label_is_text_in_a_flowchart(label):
     chart = flowchart([TreeNode(label)])
     assert drawn(chart) == ([{"label": line(label), "children": []}], [])

@@ -52,7 +52,7 @@ def keys(text):
     return [error.key for error in diagnose(text)]
 
 
-@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.cases("message", {f"{m.error}, {m.cause}: {m.thread}": m for m in MESSAGES})
 def test_a_message_names_its_error_and_first_the_cause_that_solved_it(message):
     errors = diagnose(message.text)
     assert [error.key for error in errors] == [message.error] * (message.error != "none")
@@ -62,38 +62,44 @@ def test_a_message_names_its_error_and_first_the_cause_that_solved_it(message):
         assert (message.cause in causes[:2]) == (message[:2] not in MISSES)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        # Texts of AWS and the SDKs without a thread.
+@pytest.mark.cases(("text", "expected"), {
+    "S3 denied":
         ("An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied",
-         ["data-denied"]),
-        ("You must specify a region. You can also configure your region by running", ["region"]),
-        ("No such file or directory: 'eks.amazonaws.com/serviceaccount/token'", ["token-file"]),
-        (r"Could not find file 'C:\eks.amazonaws.com\serviceaccount\token'.", ["token-file"]),
-        ("Received non 200 response 400 from container metadata", ["pod-identity"]),
-        *((text, []) for text in ("", "Bad Request", "sts", "AccessDenied")),
-        ("Roles may not be assumed by root accounts.", ["assume-role-denied"]),
-        ("The connection to the server localhost:8080 was refused", ["cluster-access"]),
+        ["data-denied"]),
+    "no region": ("You must specify a region. You can also configure your region by running",
+        ["region"]),
+    "no token file": ("No such file or directory: 'eks.amazonaws.com/serviceaccount/token'",
+        ["token-file"]),
+    "no token file, Windows": (r"Could not find file 'C:\eks.amazonaws.com\serviceaccount\token'.",
+        ["token-file"]),
+    "agent answers 400": ("Received non 200 response 400 from container metadata",
+        ["pod-identity"]),
+    **{text or "no text": (text, []) for text in ("", "Bad Request", "sts", "AccessDenied")},
+    "root account": ("Roles may not be assumed by root accounts.", ["assume-role-denied"]),
+    "no kubeconfig": ("The connection to the server localhost:8080 was refused",
+        ["cluster-access"]),
+    "secret store without a region":
         ("ClusterSecretStore: spec.provider.aws.region: Required value", ["region"]),
-        ("not authorized to perform operation DescribeMountTargets", ["data-denied"]),
-        # Other clouds and programs in words that AWS uses as well.
-        ("googleapi: Error 403: Permission 'iam.serviceAccounts.actAs' denied", []),
-        ("Permission iam.serviceAccounts.actAs is required: 403 forbidden", []),
-        ('pods is forbidden: User "me@example.com" cannot list resource "pods"', []),
-        ("spec.region: Required value; couldn't connect to server localhost:27017", []),
-        ("This request is not authorized to perform this operation using this permission.", []),
-        ("Token has expired and can no longer be refreshed", []),
-        ("rewrite /foo: 301 PermanentRedirect", []),
-        ("invalid regional endpoint", []),
-        ("open keeper gcpkms://projects/x: rpc error: code = PermissionDenied", []),
-        ("undefined method `credentials' for nil:NilClass", []),
+    "EFS denied": ("not authorized to perform operation DescribeMountTargets", ["data-denied"]),
+    "Google denied": ("googleapi: Error 403: Permission 'iam.serviceAccounts.actAs' denied", []),
+    "Google forbidden": ("Permission iam.serviceAccounts.actAs is required: 403 forbidden", []),
+    "RBAC": ('pods is forbidden: User "me@example.com" cannot list resource "pods"', []),
+    "region of MongoDB": ("spec.region: Required value; couldn't connect to server localhost:27017",
+        []),
+    "Azure": ("This request is not authorized to perform this operation using this permission.",
+        []),
+    "SSO expired": ("Token has expired and can no longer be refreshed", []),
+    "redirect of a web server": ("rewrite /foo: 301 PermanentRedirect", []),
+    "regional endpoint": ("invalid regional endpoint", []),
+    "Google KMS": ("open keeper gcpkms://projects/x: rpc error: code = PermissionDenied", []),
+    "Ruby": ("undefined method `credentials' for nil:NilClass", []),
+    "class of the Java SDK":
         ("software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider", []),
-        # Two errors in one log are both found; the summaries between them are not.
+    # Two errors in one log are both found; the summaries between them are not.
+    "two errors in one log":
         (("failed to refresh cached credentials, Incorrect token audience; Unable to locate "
           "credentials; You must specify a region"), ["audience", "region"]),
-    ],
-)  # fmt: skip
+})  # fmt: skip
 def test_a_text_names_its_errors_and_no_others(text, expected):
     assert keys(text) == expected
 
@@ -137,48 +143,58 @@ def test_line_breaks_and_case_do_not_matter():
     assert keys(message) == ["web-identity-denied"]
 
 
-@pytest.mark.parametrize(
-    ("said", "cause"),
-    [
-        (f"{REFUSED}s3:GetObject because no identity-based policy allows it", "role-policy"),
+@pytest.mark.cases(("said", "cause"), {
+    "no identity policy": (f"{REFUSED}s3:GetObject because no identity-based policy allows it",
+        "role-policy"),
+    "identity policy denies":
         (f"{REFUSED}s3:GetObject with an explicit deny in an identity-based policy", "deny"),
-        (f"{REFUSED}s3:GetObject because no resource-based policy allows it", "resource-policy"),
-        (f"{REFUSED}s3:GetObject because no permissions boundary allows it", "boundary"),
-        (f"{REFUSED}s3:GetObject because no session policy allows it", "session-policy"),
+    "no resource policy": (f"{REFUSED}s3:GetObject because no resource-based policy allows it",
+        "resource-policy"),
+    "no boundary": (f"{REFUSED}s3:GetObject because no permissions boundary allows it", "boundary"),
+    "no session policy": (f"{REFUSED}s3:GetObject because no session policy allows it",
+        "session-policy"),
+    "service control policy":
         (f"{REFUSED}s3:GetObject with an explicit deny in a service control policy",
-         "organization"),
+        "organization"),
+    "resource control policy":
         (f"{REFUSED}s3:GetObject with an explicit deny in a resource control policy",
-         "organization"),
-        (f"{REFUSED}s3:GetObject because no VPC endpoint policy allows it", "vpc-endpoint"),
-        (f"{REFUSED}s3:GetObject with an explicit deny", "deny"),
-        (f"{REFUSED}kms:Decrypt on resource: arn:aws:kms:eu-west-1:111122223333:key/k", "kms-key"),
+        "organization"),
+    "no endpoint policy": (f"{REFUSED}s3:GetObject because no VPC endpoint policy allows it",
+        "vpc-endpoint"),
+    "explicit deny": (f"{REFUSED}s3:GetObject with an explicit deny", "deny"),
+    "KMS key": (f"{REFUSED}kms:Decrypt on resource: arn:aws:kms:eu-west-1:111122223333:key/k",
+        "kms-key"),
+    "AssumeRole, no trust policy":
         (f"{REFUSED}sts:AssumeRole because no role trust policy allows it", "role-b-trust"),
+    "AssumeRole, no identity policy":
         (f"{REFUSED}sts:AssumeRole because no identity-based policy allows it", "role-a-policy"),
+    "AssumeRole, control policy":
         (f"{REFUSED}sts:AssumeRole with an explicit deny in a service control policy",
-         "organization"),
+        "organization"),
+    "AssumeRole, no reason":
         (f"{REFUSED}sts:AssumeRole on resource: arn:aws:iam::444455556666:role/s3-app",
-         "role-a-policy"),
-        # Texts of Pod Identity.
-        ("Error when retrieving credentials from container-role", "trust"),
-        ("Received non 200 response 400 from container metadata", "trust"),
-        ("Received non 200 response 404 from container metadata", "association"),
-        ("connect ECONNREFUSED 169.254.170.23:80", "agent"),
+        "role-a-policy"),
+    "container-role": ("Error when retrieving credentials from container-role", "trust"),
+    "agent answers 400": ("Received non 200 response 400 from container metadata", "trust"),
+    "agent answers 404": ("Received non 200 response 404 from container metadata", "association"),
+    "agent refuses connections": ("connect ECONNREFUSED 169.254.170.23:80", "agent"),
+    "old kubernetes client":
         ("E0101 reflector.go:178] Failed to list *v1beta1.Ingress: Unauthorized", "old-client"),
-    ],
-)  # fmt: skip
+})  # fmt: skip
 def test_the_cause_that_the_text_names_comes_first(said, cause):
     [error, *_] = diagnose(said)
     assert error.causes[0].id == cause
 
 
 @pytest.mark.parametrize("verb", ["get", "list", "create", "impersonate"])
-@pytest.mark.parametrize(
-    "user",
-    ["", "dev", "system:anonymous", "system:node:ip-10-0-0-1.ec2.internal",
-     "system:serviceaccount:dev:app", "arn:aws:sts::111122223333:assumed-role/s3-app/s",
-     "arn:aws:sts::111122223333:assumed-role/dev-NodeInstanceRole/i-0123456789abcdef0",
-     "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_ab/me@example.com"],
-)  # fmt: skip
+@pytest.mark.cases("user", {
+    "no user": "", "user": "dev", "anonymous": "system:anonymous",
+    "node": "system:node:ip-10-0-0-1.ec2.internal",
+    "service account": "system:serviceaccount:dev:app",
+    "role": "arn:aws:sts::111122223333:assumed-role/s3-app/s",
+    "node's role": "arn:aws:sts::111122223333:assumed-role/dev-NodeRole/i-0123456789abcdef0",
+    "SSO": "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_ab/me@example.com",
+})  # fmt: skip
 def test_a_refusal_of_rbac_is_one_of_the_cluster_for_every_user(user, verb):
     said = f'nodes is forbidden: User "{user}" cannot {verb} resource "nodes" in API group ""'
     assert keys(said) == keys(json.dumps({"message": said})) == ["rbac"]
@@ -215,29 +231,31 @@ def test_json_has_the_causes_in_order(capsys):
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app"
 
 
-@pytest.mark.parametrize(
-    ("text", "options"),
-    [
-        ("Unable to locate credentials", "NAMESPACE/NAME"),
-        ("system:serviceaccount:dev:app: Incorrect token audience", "dev/app"),
-        ("An IAM role must be associated with service account app (namespace: dev)", "dev/app"),
-        ("AccessDenied: Access Denied s3a://data/x", "NAMESPACE/NAME --bucket data"),
-        (f"{REFUSED}s3:ListBucket on resource: arn:aws:s3:::data",
-         f"NAMESPACE/NAME --role-arn {ROLE_A} --bucket data"),
-        (f"{REFUSED}s3:GetObject on resource: arn:aws:s3:::a/b",
-         f"NAMESPACE/NAME --role-arn {ROLE_A} --action s3:GetObject --resource arn:aws:s3:::a/b"),
-        (f"{REFUSED}ec2:A", f"NAMESPACE/NAME --role-arn {ROLE_A} --action ec2:A --resource '*'"),
-        (f"{REFUSED}sts:AssumeRole on resource: arn:aws:iam::444455556666:role/b",
-         f"NAMESPACE/NAME --role-arn {ROLE_A} --role-b arn:aws:iam::444455556666:role/b"),
-        (f"{REFUSED}iam:CreateRole on resource: {ROLE_A}b",
-         f"NAMESPACE/NAME --role-arn {ROLE_A} --action iam:CreateRole --resource {ROLE_A}b"),
-        (f"{REFUSED}sts:AssumeRole on resource: {ROLE_A}", f"NAMESPACE/NAME --role-arn {ROLE_A}"),
+@pytest.mark.cases(("text", "options"), {
+    "no name": ("Unable to locate credentials", "NAMESPACE/NAME"),
+    "subject": ("system:serviceaccount:dev:app: Incorrect token audience", "dev/app"),
+    "service account": ("An IAM role must be associated with service account app (namespace: dev)",
+        "dev/app"),
+    "bucket by s3a": ("AccessDenied: Access Denied s3a://data/x", "NAMESPACE/NAME --bucket data"),
+    "bucket": (f"{REFUSED}s3:ListBucket on resource: arn:aws:s3:::data",
+        f"NAMESPACE/NAME --role-arn {ROLE_A} --bucket data"),
+    "object": (f"{REFUSED}s3:GetObject on resource: arn:aws:s3:::a/b",
+        f"NAMESPACE/NAME --role-arn {ROLE_A} --action s3:GetObject --resource arn:aws:s3:::a/b"),
+    "no resource": (f"{REFUSED}ec2:A",
+        f"NAMESPACE/NAME --role-arn {ROLE_A} --action ec2:A --resource '*'"),
+    "role B": (f"{REFUSED}sts:AssumeRole on resource: arn:aws:iam::444455556666:role/b",
+        f"NAMESPACE/NAME --role-arn {ROLE_A} --role-b arn:aws:iam::444455556666:role/b"),
+    "role to be created": (f"{REFUSED}iam:CreateRole on resource: {ROLE_A}b",
+        f"NAMESPACE/NAME --role-arn {ROLE_A} --action iam:CreateRole --resource {ROLE_A}b"),
+    "own role": (f"{REFUSED}sts:AssumeRole on resource: {ROLE_A}",
+        f"NAMESPACE/NAME --role-arn {ROLE_A}"),
+    "AssumeRole by a user":
         (f"User: u is not authorized to perform: sts:AssumeRole on resource: {ROLE_A}",
-         f"NAMESPACE/NAME --role-b {ROLE_A}"),
-        (f"{REFUSED.replace('/s is', '/i-0abc is')}s3:ListBucket", "NAMESPACE/NAME"),
-        ("Not authorized to perform sts:AssumeRoleWithWebIdentity", "NAMESPACE/NAME"),
-    ],
-)  # fmt: skip
+        f"NAMESPACE/NAME --role-b {ROLE_A}"),
+    "session of a node": (f"{REFUSED.replace('/s is', '/i-0abc is')}s3:ListBucket",
+        "NAMESPACE/NAME"),
+    "web identity": ("Not authorized to perform sts:AssumeRoleWithWebIdentity", "NAMESPACE/NAME"),
+})  # fmt: skip
 def test_the_printed_command_has_what_the_text_names(text, options, capsys):
     assert main(["doctor", text]) == 0
     assert f"\nverify: python -m irsa verify {options}\n" in capsys.readouterr().out
@@ -250,18 +268,16 @@ def test_every_error_that_sts_declares_is_known():
         assert keys(f"An error occurred ({code}) when calling the AssumeRole operation: x"), code
 
 
-@pytest.mark.parametrize(
-    ("text", "code", "lines"),
-    [
-        ("Incorrect token audience, You must specify a region", 0,
-         ["check: link 'audience' of verify", "python -m irsa verify"]),
-        (f"{REFUSED}s3:ListBucket because no session policy allows it", 0,
-         ["AWS says: no session policy allows s3:ListBucket"]),
-        (f"{REFUSED}iam:GetRole … with the following authorization id: ab12-cd34", 0,
-         ["authorization-details --authorization-id ab12-cd34; aws", "authorization-policy --pol"]),
-        ("it does not work", 3, ["python -m irsa verify"]),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("text", "code", "lines"), {
+    "two errors": ("Incorrect token audience, You must specify a region", 0,
+        ["check: link 'audience' of verify", "python -m irsa verify"]),
+    "session policy": (f"{REFUSED}s3:ListBucket because no session policy allows it", 0,
+        ["AWS says: no session policy allows s3:ListBucket"]),
+    "authorization id": (f"{REFUSED}iam:GetRole … with the following authorization id: ab12-cd34",
+        0, ["authorization-details --authorization-id ab12-cd34; aws",
+        "authorization-policy --pol"]),
+    "unknown text": ("it does not work", 3, ["python -m irsa verify"]),
+})  # fmt: skip
 def test_the_answer_has_each_way_out_and_verify_once(text, code, lines, capsys):
     assert main(["doctor", text]) == code
     printed = capsys.readouterr().out

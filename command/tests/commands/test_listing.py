@@ -84,7 +84,7 @@ PODS = {
 }
 
 
-@pytest.mark.parametrize(("env", "identities"), PODS.values(), ids=PODS)
+@pytest.mark.cases(("env", "identities"), PODS)
 def test_the_variables_of_a_pod_tell_its_identity(listed, env, identities):
     listed.pod(0, env=env)
     assert listed.rows()[0]["identities"] == identities
@@ -140,7 +140,7 @@ def test_service_accounts_without_an_identity_are_counted_and_left_out(listed):
     del listed.account(1)["annotations"]
     _, out, err = listed.list()
     _, everything, _ = listed.list("--all")
-    assert (err, "app-00001" in out) == ("", False)
+    assert (err, "app-00001" in out) == ("", False), out
     assert f"2 service accounts of https://{ISSUER}; 1 more have no AWS identity" in out
     assert re.search(r"^  app-00001 +\? +\? ", everything, re.MULTILINE)
 

@@ -38,50 +38,43 @@ NESTED = {TAGS: {"principal_tags": {"Team": ["red"]}, "transitive_tag_keys": ["T
 FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["Team"]}
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        BY_PATH | {"principal_role_arn": ROLE_A},
-        BY_CONDITION | {"principal_role_arn": PATHED},
-        EXTERNAL,
-        EXTERNAL | {"external_id": "t-43"},
-        trusts(trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}),
-        grants(allow("sts:AssumeRole", f"{ROLE_B}x")),
-        grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
-        {"permissions_boundary": document(allow("s3:*", "*"))},
-        {"resource": f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"},
-        # In one account the trust policy must allow too, and :root only delegates.
-        OWN | trusts(trust({"AWS": ACCOUNT_B})) | EVERYTHING,
-        OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": []},
-        OWN | trusts() | EVERYTHING,
-        # There is no implicit self-trust.
-        trusts(WEB_IDENTITY_STATEMENT) | {"resource": ROLE_A} | EVERYTHING,
-    ],
-)
+@pytest.mark.cases("changed", {
+    "trust with a path, role without": BY_PATH | {"principal_role_arn": ROLE_A},
+    "trust without a path, role with one": BY_CONDITION | {"principal_role_arn": PATHED},
+    "no external id": EXTERNAL,
+    "another external id": EXTERNAL | {"external_id": "t-43"},
+    "trust denies": trusts(trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}),
+    "permission for another role": grants(allow("sts:AssumeRole", f"{ROLE_B}x")),
+    "permission denied": grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
+    "outside of the boundary": {"permissions_boundary": document(allow("s3:*", "*"))},
+    "role of another partition": {"resource": f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"},
+    # In one account the trust policy must allow too, and :root only delegates.
+    "own account, another one trusted": OWN | trusts(trust({"AWS": ACCOUNT_B})) | EVERYTHING,
+    "own account, no permission": OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": []},
+    "own account, no trust": OWN | trusts() | EVERYTHING,
+    "no self-trust": trusts(WEB_IDENTITY_STATEMENT) | {"resource": ROLE_A} | EVERYTHING,
+})  # fmt: skip
 def test_assume_role_is_refused_with_403(changed):
     step = assume_step(**changed)
     assert error(step) == (DENIED, 403, A_MAY_NOT.replace(ROLE_B, step["resource"]))
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {},
-        trusts(trust({"AWS": ROOT})),
-        BY_PATH | {"principal_role_arn": PATHED},
-        BY_CONDITION,
-        EXTERNAL | {"external_id": "t-42"},
-        EXTERNAL | {"context": {"STS:externalid": "t-42"}},
-        OWN | trusts(trust({"AWS": ROLE_A})) | {"identity_policies": []},
-        OWN | trusts(trust({"AWS": ROOT})) | EVERYTHING,
-        trusts(trust({"Service": EC2})) | {"principal": EC2, "identity_policies": []},
-        # Just within STS's limits.
-        {"duration_seconds": 900},
-        LONGEST | {"chained": False},
-        LONGEST | BY_USER,
-        {"external_id": "x" * 1224},
-    ],
-)
+@pytest.mark.cases("changed", {
+    "trusted role": {},
+    "trusted root": trusts(trust({"AWS": ROOT})),
+    "trusted role with a path": BY_PATH | {"principal_role_arn": PATHED},
+    "condition on the ARN": BY_CONDITION,
+    "external id": EXTERNAL | {"external_id": "t-42"},
+    "external id in the context": EXTERNAL | {"context": {"STS:externalid": "t-42"}},
+    "own account, no permission": OWN | trusts(trust({"AWS": ROLE_A})) | {"identity_policies": []},
+    "own account, trusted root": OWN | trusts(trust({"AWS": ROOT})) | EVERYTHING,
+    "trusted service": trusts(trust({"Service": EC2})) | {"principal": EC2,
+        "identity_policies": []},
+    "15 minutes": {"duration_seconds": 900},
+    "12 hours, not chained": LONGEST | {"chained": False},
+    "12 hours, by a user": LONGEST | BY_USER,
+    "external id of 1224 characters": {"external_id": "x" * 1224},
+})  # fmt: skip
 def test_assume_role_is_allowed(changed):
     assert error(assume_step(**changed)) is None
 
@@ -90,18 +83,18 @@ def external(given, constraint):
     return {"external_id": given}, outside(given[:200], "externalId", constraint)
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        (LONG, CHAINED),
-        (LONG | BY_USER | {"chained": True}, CHAINED),
-        ({"duration_seconds": 7200, "max_session_duration": 3600, "chained": False}, MAXIMUM),
-        external("x", "have length greater than or equal to 2"),
-        external("x" * 1225, "have length less than or equal to 1224"),
-        external("a b", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
-        ({"resource": "s3-app-B"}, "Request ARN is invalid"),
-    ],
-)
+@pytest.mark.cases(("changed", "message"), {
+    "chained for more than an hour": (LONG, CHAINED),
+    "user, said to be chained": (LONG | BY_USER | {"chained": True}, CHAINED),
+    "longer than the role's maximum": ({"duration_seconds": 7200, "max_session_duration": 3600,
+        "chained": False}, MAXIMUM),
+    "external id of 1 character": external("x", "have length greater than or equal to 2"),
+    "external id of 1225 characters": external("x" * 1225,
+        "have length less than or equal to 1224"),
+    "external id with a space": external("a b",
+        r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
+    "role without an ARN": ({"resource": "s3-app-B"}, "Request ARN is invalid"),
+})  # fmt: skip
 def test_stss_own_rules_for_assume_role(changed, message):
     assert error(assume_step(**changed)) == (VALIDATION, 400, message)
 
@@ -177,40 +170,39 @@ def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too():
     assert found == ["allow", "allow", "deny", "deny"]
 
 
-@pytest.mark.parametrize(
-    ("context", "changed", "code"),
-    [
-        (TAGGED, {"aws:RequestTag/Team": "red"}, "InvalidParameterValue"),
-        (TAGGED, {"aws:RequestTag/other": "red"}, None),
-        (ALICE, {"sts:SourceIdentity": "bob"}, VALIDATION),
-        (ALICE, ALICE, None),
-        ({}, {"aws:SourceIdentity": "alice", "sts:SourceIdentity": "bob"}, VALIDATION),
-    ],
-)
+@pytest.mark.cases(("context", "changed", "code"), {
+    "passed tag in another case": (TAGGED, {"aws:RequestTag/Team": "red"}, "InvalidParameterValue"),
+    "another tag": (TAGGED, {"aws:RequestTag/other": "red"}, None),
+    "another source identity": (ALICE, {"sts:SourceIdentity": "bob"}, VALIDATION),
+    "same source identity": (ALICE, ALICE, None),
+    "not the identity of the session": ({}, {"aws:SourceIdentity": "alice",
+        "sts:SourceIdentity": "bob"}, VALIDATION),
+})  # fmt: skip
 def test_what_a_session_passes_on_is_not_changed(context, changed, code):
     found = answer(*chain(context, context=changed))["error"]
     assert (found and found["code"]) == code
 
 
-@pytest.mark.parametrize(
-    ("passed", "own", "condition", "verdict"),
-    [
-        (TAGGED, {}, {"StringEquals": {"aws:RequestTag/team": "blue"}}, "allow"),
-        (TAGGED, {}, {"StringEquals": {"aws:RequestTag/team": "red"}}, "deny"),
-        (TAGGED, {}, {"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}, "unknown"),
-        # A call's own keys are not all of them.
-        (TAGGED, OTHER, ONLY_OTHER, "unknown"),
-        (TEAM, OTHER, ONLY_OTHER, "allow"),
-    ],
-)
+@pytest.mark.cases(("passed", "own", "condition", "verdict"), {
+    "inherited value": (TAGGED, {}, {"StringEquals": {"aws:RequestTag/team": "blue"}}, "allow"),
+    "another value": (TAGGED, {}, {"StringEquals": {"aws:RequestTag/team": "red"}}, "deny"),
+    "keys of tags, one inherited": (TAGGED, {},
+        {"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}, "unknown"),
+    # A call's own keys are not all of them.
+    "own key beside an inherited one": (TAGGED, OTHER, ONLY_OTHER, "unknown"),
+    "own key, none inherited": (TEAM, OTHER, ONLY_OTHER, "allow"),
+})  # fmt: skip
 def test_inherited_tags_are_tags_of_the_request(passed, own, condition, verdict):
     """The trust policy of a target role of EKS Pod Identity asks for them so."""
     trusting = trusts(trust({"AWS": ROLE_B}, Action="sts:*", Condition=condition))
     assert decision(*chain(passed, context=own, **trusting)) == verdict
 
 
-@pytest.mark.parametrize("context", [{}, None])
-@pytest.mark.parametrize(("set_", "tests"), [(TEAM, OF_TEAM), (ALICE, {SOURCE_IDENTITY: "alice"})])
+@pytest.mark.cases("context", {"context given": {}, "no context": None})
+@pytest.mark.cases(("set_", "tests"), {
+    "tag": (TEAM, OF_TEAM),
+    "source identity": (ALICE, {SOURCE_IDENTITY: "alice"}),
+})  # fmt: skip
 def test_what_a_call_sets_is_known_of_its_session(set_, tests, context):
     condition = {"StringEquals": tests}
     step = list_step(context=context, **grants(allow("s3:*", "*", Condition=condition)))
@@ -238,19 +230,16 @@ def test_a_callers_source_identity_in_the_context_is_passed_on():
     assert decision(step | {"context": {"aws:SourceIdentity": None}}) == "allow"
 
 
-@pytest.mark.parametrize(
-    ("context", "tests", "verdict"),
-    [
-        # Neither action has AssumeRole's keys: such a condition in one statement refuses the tags.
-        (TEAM, {"sts:ExternalId": "t-42"}, "deny"),
-        (ALICE, {"sts:ExternalId": "t-42"}, "deny"),
-        (TEAM, {"sts:RoleSessionName": "xactarget"}, "deny"),
-        (TEAM | ALICE, {"sts:SourceIdentity": "alice"}, "deny"),
-        (ALICE, {"sts:SourceIdentity": "alice"}, "allow"),
-        (TEAM, {"aws:RequestTag/team": "blue"}, "allow"),
-        ({}, {"sts:ExternalId": "t-42"}, "allow"),
-    ],
-)
+@pytest.mark.cases(("context", "tests", "verdict"), {
+    # Neither action has AssumeRole's keys: such a condition in one statement refuses the tags.
+    "tag, by external id": (TEAM, {"sts:ExternalId": "t-42"}, "deny"),
+    "identity, by external id": (ALICE, {"sts:ExternalId": "t-42"}, "deny"),
+    "tag, by session name": (TEAM, {"sts:RoleSessionName": "xactarget"}, "deny"),
+    "tag and identity, by identity": (TEAM | ALICE, {"sts:SourceIdentity": "alice"}, "deny"),
+    "identity, by identity": (ALICE, {"sts:SourceIdentity": "alice"}, "allow"),
+    "tag, by tag": (TEAM, {"aws:RequestTag/team": "blue"}, "allow"),
+    "neither, by external id": ({}, {"sts:ExternalId": "t-42"}, "allow"),
+})  # fmt: skip
 def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tests, verdict):
     one = trust({"AWS": ROLE_A}, Action="sts:*", Condition={"StringEquals": tests})
     two = trust({"AWS": ROLE_A}, Action=["sts:TagSession", "sts:SetSourceIdentity"])
@@ -259,19 +248,15 @@ def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tes
     assert decision(step | trusts(one, two)) == "allow"
 
 
-@pytest.mark.parametrize(
-    ("of_a", "of_b", "verdict"),
-    [
-        ([], [], "allow"),
-        # Any of them may allow.
-        ([ANY], [PUT, LIST_ALLOWED], "allow"),
-        ([ANY], [PUT], "deny"),
-        ([ANY], [ANY, document(deny("s3:*", "*"))], "deny"),
-        # Role A's session calls AssumeRole, and does not hand its policies on.
-        ([PUT], [ANY], "deny"),
-        ([document(allow("sts:*", "*"))], [LIST_ALLOWED], "allow"),
-    ],
-)
+@pytest.mark.cases(("of_a", "of_b", "verdict"), {
+    "no session policies": ([], [], "allow"),
+    "one of two allows": ([ANY], [PUT, LIST_ALLOWED], "allow"),
+    "none allows": ([ANY], [PUT], "deny"),
+    "one denies": ([ANY], [ANY, document(deny("s3:*", "*"))], "deny"),
+    # Role A's session calls AssumeRole, and does not hand its policies on.
+    "role A's hold no more": ([PUT], [ANY], "deny"),
+    "role A's allow the call": ([document(allow("sts:*", "*"))], [LIST_ALLOWED], "allow"),
+})  # fmt: skip
 def test_session_policies_hold_for_the_session_that_the_call_makes(of_a, of_b, verdict):
     first = web_identity_step(session_policies=of_a)
     second = assume_step(principal=None, session_policies=of_b)
@@ -282,22 +267,20 @@ def tags(**values):
     return {"context": {f"aws:RequestTag/{name}": value for name, value in values.items()}}
 
 
-@pytest.mark.parametrize(
-    ("changed", "where"),
-    [
-        ({"context": {"sts:SourceIdentity": "x"}}, "sourceIdentity"),
-        ({"context": {"sts:SourceIdentity": "a b"}}, "sourceIdentity"),
-        (tags(team="#blue"), "tags.1.member.value"),
-        (tags(**{"te*am": "blue"}), "tags.1.member.key"),
-        (tags(Größe="à la carte"), None),
-        (tags(**{f"t{n}": "x" for n in range(51)}), "tags"),
-        (tags(**{"k" * 129: "x"}), "tags.1.member.key"),
-        (tags(a="x", b="v" * 257), "tags.2.member.value"),
+@pytest.mark.cases(("changed", "where"), {
+    "source identity of 1 character": ({"context": {"sts:SourceIdentity": "x"}}, "sourceIdentity"),
+    "source identity with a space": ({"context": {"sts:SourceIdentity": "a b"}}, "sourceIdentity"),
+    "tag value with #": (tags(team="#blue"), "tags.1.member.value"),
+    "tag key with *": (tags(**{"te*am": "blue"}), "tags.1.member.key"),
+    "taken: letters of any language": (tags(Größe="à la carte"), None),
+    "51 tags": (tags(**{f"t{n}": "x" for n in range(51)}), "tags"),
+    "tag key of 129 characters": (tags(**{"k" * 129: "x"}), "tags.1.member.key"),
+    "tag value of 257 characters": (tags(a="x", b="v" * 257), "tags.2.member.value"),
+    "session policy too long":
         ({"session_policies": [document(allow("s3:*", "*", Sid="x" * 2000))]}, "policy"),
-        ({"session_policies": [PUT] * 12}, "policyArns"),
-        ({"session_policies": [PUT] * 11}, None),
-    ],
-)
+    "12 session policies": ({"session_policies": [PUT] * 12}, "policyArns"),
+    "taken: 11 session policies": ({"session_policies": [PUT] * 11}, None),
+})  # fmt: skip
 def test_parameters_that_sts_does_not_take(changed, where):
     found = error(assume_step(**BY_A, **EVERYTHING, **changed))
     assert (found and found[0]) == (where and VALIDATION)
@@ -315,16 +298,13 @@ def passing(context):
     return web_identity_step(token=claims, **trusting("sts:TagSession", "sts:SetSourceIdentity"))
 
 
-@pytest.mark.parametrize(
-    "tags",
-    [
-        {"principal_tags": {"team": ["red", "blue"]}},
-        {"principal_tags": {"team": 1}},
-        {"principal_tags": ["team"]},
-        {"principal_tags": {}, "transitive_tag_keys": "team"},
-        "team",
-    ],
-)
+@pytest.mark.cases("tags", {
+    "tag of two values": {"principal_tags": {"team": ["red", "blue"]}},
+    "number as a value": {"principal_tags": {"team": 1}},
+    "list of tags": {"principal_tags": ["team"]},
+    "text for transitive keys": {"principal_tags": {}, "transitive_tag_keys": "team"},
+    "text for all": "team",
+})  # fmt: skip
 def test_session_tags_of_another_form_than_aws_documents_are_not_guessed_at(tags):
     [step] = answer(web_identity_step(token=token(**{TAGS: tags})))["steps"]
     assert step["missing"] == [f"what the token's {TAGS} change"]
@@ -336,15 +316,14 @@ def trusting(*actions, **condition):
     return trusts(WEB_IDENTITY_STATEMENT | actions)
 
 
-@pytest.mark.parametrize(
-    ("claims", "action", "operator", "key", "value"),
-    [
-        (NESTED, "sts:TagSession", "StringEquals", "aws:RequestTag/team", "red"),
-        (FLAT, "sts:TagSession", "ForAllValues:StringEquals", "aws:TagKeys", "Team"),
-        (FLAT, "sts:TagSession", "ForAnyValue:StringEquals", "sts:TransitiveTagKeys", "Team"),
-        ({SOURCE: "ann"}, "sts:SetSourceIdentity", "StringEquals", "sts:SourceIdentity", "ann"),
-    ],
-)
+@pytest.mark.cases(("claims", "action", "operator", "key", "value"), {
+    "tag of the request": (NESTED, "sts:TagSession", "StringEquals", "aws:RequestTag/team", "red"),
+    "tag keys": (FLAT, "sts:TagSession", "ForAllValues:StringEquals", "aws:TagKeys", "Team"),
+    "transitive tag keys": (FLAT, "sts:TagSession", "ForAnyValue:StringEquals",
+        "sts:TransitiveTagKeys", "Team"),
+    "source identity": ({SOURCE: "ann"}, "sts:SetSourceIdentity", "StringEquals",
+        "sts:SourceIdentity", "ann"),
+})  # fmt: skip
 def test_what_a_token_sets_is_in_the_call_and_needs_an_action(claims, action, operator, key, value):
     step, condition = web_identity_step(token=token(**claims)), {operator: {key: value}}
     assert decision(step | trusting(action, **condition)) == "allow"
@@ -352,10 +331,11 @@ def test_what_a_token_sets_is_in_the_call_and_needs_an_action(claims, action, op
     assert decision(step | trusting(action, **{operator: {key: "other"}})) == "deny"
 
 
-@pytest.mark.parametrize(
-    ("claims", "key", "value"),
-    [*((e, OWN_TEAM, "red") for e in (NESTED, FLAT)), ({SOURCE: "ann"}, SOURCE_IDENTITY, "ann")],
-)
+@pytest.mark.cases(("claims", "key", "value"), {
+    "nested tags": (NESTED, OWN_TEAM, "red"),
+    "flat tags": (FLAT, OWN_TEAM, "red"),
+    "source identity": ({SOURCE: "ann"}, SOURCE_IDENTITY, "ann"),
+})  # fmt: skip
 def test_what_a_token_sets_stays_with_the_session_and_the_next_one(claims, key, value):
     first = web_identity_step(token=token(**claims), **trusting("sts:*"))
     second = assume_step(principal=None, **BY_A, **EVERYTHING)
@@ -365,7 +345,7 @@ def test_what_a_token_sets_stays_with_the_session_and_the_next_one(claims, key, 
     assert decision(first | {"token": token()}, second, list_step(**own)) == "deny"
 
 
-@pytest.mark.parametrize(("size", "taken"), [(2048, True), (2049, False)], ids=["limit", "above"])
+@pytest.mark.cases(("size", "taken"), {"limit": (2048, True), "above": (2049, False)})
 def test_session_policies_together_have_at_most_2048_characters(size, taken):
     rest = size - len(json.dumps([ANY, document(allow("*", "*", Sid=""))], separators=(",", ":")))
     policies = [ANY, document(allow("*", "*", Sid="x" * (rest + 3)))]  # without "[", "," and "]"

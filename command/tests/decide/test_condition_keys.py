@@ -48,25 +48,30 @@ def listing(condition, *, effect="Allow", **changed):
     return list_step(resource_account=ACCOUNT_A, **grants(*statements), **changed)
 
 
-@pytest.mark.parametrize(
-    ("caller", "keys"),
-    [
-        (WEB, {"aws:FederatedProvider": PROVIDER_ARN, "aws:PrincipalAccount": PRESENT}),
-        (WEB, {"aws:PrincipalArn": ABSENT, "aws:PrincipalTag/team": ABSENT}),
-        (WEB, {"aws:ResourceTag/locked": UNKNOWN, "iam:ResourceTag/locked": UNKNOWN}),
-        (WEB, {"sts:ExternalId": ABSENT, "sts:RoleSessionName": PRESENT}),
-        (LOGS, {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceNamesList": PRESENT}),
-        (LOGS, {"aws:PrincipalServiceName": "logs.amazonaws.com", "aws:SourceArn": UNKNOWN}),
-        (LOGS, {"aws:PrincipalTag/team": ABSENT, SUB: ABSENT}),
-        (BOB, {"aws:MultiFactorAuthPresent": UNKNOWN, "aws:PrincipalType": "User"}),
-        (BOB, {"aws:SourceIdentity": ABSENT, "aws:username": "bob"}),
-        (SESSION, {"aws:PrincipalArn": ROLE_A, "aws:PrincipalTag/team": UNKNOWN}),
-        (SESSION, {"aws:SecureTransport": "true", "aws:SourceIdentity": UNKNOWN}),
-        (SESSION, {"aws:username": ABSENT, SUB: UNKNOWN}),
-        (caller_from_arn(SESSION_A), {"aws:PrincipalArn": PRESENT}),
-        (None, {"aws:CalledVia": ABSENT, "aws:PrincipalArn": UNKNOWN, "aws:UserAgent": PRESENT}),
-    ],
-)
+@pytest.mark.cases(("caller", "keys"), {
+    "token: provider and account": (WEB, {"aws:FederatedProvider": PROVIDER_ARN,
+        "aws:PrincipalAccount": PRESENT}),
+    "token: no principal": (WEB, {"aws:PrincipalArn": ABSENT, "aws:PrincipalTag/team": ABSENT}),
+    "token: tags of the resource": (WEB, {"aws:ResourceTag/locked": UNKNOWN,
+        "iam:ResourceTag/locked": UNKNOWN}),
+    "token: session name": (WEB, {"sts:ExternalId": ABSENT, "sts:RoleSessionName": PRESENT}),
+    "service: that it is one": (LOGS, {"aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceNamesList": PRESENT}),
+    "service: its name": (LOGS, {"aws:PrincipalServiceName": "logs.amazonaws.com",
+        "aws:SourceArn": UNKNOWN}),
+    "service: neither tag nor sub": (LOGS, {"aws:PrincipalTag/team": ABSENT, SUB: ABSENT}),
+    "user: MFA and type": (BOB, {"aws:MultiFactorAuthPresent": UNKNOWN,
+        "aws:PrincipalType": "User"}),
+    "user: name": (BOB, {"aws:SourceIdentity": ABSENT, "aws:username": "bob"}),
+    "session: role and tags": (SESSION, {"aws:PrincipalArn": ROLE_A,
+        "aws:PrincipalTag/team": UNKNOWN}),
+    "session: TLS": (SESSION, {"aws:SecureTransport": "true", "aws:SourceIdentity": UNKNOWN}),
+    "session: no user name": (SESSION, {"aws:username": ABSENT, SUB: UNKNOWN}),
+    "session of a role whose path is unknown": (caller_from_arn(SESSION_A),
+        {"aws:PrincipalArn": PRESENT}),
+    "no caller": (None, {"aws:CalledVia": ABSENT, "aws:PrincipalArn": UNKNOWN,
+        "aws:UserAgent": PRESENT}),
+})  # fmt: skip
 def test_a_call_carries_the_keys_of_its_caller(caller, keys):
     request = Request("sts:assumerole", "*", caller, {})
     assert {key: request.value(key.lower()) for key in keys} == keys
@@ -91,17 +96,14 @@ def test_a_context_lists_the_keys_of_the_actions_own_service(action, key, unlist
     assert Request(action, "*", SESSION, {}, context={}).value(key.lower()) == listed
 
 
-@pytest.mark.parametrize(
-    ("caller", "unique_id", "user_id"),
-    [
-        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1"),
-        (f"arn:aws:iam::{ACCOUNT_A}:root", None, ACCOUNT_A),
-        (SESSION_A, "AROAEXAMPLE1", "AROAEXAMPLE1:app"),
-        (SESSION_A, "AROAEXAMPLE1:app", "AROAEXAMPLE1:app"),
-        (SESSION_A, None, PRESENT),
-        (ROLE_A, "AROAEXAMPLE1", PRESENT),
-    ],
-)
+@pytest.mark.cases(("caller", "unique_id", "user_id"), {
+    "user": (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1"),
+    "root": (f"arn:aws:iam::{ACCOUNT_A}:root", None, ACCOUNT_A),
+    "session, id of its role": (SESSION_A, "AROAEXAMPLE1", "AROAEXAMPLE1:app"),
+    "session, whole id": (SESSION_A, "AROAEXAMPLE1:app", "AROAEXAMPLE1:app"),
+    "session, id not known": (SESSION_A, None, PRESENT),
+    "role": (ROLE_A, "AROAEXAMPLE1", PRESENT),
+})  # fmt: skip
 def test_the_user_id_has_the_form_of_the_callers_kind(caller, unique_id, user_id):
     who = caller_from_arn(caller, unique_id=unique_id)
     assert Request("s3:getobject", "*", who, {}).value("aws:userid") == user_id
@@ -118,22 +120,19 @@ def test_the_time_of_day_follows_from_the_epoch(epoch, time):
     assert request.value("aws:currenttime") == time
 
 
-@pytest.mark.parametrize(
-    ("operator", "keys", "holds"),
-    [
-        ("StringEquals", {SUB: SUBJECT, AUD: "sts.amazonaws.com"}, True),
-        ("StringEquals", {"aws:FederatedProvider": PROVIDER_ARN}, True),
-        ("Null", {"aws:MultiFactorAuthPresent": "true", "aws:SourceIdentity": "true"}, True),
-        ("ArnEquals", {"aws:PrincipalArn": ROLE_A}, True),
-        ("Null", {"saml:sub": "true", "ec2:RoleDelivery": "true"}, True),
-        ("StringEquals", {SUB: "system:serviceaccount:dev:other"}, False),
-        ("StringEquals", {f"{ISSUER}:email": "a@b.example"}, False),
-        ("StringEquals", {f"{ISSUER}:oaud": "sts.amazonaws.com"}, False),
-        ("StringEquals", {f"{ISSUER}x:sub": SUBJECT}, False),
-        ("StringEquals", {"aws:FederatedProvider": "accounts.google.com"}, False),
-        ("Null", {"aws:TokenIssueTime": "true"}, False),
-    ],
-)
+@pytest.mark.cases(("operator", "keys", "holds"), {
+    "sub and aud": ("StringEquals", {SUB: SUBJECT, AUD: "sts.amazonaws.com"}, True),
+    "provider": ("StringEquals", {"aws:FederatedProvider": PROVIDER_ARN}, True),
+    "no MFA": ("Null", {"aws:MultiFactorAuthPresent": "true", "aws:SourceIdentity": "true"}, True),
+    "role": ("ArnEquals", {"aws:PrincipalArn": ROLE_A}, True),
+    "no SAML": ("Null", {"saml:sub": "true", "ec2:RoleDelivery": "true"}, True),
+    "another sub": ("StringEquals", {SUB: "system:serviceaccount:dev:other"}, False),
+    "email": ("StringEquals", {f"{ISSUER}:email": "a@b.example"}, False),
+    "oaud": ("StringEquals", {f"{ISSUER}:oaud": "sts.amazonaws.com"}, False),
+    "another issuer's sub": ("StringEquals", {f"{ISSUER}x:sub": SUBJECT}, False),
+    "another provider": ("StringEquals", {"aws:FederatedProvider": "accounts.google.com"}, False),
+    "issue time": ("Null", {"aws:TokenIssueTime": "true"}, False),
+})  # fmt: skip
 def test_a_session_keeps_what_its_token_said(operator, keys, holds):
     first, answers = web_identity_step(token=token(email="a@b.example")), ["deny", "allow"]
     assert decision(first, listing({operator: keys})) == answers[holds]
@@ -162,19 +161,17 @@ def test_of_a_session_that_came_from_elsewhere_nothing_is_guessed(key):
     assert decision(step | {"principal": USER}) == "deny"
 
 
-@pytest.mark.parametrize(
-    ("claims", "condition", "verdict"),
-    [
-        ({"azp": "client-1"}, {AUD: "client-1"}, "allow"),
-        ({"azp": "client-1"}, {AUD: "sts.amazonaws.com"}, "deny"),
-        ({"azp": "client-1"}, {f"{ISSUER}:oaud": "sts.amazonaws.com"}, "allow"),
-        ({"azp": ""}, {AUD: "sts.amazonaws.com"}, "allow"),
-        ({"email": "a@b.example"}, {f"{ISSUER}:email": "a@b.example"}, "allow"),
-        ({}, {f"{ISSUER}:email": "a@b.example"}, "deny"),
-        ({}, {f"{ISSUER}:oaud": "sts.amazonaws.com"}, "allow"),
-        ({}, {f"{ISSUER}:repository": "a/b"}, "deny"),
-    ],
-)
+@pytest.mark.cases(("claims", "condition", "verdict"), {
+    "azp is aud": ({"azp": "client-1"}, {AUD: "client-1"}, "allow"),
+    "aud is not aud beside azp": ({"azp": "client-1"}, {AUD: "sts.amazonaws.com"}, "deny"),
+    "aud is oaud beside azp": ({"azp": "client-1"}, {f"{ISSUER}:oaud": "sts.amazonaws.com"},
+        "allow"),
+    "empty azp": ({"azp": ""}, {AUD: "sts.amazonaws.com"}, "allow"),
+    "email": ({"email": "a@b.example"}, {f"{ISSUER}:email": "a@b.example"}, "allow"),
+    "no email": ({}, {f"{ISSUER}:email": "a@b.example"}, "deny"),
+    "oaud without azp": ({}, {f"{ISSUER}:oaud": "sts.amazonaws.com"}, "allow"),
+    "another claim": ({}, {f"{ISSUER}:repository": "a/b"}, "deny"),
+})  # fmt: skip
 def test_azp_oaud_and_email_are_keys_of_every_oidc_provider(claims, condition, verdict):
     policy = issuer_trust(StringEquals=condition)
     step = web_identity_step(token=token(**claims), trust_policy=policy)
@@ -238,56 +235,61 @@ def test_every_row_has_a_page_and_every_key_stands_once():
     assert [row for row in TABLE if not row.page.startswith("reference_policies_")] == []
 
 
-@pytest.mark.parametrize(
-    ("condition", "context", "verdict"),
-    [
-        (HOME, {"s3:prefix": "home/x"}, "allow"),
-        (HOME, {"s3:prefix": ["home/x"]}, "unknown"),
-        (HOME, {}, "deny"),
-        (HOME, None, "unknown"),
-        ({"StringEquals": {"aws:PrincipalTag/Team": "a"}}, {"AWS:principaltag/team": "a"}, "allow"),
-        ({"StringEquals": {"aws:ResourceAccount": ACCOUNT_B}}, None, "allow"),
-        ({"StringLike": {"aws:userid": "*:x"}}, None, "unknown"),
-        ({"StringEquals": {"kms:ViaService": "s3"}}, None, "deny"),
-        ({"NumericLessThanEquals": {"s3:max-keys": "10"}}, {"s3:max-keys": 10}, "allow"),
-        ({"DateLessThan": {"aws:CurrentTime": "2026-11-25T00:00:00Z"}}, None, "allow"),
-        ({"NumericLessThan": {"aws:EpochTime": NOW}}, None, "deny"),
-        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {}, "unknown"),
-        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {"aws:SourceVpce": None}, "deny"),
-        # A key that is given as null is absent: then no Deny of a TLS-only bucket applies.
-        (TLS, {}, "unknown"),
-        (TLS, {"aws:SecureTransport": None}, "deny"),
-        (TLS, {"aws:SecureTransport": True}, "allow"),
-    ],
-)
+@pytest.mark.cases(("condition", "context", "verdict"), {
+    "value given": (HOME, {"s3:prefix": "home/x"}, "allow"),
+    "list for a value": (HOME, {"s3:prefix": ["home/x"]}, "unknown"),
+    "empty context": (HOME, {}, "deny"),
+    "no context": (HOME, None, "unknown"),
+    "key in another case": ({"StringEquals": {"aws:PrincipalTag/Team": "a"}},
+        {"AWS:principaltag/team": "a"}, "allow"),
+    "account of the resource": ({"StringEquals": {"aws:ResourceAccount": ACCOUNT_B}}, None,
+        "allow"),
+    "user id": ({"StringLike": {"aws:userid": "*:x"}}, None, "unknown"),
+    "service on behalf": ({"StringEquals": {"kms:ViaService": "s3"}}, None, "deny"),
+    "number given": ({"NumericLessThanEquals": {"s3:max-keys": "10"}}, {"s3:max-keys": 10},
+        "allow"),
+    "time of the step": ({"DateLessThan": {"aws:CurrentTime": "2026-11-25T00:00:00Z"}}, None,
+        "allow"),
+    "epoch of the step": ({"NumericLessThan": {"aws:EpochTime": NOW}}, None, "deny"),
+    "endpoint not given": ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {}, "unknown"),
+    "no endpoint": ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {"aws:SourceVpce": None},
+        "deny"),
+    # A key that is given as null is absent: then no Deny of a TLS-only bucket applies.
+    "TLS not given": (TLS, {}, "unknown"),
+    "no TLS: key given as null": (TLS, {"aws:SecureTransport": None}, "deny"),
+    "TLS": (TLS, {"aws:SecureTransport": True}, "allow"),
+})  # fmt: skip
 def test_condition_keys_come_from_the_step_its_caller_and_the_clock(condition, context, verdict):
     own = grants(allow("s3:*", "*", Condition=condition))
     assert decision(list_step(**B_SESSION, **own, context=context)) == verdict
 
 
-@pytest.mark.parametrize(
-    ("step", "changed", "missing"),
-    [
-        (web_identity_step(), {"now": None}, "now"),
-        (web_identity_step(), {"oidc_providers": None}, "oidc_providers"),
-        (web_identity_step(), {"oidc_providers": provider(client_ids=None)},
-         f"client_ids of the OIDC provider https://{ISSUER}"),
-        (web_identity_step(token=None), {}, "steps[1].token"),
-        (web_identity_step(trust_policy=None), {}, "steps[1].trust_policy"),
-        (web_identity_step(duration_seconds=3601), {}, "steps[1].max_session_duration"),
-        (web_identity_step(role_session_name=None, trust_policy=NAMED), {},
-         "condition key sts:RoleSessionName"),
-        (web_identity_step(trust_policy=FROM_TEN), {}, "condition key aws:SourceIp"),
-        (assume_step(principal=None), {}, "steps[1].principal"),
-        (assume_step(identity_policies=None), {}, "steps[1].identity_policies"),
-        (assume_step(**trusts(trust({"AWS": "AROAEXAMPLE1"}))), {}, f"principal_id of {ROLE_A}"),
-        (assume_step(chained=False, duration_seconds=7200), {}, "steps[1].max_session_duration"),
-        (assume_step(**trusts(FOO)), {}, "condition operator Foo"),
-        (list_step(principal=SESSION_A, resource_account=None), {}, "steps[1].resource_account"),
-        (list_step(principal=None), {}, "steps[1].principal"),
-        ({"action": "iam:CreateRole", "trust_policy": None}, {}, "steps[1].trust_policy"),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("step", "changed", "missing"), {
+    "time": (web_identity_step(), {"now": None}, "now"),
+    "providers": (web_identity_step(), {"oidc_providers": None}, "oidc_providers"),
+    "client ids of the provider": (web_identity_step(),
+        {"oidc_providers": provider(client_ids=None)},
+        f"client_ids of the OIDC provider https://{ISSUER}"),
+    "token": (web_identity_step(token=None), {}, "steps[1].token"),
+    "trust policy": (web_identity_step(trust_policy=None), {}, "steps[1].trust_policy"),
+    "role's maximum duration": (web_identity_step(duration_seconds=3601), {},
+        "steps[1].max_session_duration"),
+    "session name": (web_identity_step(role_session_name=None, trust_policy=NAMED), {},
+        "condition key sts:RoleSessionName"),
+    "source address": (web_identity_step(trust_policy=FROM_TEN), {}, "condition key aws:SourceIp"),
+    "principal": (assume_step(principal=None), {}, "steps[1].principal"),
+    "identity policies": (assume_step(identity_policies=None), {}, "steps[1].identity_policies"),
+    "unique id of a principal": (assume_step(**trusts(trust({"AWS": "AROAEXAMPLE1"}))), {},
+        f"principal_id of {ROLE_A}"),
+    "maximum duration, AssumeRole": (assume_step(chained=False, duration_seconds=7200), {},
+        "steps[1].max_session_duration"),
+    "unknown operator": (assume_step(**trusts(FOO)), {}, "condition operator Foo"),
+    "account of the bucket": (list_step(principal=SESSION_A, resource_account=None), {},
+        "steps[1].resource_account"),
+    "principal of a listing": (list_step(principal=None), {}, "steps[1].principal"),
+    "trust policy of a new role": ({"action": "iam:CreateRole", "trust_policy": None}, {},
+        "steps[1].trust_policy"),
+})  # fmt: skip
 def test_a_missing_fact_is_named_and_never_allows(step, changed, missing):
     found = answer(step, **changed)
     [last] = found["steps"]
@@ -308,19 +310,16 @@ def test_a_certain_denial_or_else_the_first_missing_fact_decides_a_chain():
     assert [step["decision"] for step in found["steps"]] == ["unknown", "deny"]
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"token": token(exp=1)},
-        {"token": token(sub=None)},
-        {"token": token(signature="tampered")},
-        {"duration_seconds": 899},
-        {"duration_seconds": 7200, "max_session_duration": 3600},
-        {"role_exists": False},
-        {"role_exists": False, "token": None},
-        {"trust_policy": document(), "duration_seconds": 7200},
-    ],
-)
+@pytest.mark.cases("changed", {
+    "expired token": {"token": token(exp=1)},
+    "token without sub": {"token": token(sub=None)},
+    "tampered token": {"token": token(signature="tampered")},
+    "too short a session": {"duration_seconds": 899},
+    "too long a session": {"duration_seconds": 7200, "max_session_duration": 3600},
+    "no role": {"role_exists": False},
+    "neither role nor token": {"role_exists": False, "token": None},
+    "trust policy without statements": {"trust_policy": document(), "duration_seconds": 7200},
+})  # fmt: skip
 def test_a_missing_fact_that_could_change_nothing_leaves_a_denial(changed):
     step = web_identity_step(**{"trust_policy": None} | changed)
     assert (decision(step), decision(step, oidc_providers=None)) == ("deny", "deny")

@@ -58,13 +58,16 @@ def verdict_of(*args, **kinds):
     return inquire(*args, **kinds).verdict.value
 
 
-@pytest.mark.parametrize("granted", [{"identity": [YES]}, {"resource": names(SESSION_A)}])
-@pytest.mark.parametrize(
-    "denied",
-    [{kind: NO} for kind in ("boundary", "session")]
-    + [{kind: ALL_NO} for kind in ("endpoint", "resource_control")]
-    + [{"service_control": [YES, NO]}, {"identity": [NO, YES]}, {"identity": [YES, NO]}],
-)
+GRANTS = {"by identity": {"identity": [YES]}, "by the resource": {"resource": names(SESSION_A)}}
+
+
+@pytest.mark.cases("granted", GRANTS)
+@pytest.mark.cases("denied", {
+    **{kind: {kind: NO} for kind in ("boundary", "session")},
+    **{kind: {kind: ALL_NO} for kind in ("endpoint", "resource_control")},
+    "service_control": {"service_control": [YES, NO]}, "deny first": {"identity": [NO, YES]},
+    "deny last": {"identity": [YES, NO]},
+})  # fmt: skip
 def test_a_deny_in_any_policy_beats_every_allow(granted, denied):
     assert verdict_of(**granted | denied) == "deny"
 
@@ -81,31 +84,33 @@ LINKED = ROLE_A.replace("role/", "role/aws-service-role/x.amazonaws.com/")
 GRANTED = {"same_account": False, "resource": names("*")}
 
 
-@pytest.mark.parametrize(
-    ("caller", "kinds", "verdict"),
-    [
-        (USER, {"resource": names(USER), "boundary": OTHER}, "allow"),
-        (USER, {"resource": names(USER), "boundary": NO}, "deny"),
-        (USER, {"identity": [YES], "boundary": OTHER}, "deny"),
-        (ROOT, {}, "allow"),
-        (ROOT, {"resource": names(ROOT, "Deny")}, "deny"),
-        (ROOT, {"service_control": [OTHER]}, "deny"),
-        (ROOT, {"same_account": False}, "deny"),
-        (ROOT, {"same_account": False, "resource": names(ROOT)}, "allow"),
-        (ROOT, {"resource_control": ALL_NO}, "deny"),
-        (LOGS, {"same_account": False, "identity": [YES]}, "deny"),
-        (LOGS, GRANTED, "allow"),
-        (LOGS, {"same_account": False, "resource": names(ROOT)}, "deny"),
-        (LOGS, GRANTED | {"identity": [NO]}, "allow"),
-        (LOGS, GRANTED | {"resource_control": ALL_NO}, "deny"),
-        # Service control policies are not for services, nor for roles linked to one.
-        (LOGS, GRANTED | {"service_control": [OTHER, NO]}, "allow"),
-        (LINKED, {"identity": [YES], "service_control": [NO]}, "allow"),
-        (LINKED, {"identity": [YES], "resource_control": ALL_NO}, "allow"),
-        (None, {"identity": [YES], "resource": ALL_YES, "service_control": [OTHER]}, "deny"),
-        (None, {"identity": [YES], "resource": ALL_YES, "service_control": [YES]}, "allow"),
-    ],
-)
+@pytest.mark.cases(("caller", "kinds", "verdict"), {
+    "user, named by the resource": (USER, {"resource": names(USER), "boundary": OTHER}, "allow"),
+    "user, denied by the boundary": (USER, {"resource": names(USER), "boundary": NO}, "deny"),
+    "user, outside of the boundary": (USER, {"identity": [YES], "boundary": OTHER}, "deny"),
+    "root": (ROOT, {}, "allow"),
+    "root, denied by the resource": (ROOT, {"resource": names(ROOT, "Deny")}, "deny"),
+    "root, service control policy": (ROOT, {"service_control": [OTHER]}, "deny"),
+    "root, another account": (ROOT, {"same_account": False}, "deny"),
+    "root, named by another account": (ROOT, {"same_account": False, "resource": names(ROOT)},
+        "allow"),
+    "root, resource control policy": (ROOT, {"resource_control": ALL_NO}, "deny"),
+    "service, identity policy": (LOGS, {"same_account": False, "identity": [YES]}, "deny"),
+    "service, named by the resource": (LOGS, GRANTED, "allow"),
+    "service, account named": (LOGS, {"same_account": False, "resource": names(ROOT)}, "deny"),
+    "service, denied by identity": (LOGS, GRANTED | {"identity": [NO]}, "allow"),
+    "service, resource control policy": (LOGS, GRANTED | {"resource_control": ALL_NO}, "deny"),
+    # Service control policies are not for services, nor for roles linked to one.
+    "service, service control policy": (LOGS, GRANTED | {"service_control": [OTHER, NO]}, "allow"),
+    "linked role, service control policy": (LINKED, {"identity": [YES], "service_control": [NO]},
+        "allow"),
+    "linked role, resource control policy": (LINKED,
+        {"identity": [YES], "resource_control": ALL_NO}, "allow"),
+    "no caller, service control policy": (None,
+        {"identity": [YES], "resource": ALL_YES, "service_control": [OTHER]}, "deny"),
+    "no caller, all allow": (None, {"identity": [YES], "resource": ALL_YES,
+        "service_control": [YES]}, "allow"),
+})  # fmt: skip
 def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict):
     assert verdict_of(caller, **kinds) == verdict
 
@@ -118,70 +123,78 @@ ANOTHER = document(*UNSURE["Statement"], *names(USER)["Statement"])
 ODD, OWN = "condition operator StringEqualz", "identity_policies"
 
 
-@pytest.mark.parametrize(
-    ("kinds", "answer"),
-    [
-        ({"identity": [UNDECIDED, OTHER]}, ODD),
-        ({"identity": [YES, PERHAPS_NOT]}, ODD),
-        ({"identity": [YES], "boundary": UNDECIDED}, ODD),
-        ({"identity": [YES], "session": YES_PERHAPS}, ODD),
-        ({"identity": [YES], "service_control": [UNDECIDED]}, ODD),
-        ({"resource": ANOTHER}, ODD),
-        ({"resource": UNSURE, "identity": []}, ODD),
-        ({"resource": UNSURE, "must_allow": True}, ODD),
-        ({"resource": UNSURE, "same_account": False, "identity": [YES]}, ODD),
-        ({"identity": None}, OWN),
-        ({"identity": None, "resource": names(ROLE_A)}, OWN),
-        ({"identity": [YES], "resource_missing": "its policy"}, "its policy"),
-        ({"identity": [YES], "same_account": None}, "resource_account"),
-        ({"identity": [YES], "caller": None, "resource": names(USER, "Deny")}, "principal"),
-        ({"resource": EXCEPT_USER, "boundary": OTHER}, f"{LIMITS} NotPrincipal grants"),
-        # A limit is no missing fact of a denial.
-        ({"resource": names("*", "Deny", **STRANGE), "identity": [YES], "boundary": YES}, ODD),
-        # What could change nothing leaves the answer.
-        ({"identity": [YES, UNDECIDED]}, "allow"),
-        ({"identity": [UNDECIDED, YES]}, "allow"),
-        ({"resource": UNSURE, "identity": [YES]}, "allow"),
-        ({"identity": [YES], "same_account": None, "resource": names(ROLE_A)}, "allow"),
-        ({"identity": [YES], "caller": None, "resource": names(ROLE_A)}, "allow"),
-        ({"resource": UNSURE, "same_account": False}, "deny"),
-        ({"resource": UNSURE, "boundary": OTHER}, "deny"),
-        ({"identity": [UNDECIDED, NO]}, "deny"),
-        ({"identity": [PERHAPS_NOT]}, "deny"),
-        ({"identity": [UNDECIDED], "boundary": OTHER}, "deny"),
-        ({"identity": None, "service_control": [OTHER]}, "deny"),
-        ({"identity": None, "resource": names(ROLE_A, "Deny")}, "deny"),
-        ({"identity": None, "same_account": False}, "deny"),
-        ({"identity": [OTHER], "same_account": None}, "deny"),
-        ({"identity": [NO], "same_account": None}, "deny"),
-        ({"identity": [NO], "resource_missing": "its policy"}, "deny"),
-        ({"identity": [YES], "caller": None, "resource": ALL_NO}, "deny"),
-    ],
-)
+@pytest.mark.cases(("kinds", "answer"), {
+    "undecided allow": ({"identity": [UNDECIDED, OTHER]}, ODD),
+    "undecided deny": ({"identity": [YES, PERHAPS_NOT]}, ODD),
+    "undecided boundary": ({"identity": [YES], "boundary": UNDECIDED}, ODD),
+    "undecided session policy": ({"identity": [YES], "session": YES_PERHAPS}, ODD),
+    "undecided control policy": ({"identity": [YES], "service_control": [UNDECIDED]}, ODD),
+    "undecided resource policy": ({"resource": ANOTHER}, ODD),
+    "undecided resource policy alone": ({"resource": UNSURE, "identity": []}, ODD),
+    "undecided resource, must allow": ({"resource": UNSURE, "must_allow": True}, ODD),
+    "undecided resource, other account": ({"resource": UNSURE, "same_account": False,
+        "identity": [YES]}, ODD),
+    "identity unread": ({"identity": None}, OWN),
+    "identity unread, role granted": ({"identity": None, "resource": names(ROLE_A)}, OWN),
+    "resource policy unread": ({"identity": [YES], "resource_missing": "its policy"}, "its policy"),
+    "account unread": ({"identity": [YES], "same_account": None}, "resource_account"),
+    "caller unread, user denied": ({"identity": [YES], "caller": None,
+        "resource": names(USER, "Deny")}, "principal"),
+    "NotPrincipal within a boundary": ({"resource": EXCEPT_USER, "boundary": OTHER},
+        f"{LIMITS} NotPrincipal grants"),
+    # A limit is no missing fact of a denial.
+    "undecided deny and boundary": ({"resource": names("*", "Deny", **STRANGE), "identity": [YES],
+        "boundary": YES}, ODD),
+    # What could change nothing leaves the answer.
+    "allow, then undecided": ({"identity": [YES, UNDECIDED]}, "allow"),
+    "undecided, then allow": ({"identity": [UNDECIDED, YES]}, "allow"),
+    "undecided resource, allowed": ({"resource": UNSURE, "identity": [YES]}, "allow"),
+    "account unread, role granted": ({"identity": [YES], "same_account": None,
+        "resource": names(ROLE_A)}, "allow"),
+    "caller unread, role granted": ({"identity": [YES], "caller": None, "resource": names(ROLE_A)},
+        "allow"),
+    "undecided resource, no identity": ({"resource": UNSURE, "same_account": False}, "deny"),
+    "undecided resource, boundary": ({"resource": UNSURE, "boundary": OTHER}, "deny"),
+    "undecided, then deny": ({"identity": [UNDECIDED, NO]}, "deny"),
+    "undecided deny alone": ({"identity": [PERHAPS_NOT]}, "deny"),
+    "undecided allow, boundary": ({"identity": [UNDECIDED], "boundary": OTHER}, "deny"),
+    "identity unread, control policy": ({"identity": None, "service_control": [OTHER]}, "deny"),
+    "identity unread, role denied": ({"identity": None, "resource": names(ROLE_A, "Deny")}, "deny"),
+    "identity unread, other account": ({"identity": None, "same_account": False}, "deny"),
+    "account unread, nothing allows": ({"identity": [OTHER], "same_account": None}, "deny"),
+    "account unread, denied": ({"identity": [NO], "same_account": None}, "deny"),
+    "resource policy unread, denied": ({"identity": [NO], "resource_missing": "its policy"},
+        "deny"),
+    "caller unread, everyone denied": ({"identity": [YES], "caller": None, "resource": ALL_NO},
+        "deny"),
+})  # fmt: skip
 def test_a_missing_fact_makes_unknown_only_what_it_could_change(kinds, answer):
     found, certain = inquire(**kinds), answer in ("allow", "deny")
     expected = (answer, []) if certain else ("unknown", [answer])
     assert (found.verdict.value, found.missing) == expected
 
 
-@pytest.mark.parametrize(
-    ("principals", "condition", "limit", "verdict"),
-    [
-        # AWS documents that only an explicit deny limits what "*" grants by aws:PrincipalArn …
-        ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}}, {"boundary": OTHER}, "allow"),
-        ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}}, {"session": OTHER}, "allow"),
-        ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}}, {"boundary": NO}, "deny"),
-        # … and says nothing of "*" alone.
-        ("*", {}, {"boundary": OTHER}, "unknown"),
-        ("*", {}, {"session": OTHER}, "unknown"),
-        ("*", {}, {"boundary": YES}, "allow"),
-        ("*", {}, {}, "allow"),
-        ("*", {"ArnNotLike": {"aws:PrincipalArn": USER}}, {"boundary": OTHER}, "unknown"),
-        ("*", {"Null": {"aws:PrincipalArn": "false"}}, {"boundary": OTHER}, "unknown"),
-        ("*", {"StringLike": {"aws:username": "*"}}, {"boundary": OTHER}, "deny"),
-        (["*", SESSION_A], {}, {"boundary": OTHER}, "allow"),
-    ],
-)
+@pytest.mark.cases(("principals", "condition", "limit", "verdict"), {
+    # AWS documents that only an explicit deny limits what "*" grants by aws:PrincipalArn …
+    "role by ARN, boundary": ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}}, {"boundary": OTHER},
+        "allow"),
+    "role by ARN, session policy": ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}},
+        {"session": OTHER}, "allow"),
+    "role by ARN, boundary denies": ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}},
+        {"boundary": NO}, "deny"),
+    # … and says nothing of "*" alone.
+    "everyone, boundary": ("*", {}, {"boundary": OTHER}, "unknown"),
+    "everyone, session policy": ("*", {}, {"session": OTHER}, "unknown"),
+    "everyone, boundary allows": ("*", {}, {"boundary": YES}, "allow"),
+    "everyone, no limit": ("*", {}, {}, "allow"),
+    "all but a user, boundary": ("*", {"ArnNotLike": {"aws:PrincipalArn": USER}},
+        {"boundary": OTHER}, "unknown"),
+    "any ARN, boundary": ("*", {"Null": {"aws:PrincipalArn": "false"}}, {"boundary": OTHER},
+        "unknown"),
+    "any user name, boundary": ("*", {"StringLike": {"aws:username": "*"}}, {"boundary": OTHER},
+        "deny"),
+    "everyone and the session, boundary": (["*", SESSION_A], {}, {"boundary": OTHER}, "allow"),
+})  # fmt: skip
 def test_what_everyone_is_granted_is_not_surely_limited(principals, condition, limit, verdict):
     decision = inquire(resource=names(principals, Condition=condition), **limit)
     assert decision.verdict.value == verdict
@@ -189,18 +202,15 @@ def test_what_everyone_is_granted_is_not_surely_limited(principals, condition, l
         assert decision.missing == [f"{LIMITS} '*' grants"]
 
 
-@pytest.mark.parametrize(
-    ("effect", "listed", "verdict"),
-    [
-        ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
-        ("Deny", [SESSION_A, ROLE_A], "unknown"),
-        ("Deny", [ROLE_A], "unknown"),
-        ("Deny", [USER, "444455556666"], "deny"),
-        ("Allow", [USER], "allow"),
-        ("Allow", [SESSION_A, ROLE_A, ROOT], "deny"),
-        ("Allow", [ROLE_A], "unknown"),
-    ],
-)
+@pytest.mark.cases(("effect", "listed", "verdict"), {
+    "Deny, all names listed": ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
+    "Deny, account not listed": ("Deny", [SESSION_A, ROLE_A], "unknown"),
+    "Deny, role alone listed": ("Deny", [ROLE_A], "unknown"),
+    "Deny, others listed": ("Deny", [USER, "444455556666"], "deny"),
+    "Allow, another user listed": ("Allow", [USER], "allow"),
+    "Allow, all names listed": ("Allow", [SESSION_A, ROLE_A, ROOT], "deny"),
+    "Allow, role alone listed": ("Allow", [ROLE_A], "unknown"),
+})  # fmt: skip
 def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, listed, verdict):
     policy = document({"Effect": effect, "NotPrincipal": {"AWS": listed}} | ON_ALL)
     found = inquire(identity=[YES] if effect == "Deny" else [], resource=policy)
@@ -208,7 +218,11 @@ def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, 
     assert (found.verdict.value, found.missing) == (verdict, [open_] * (verdict == "unknown"))
 
 
-@pytest.mark.parametrize("listed", [[SESSION_A, ROLE_A, ROOT], [USER, ROOT], []])
+@pytest.mark.cases("listed", {
+    "session listed": [SESSION_A, ROLE_A, ROOT],
+    "user listed": [USER, ROOT],
+    "none listed": [],
+})  # fmt: skip
 def test_a_deny_with_notprincipal_denies_callers_with_a_boundary(listed):
     caller = USER if USER in listed else SESSION_A
     policy = document({"Effect": "Deny", "NotPrincipal": {"AWS": [*listed, "4" * 12]}} | ON_ALL)
@@ -270,8 +284,11 @@ def test_a_reason_names_its_statement_and_effect_as_data():
     ]
 
 
-@pytest.mark.parametrize("action", ["*", "S3:getobject", "s3:Get*", "s3:GetObjec?"])
-@pytest.mark.parametrize("other", ["s3:GetObject?", "s3:get", "ec2:*"])
+FIT, UNFIT = ("*", "S3:getobject", "s3:Get*", "s3:GetObjec?"), ("s3:GetObject?", "s3:get", "ec2:*")
+
+
+@pytest.mark.cases("action", {f"{action} fits": action for action in FIT})
+@pytest.mark.cases("other", {f"{action} does not": action for action in UNFIT})
 def test_an_action_ignores_case_and_takes_wildcards(action, other):
     for each, yes, no in ((action, "allow", "deny"), (other, "deny", "allow")):
         opposite = {"Effect": "Allow", "NotAction": each, "Resource": "*"}
@@ -320,7 +337,7 @@ def test_what_is_not_known_of_an_element_is_named():
         assert (found.verdict.value, found.missing) == ("unknown", [fact])
 
 
-@pytest.mark.parametrize("statement", [allow, deny], ids=["allow", "deny"])
+@pytest.mark.cases("statement", {"allow": allow, "deny": deny})
 def test_a_statement_that_is_not_decided_is_not_said_to_decide(statement):
     own = statement("s3:*", "*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}})
     reasons = answer(list_step(identity_policies=[document(own)]))["steps"][0]["reasons"]

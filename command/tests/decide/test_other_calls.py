@@ -32,26 +32,29 @@ NO_CALLS = {"service_control_policies": [document(deny("*", "*"))]}
 REPOSITORY, PULL = f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app", "ecr:BatchGetImage"
 BY_USER = {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": PULL}
 DECIDED = {
-    "a list": (call("kms:ListKeys"), "allow"),
-    "a new key": (call("kms:CreateKey", resource_policy=None), "allow"),
-    "a key, its policy unread": (call("kms:Decrypt", KEY), "unknown"),
-    "a key without a policy": (call("kms:Decrypt", KEY, resource_policy=None), "deny"),
-    "instances": (call("ec2:DescribeInstances"), "allow"),
+    "list of keys": (call("kms:ListKeys"), "allow"),
+    "new key": (call("kms:CreateKey", resource_policy=None), "allow"),
+    "key, its policy unread": (call("kms:Decrypt", KEY), "unknown"),
+    "key without a policy": (call("kms:Decrypt", KEY, resource_policy=None), "deny"),
+    "instances described": (call("ec2:DescribeInstances"), "allow"),
     "instances, no policy": (call("ec2:DescribeInstances", identity_policies=[]), "deny"),
-    "oneself": (call("sts:GetCallerIdentity", principal=None, identity_policies=[]), "allow"),
-    "a queue": (call("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:q"), "allow"),
-    "no account": (call("sqs:SendMessage", "arn:aws:sqs:us-east-1:someone-else:q"), "unknown"),
-    "no ARN": (call("s3:GetObject", "arn"), "unknown"),
-    "any partition": (call("s3:GetObject", "arn:*:s3:::bucket"), "unknown"),
-    "this partition": (call("s3:GetObject", "arn:aws:s3:::bucket"), "unknown"),
-    "another partition": (call("s3:GetObject", "arn:aws-cn:s3:::bucket"), "deny"),
+    "own identity": (call("sts:GetCallerIdentity", principal=None, identity_policies=[]), "allow"),
+    "queue": (call("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:q"), "allow"),
+    "queue of no account": (
+        call("sqs:SendMessage", "arn:aws:sqs:us-east-1:someone-else:q"),
+        "unknown",
+    ),
+    "resource without an ARN": (call("s3:GetObject", "arn"), "unknown"),
+    "bucket of any partition": (call("s3:GetObject", "arn:*:s3:::bucket"), "unknown"),
+    "bucket of this partition": (call("s3:GetObject", "arn:aws:s3:::bucket"), "unknown"),
+    "bucket of another partition": (call("s3:GetObject", "arn:aws-cn:s3:::bucket"), "deny"),
     "IAM is called in us-east-1": (call("iam:GetRole", ROLE_A, **OUTSIDE), "deny"),
     "EC2 is called anywhere": (call("ec2:DescribeInstances", **OUTSIDE), "unknown"),
-    "a repository's policy": (call(PULL, REPOSITORY, resource_policy=document(BY_USER)), "allow"),
+    "policy of a repository": (call(PULL, REPOSITORY, resource_policy=document(BY_USER)), "allow"),
     # Whether control policies reach a web identity is not guessed.
-    "web identity, a control policy": (web_identity_step(**NO_CALLS), "unknown"),
+    "web identity, control policy": (web_identity_step(**NO_CALLS), "unknown"),
     "web identity, not trusted": (web_identity_step(**NO_CALLS, **trusts()), "deny"),
-    "claims that a person writes down": (web_identity_step(token=token(iat=None)), "allow"),
+    "claims without iat": (web_identity_step(token=token(iat=None)), "allow"),
 }
 
 
@@ -88,24 +91,27 @@ TOO_LONG = (
 )
 
 
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [
-        (call("sts:GetFederationToken"), None),
-        (call("sts:GetFederationToken", principal=SESSION_A), BY_SESSION),
-        (call("sts:AssumeRoot", ROOT_B), None),
-        (call("sts:AssumeRoot", ROOT_B, identity_policies=[]), may_not("AssumeRoot", ROOT_B)),
-        (call("sts:AssumeRoot", ROOT_B, principal=ROOT), may_not("AssumeRoot", ROOT_B, ROOT)),
-        (scoped(duration_seconds=1), None),
-        (scoped(session_policies=LISTING, principal=ROOT), may_not(SCOPED, "*", ROOT)),
-        (scoped(session_policies=LISTING, principal=USER), may_not(SCOPED, "*")),
-        (scoped(session_policies=LISTING, duration_seconds=129_601), TOO_LONG),
-        (scoped(), "at least one of Policy and DurationSeconds is required"),
-        (UNTAGGED, None),
-        (call("sts:GetWebIdentityToken", context=TAGS), None),
-        (UNTAGGED | {"context": TAGS}, may_not("TagGetWebIdentityToken", "*")),
-    ],
-)
+@pytest.mark.cases(("step", "expected"), {
+    "federation token": (call("sts:GetFederationToken"), None),
+    "federation token, by a session": (call("sts:GetFederationToken", principal=SESSION_A),
+        BY_SESSION),
+    "AssumeRoot": (call("sts:AssumeRoot", ROOT_B), None),
+    "AssumeRoot, no permission": (call("sts:AssumeRoot", ROOT_B, identity_policies=[]),
+        may_not("AssumeRoot", ROOT_B)),
+    "AssumeRoot, by a root": (call("sts:AssumeRoot", ROOT_B, principal=ROOT),
+        may_not("AssumeRoot", ROOT_B, ROOT)),
+    "scoped credentials": (scoped(duration_seconds=1), None),
+    "scoped, by a root": (scoped(session_policies=LISTING, principal=ROOT),
+        may_not(SCOPED, "*", ROOT)),
+    "scoped, no permission": (scoped(session_policies=LISTING, principal=USER),
+        may_not(SCOPED, "*")),
+    "scoped for too long": (scoped(session_policies=LISTING, duration_seconds=129_601), TOO_LONG),
+    "scoped without a limit": (scoped(), "at least one of Policy and DurationSeconds is required"),
+    "web identity token": (UNTAGGED, None),
+    "web identity token with tags": (call("sts:GetWebIdentityToken", context=TAGS), None),
+    "web identity, tags not allowed": (UNTAGGED | {"context": TAGS},
+        may_not("TagGetWebIdentityToken", "*")),
+})  # fmt: skip
 def test_calls_of_sts_that_give_other_credentials(step, expected):
     found = error(step)
     assert (found and found[2]) == expected
@@ -124,31 +130,29 @@ def test_scoped_credentials_take_one_policy():
         scenario_from(scenario(scoped(session_policies=ALL * 2)))
 
 
-@pytest.mark.parametrize(
-    ("step", "line"),
-    [
-        (call("sts:GetSessionToken"), "is not modelled here"),
-        (call("STS:AssumeRoleWithSAML"), "is not modelled here"),
-        (call("s3:ListObjectsV2"), "s3:ListObjectsV2 is an operation .* s3:ListBucket$"),
-        (web_identity_step(issuer="x"), r"steps\[1\]\.issuer: unknown field"),
-    ],
-)
+@pytest.mark.cases(("step", "line"), {
+    "GetSessionToken": (call("sts:GetSessionToken"), "is not modelled here"),
+    "AssumeRoleWithSAML": (call("STS:AssumeRoleWithSAML"), "is not modelled here"),
+    "ListObjectsV2": (call("s3:ListObjectsV2"),
+        "s3:ListObjectsV2 is an operation .* s3:ListBucket$"),
+    "unknown field": (web_identity_step(issuer="x"), r"steps\[1\]\.issuer: unknown field"),
+})  # fmt: skip
 def test_an_action_or_field_that_does_not_exist_here_is_refused(step, line):
     with pytest.raises(InputError, match=line):
         scenario_from(scenario(step))
 
 
-@pytest.mark.parametrize(
-    ("call", "step"),
-    [
-        ("sts:AssumeRoleWithWebIdentity", web_identity_step()),
-        ("sts:AssumeRole", assume_step()),
-        ("sts:AssumeRole with pod_identity", by_eks(TAGGED)),
-        ("iam:CreateRole", call("iam:CreateRole", ROLE_B, **trusts(trust({"AWS": ROLE_A})))),
-        ("sts:GetScopedCredentials", scoped(session_policies=LISTING)),
-        ("any other", list_step(principal=USER, resource_account=ACCOUNT_A)),
-    ],
-)
+CALLS = {
+    "sts:AssumeRoleWithWebIdentity": web_identity_step(),
+    "sts:AssumeRole": assume_step(),
+    "sts:AssumeRole with pod_identity": by_eks(TAGGED),
+    "iam:CreateRole": call("iam:CreateRole", ROLE_B, **trusts(trust({"AWS": ROLE_A}))),
+    "sts:GetScopedCredentials": scoped(session_policies=LISTING),
+    "any other": list_step(principal=USER, resource_account=ACCOUNT_A),
+}
+
+
+@pytest.mark.parametrize(("call", "step"), CALLS.items(), ids=CALLS)
 def test_a_field_that_changes_nothing_about_a_call_is_refused_unless_null(call, step):
     fields = frozenset[str]().union(*FIELDS.values()) - FIELDS[call]
     # With pod_identity it is another call.

@@ -24,37 +24,37 @@ def levels(*listed):
     return list_step(**OWN, service_control_policies=[*listed])
 
 
-@pytest.mark.parametrize(
-    ("step", "verdict"),
-    [
-        # Each level of service control policies must allow.
-        (levels(), "allow"),
-        (levels(NONE, S3), "allow"),
-        (levels([ALL], [ALL], [S3]), "allow"),
-        (levels([ALL], [NONE], [ALL]), "deny"),
-        (levels([ALL], [ALL, document(deny("s3:*", "*"))]), "deny"),
-        (levels([ALL], []), "deny"),
-        (web_identity_step(resource_control_policies=[CLOSED]), "deny"),
-        (web_identity_step(resource_control_policies=[OPEN, OPEN]), "allow"),
-        (web_identity_step(endpoint_policy=CLOSED), "deny"),
-        (assume_step(resource_control_policies=[OPEN, CLOSED]), "deny"),
-        (list_step(**OWN, resource_control_policies=[CLOSED]), "deny"),
-        (list_step(**OWN, endpoint_policy=document(FOR_ALL | allow("sts:*", "*"))), "deny"),
-    ],
-)
+@pytest.mark.cases(("step", "verdict"), {
+    # Each level of service control policies must allow.
+    "no service control policy": (levels(), "allow"),
+    "one of two allows": (levels(NONE, S3), "allow"),
+    "three levels allow": (levels([ALL], [ALL], [S3]), "allow"),
+    "a level does not allow": (levels([ALL], [NONE], [ALL]), "deny"),
+    "a level denies": (levels([ALL], [ALL, document(deny("s3:*", "*"))]), "deny"),
+    "a level without policies": (levels([ALL], []), "deny"),
+    "token, resource control policy": (web_identity_step(resource_control_policies=[CLOSED]),
+        "deny"),
+    "token, open control policies": (web_identity_step(resource_control_policies=[OPEN, OPEN]),
+        "allow"),
+    "token, endpoint policy": (web_identity_step(endpoint_policy=CLOSED), "deny"),
+    "AssumeRole, control policy": (assume_step(resource_control_policies=[OPEN, CLOSED]), "deny"),
+    "listing, resource control policy": (list_step(**OWN, resource_control_policies=[CLOSED]),
+        "deny"),
+    "listing, endpoint policy": (list_step(**OWN,
+        endpoint_policy=document(FOR_ALL | allow("sts:*", "*"))), "deny"),
+})  # fmt: skip
 def test_the_policies_around_caller_and_resource_limit_every_kind_of_call(step, verdict):
     assert decision(step) == verdict
 
 
-@pytest.mark.parametrize(
-    ("step", "message"),
-    [
-        (list_step(action="ec2:RunInstances"), "changes nothing about ec2:RunInstances on "),
-        (list_step(resource="*"), r"changes nothing about s3:ListBucket on \*"),
-        (list_step(action="kms:RetireGrant"), "changes nothing about kms:RetireGrant on "),
-        (assume_step(resource=LINKED), "changes nothing about sts:AssumeRole on "),
-    ],
-)
+@pytest.mark.cases(("step", "message"), {
+    "EC2": (list_step(action="ec2:RunInstances"), "changes nothing about ec2:RunInstances on "),
+    "every bucket": (list_step(resource="*"), r"changes nothing about s3:ListBucket on \*"),
+    "kms:RetireGrant": (list_step(action="kms:RetireGrant"),
+        "changes nothing about kms:RetireGrant on "),
+    "service-linked role": (assume_step(resource=LINKED),
+        "changes nothing about sts:AssumeRole on "),
+})  # fmt: skip
 def test_resource_control_policies_are_refused_where_aws_has_none(step, message):
     with pytest.raises(InputError, match=rf"^steps\[1\].resource_control_policies: {message}"):
         answer(step | {"resource_control_policies": [CLOSED]})
@@ -67,24 +67,24 @@ def test_an_endpoint_policy_for_some_callers_is_refused(principal):
         answer(list_step(**OWN, endpoint_policy=policy))
 
 
-@pytest.mark.parametrize(
-    ("steps", "missing"),
-    [
-        ([web_identity_step()], [RCP, ENDPOINT]),
-        ([web_identity_step(), assume_step()], [RCP, ENDPOINT, SCP]),
-        ([list_step(**OWN)], [SCP, RCP, ENDPOINT]),
-        ([list_step(**OWN, service_control_policies=[ALL])], [RCP, ENDPOINT]),
-        ([list_step(**OWN, endpoint_policy=OPEN)], [SCP, RCP]),
-        ([list_step(**OWN, context={"aws:SourceVpce": None})], [SCP, RCP]),
-        ([list_step(**OWN, **GIVEN)], []),
-        ([assume_step(principal=LINKED, **trusts(trust({"AWS": LINKED})))], [ENDPOINT]),
-        ([assume_step(principal="ec2.amazonaws.com", **trusts(trust("*")))], [RCP]),
-        ([list_step(**OWN, action="ec2:RunInstances", **grants(allow("*", "*")))], [SCP, ENDPOINT]),
-        # What is not there could change nothing.
-        ([list_step(**OWN, identity_policies=[])], []),
-        ([list_step(**OWN, identity_policies=None)], []),
-        ([{"action": "iam:CreateRole", **trusts(trust({"AWS": ROLE_A}))}], []),
-    ],
-)
+@pytest.mark.cases(("steps", "missing"), {
+    "token": ([web_identity_step()], [RCP, ENDPOINT]),
+    "token, then AssumeRole": ([web_identity_step(), assume_step()], [RCP, ENDPOINT, SCP]),
+    "listing": ([list_step(**OWN)], [SCP, RCP, ENDPOINT]),
+    "listing, control policy given": ([list_step(**OWN, service_control_policies=[ALL])],
+        [RCP, ENDPOINT]),
+    "listing, endpoint policy given": ([list_step(**OWN, endpoint_policy=OPEN)], [SCP, RCP]),
+    "listing, no endpoint": ([list_step(**OWN, context={"aws:SourceVpce": None})], [SCP, RCP]),
+    "listing, all given": ([list_step(**OWN, **GIVEN)], []),
+    "service-linked role": ([assume_step(principal=LINKED, **trusts(trust({"AWS": LINKED})))],
+        [ENDPOINT]),
+    "service": ([assume_step(principal="ec2.amazonaws.com", **trusts(trust("*")))], [RCP]),
+    "EC2": ([list_step(**OWN, action="ec2:RunInstances", **grants(allow("*", "*")))],
+        [SCP, ENDPOINT]),
+    # What is not there could change nothing.
+    "no identity policy": ([list_step(**OWN, identity_policies=[])], []),
+    "identity policies unread": ([list_step(**OWN, identity_policies=None)], []),
+    "new role": ([{"action": "iam:CreateRole", **trusts(trust({"AWS": ROLE_A}))}], []),
+})  # fmt: skip
 def test_an_allow_names_the_policies_that_could_deny_it(steps, missing):
     assert answer(*steps).get("not_considered", "") == ", ".join(missing)

@@ -46,21 +46,20 @@ def by_eks(policy, *, disable=False, cluster=CLUSTER, namespace="dev", account="
     return step | {"trust_policy": policy, **more}
 
 
-@pytest.mark.parametrize(
-    ("policy", "calls", "verdict"),
-    [
-        (TAGGED, [{}, {"context": {}}], "allow"),
-        (TAGGED, [{"cluster": SECOND}, {"namespace": "prod"}, {"account": "other"},
-                  {"disable": True}], "deny"),
-        # Without session tags the association alone says which service account it is.
+@pytest.mark.cases(("policy", "calls", "verdict"), {
+    "with tags": (TAGGED, [{}, {"context": {}}], "allow"),
+    "with tags, others": (TAGGED, [{"cluster": SECOND}, {"namespace": "prod"}, {"account": "other"},
+        {"disable": True}], "deny"),
+    # Without session tags the association alone says which service account it is.
+    "without tags, any account":
         (UNTAGGED, [{"disable": True}, {"disable": True, "account": "other"}, {}], "allow"),
-        (UNTAGGED, [{"disable": True, "cluster": SECOND}], "deny"),
-        (SEVERAL, [{}, {"account": "other", "cluster": SECOND},
-                   {"namespace": "ci", "account": "runner-1"}], "allow"),
-        (SEVERAL, [{"namespace": "ci"}, {"account": "runner-1"},
-                   {"namespace": "ci", "account": "a.runner-1"}], "deny"),
-    ],
-)  # fmt: skip
+    "without tags, another cluster": (UNTAGGED, [{"disable": True, "cluster": SECOND}], "deny"),
+    "several associations": (SEVERAL, [{}, {"account": "other", "cluster": SECOND},
+        {"namespace": "ci", "account": "runner-1"}], "allow"),
+    "several associations, mixed up": (SEVERAL,
+        [{"namespace": "ci"}, {"account": "runner-1"},
+        {"namespace": "ci", "account": "a.runner-1"}], "deny"),
+})  # fmt: skip
 def test_a_trust_policy_of_pod_identity_allows_its_associations(policy, calls, verdict):
     assert [decision(by_eks(policy, **call)) for call in calls] == [verdict] * len(calls)
 
@@ -74,22 +73,23 @@ def test_eks_needs_both_actions_unless_session_tags_are_disabled():
     )
 
 
-@pytest.mark.parametrize(
-    ("condition", "context", "verdict"),
-    [
-        (SAME_ORGANIZATION, None, "unknown"),
-        (SAME_ORGANIZATION, {"aws:SourceOrgID": "1", "aws:ResourceOrgID": "1"}, "allow"),
-        (SAME_ORGANIZATION, {"aws:SourceOrgID": "2", "aws:ResourceOrgID": "1"}, "deny"),
-        ({"StringEquals": {"aws:PrincipalIsAWSService": "true"}}, None, "allow"),
-        ({"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS)}}, None, "allow"),
-        ({"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS[1:])}}, None, "deny"),
-        ({"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": SESSION_TAGS[0]}}, None, "allow"),
-        ({"Null": {f"{TAG}/kubernetes-pod-name": "false"}}, None, "allow"),
-        ({"StringEquals": {f"{TAG}/kubernetes-pod-name": "s3-app-1"}}, None, "unknown"),
-        # An association's own ARN is not what EKS sends.
-        ({"ArnLike": {"aws:SourceArn": ASSOCIATION}}, None, "deny"),
-    ],
-)
+@pytest.mark.cases(("condition", "context", "verdict"), {
+    "organization not known": (SAME_ORGANIZATION, None, "unknown"),
+    "same organization": (SAME_ORGANIZATION, {"aws:SourceOrgID": "1", "aws:ResourceOrgID": "1"},
+        "allow"),
+    "another organization": (SAME_ORGANIZATION, {"aws:SourceOrgID": "2", "aws:ResourceOrgID": "1"},
+        "deny"),
+    "AWS service": ({"StringEquals": {"aws:PrincipalIsAWSService": "true"}}, None, "allow"),
+    "all tags": ({"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS)}}, None, "allow"),
+    "all tags but one": ({"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS[1:])}},
+        None, "deny"),
+    "transitive tag": ({"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": SESSION_TAGS[0]}},
+        None, "allow"),
+    "any Pod": ({"Null": {f"{TAG}/kubernetes-pod-name": "false"}}, None, "allow"),
+    "one Pod": ({"StringEquals": {f"{TAG}/kubernetes-pod-name": "s3-app-1"}}, None, "unknown"),
+    # An association's own ARN is not what EKS sends.
+    "association as source": ({"ArnLike": {"aws:SourceArn": ASSOCIATION}}, None, "deny"),
+})  # fmt: skip
 def test_the_keys_of_a_call_that_eks_makes(condition, context, verdict):
     policy = document(trust(SERVICE, Action="sts:*", Condition=condition))
     assert decision(by_eks(policy, context=context)) == verdict
@@ -102,23 +102,22 @@ def to_target(*, disable=False, role=ROLE_A, **more):
     return step | {"trust_policy": target_role_trust_policy([by])} | more
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "verdict"),
-    [
-        (by_eks(TAGGED), {}, "allow"),
-        (by_eks(UNTAGGED, disable=True), {"disable": True}, "allow"),
-        (by_eks(UNTAGGED, disable=True), {"disable": True, **ONLY_ASSUME}, "allow"),
-        (by_eks(TAGGED), ONLY_ASSUME, "deny"),
-        (by_eks(ANY_EKS, disable=True), {}, "deny"),
-        (by_eks(ANY_EKS, account="other"), {}, "deny"),
-        (by_eks(ANY_EKS, cluster=SECOND), {}, "deny"),
-        (by_eks(TAGGED), {"external_id": external_id(SECOND, APP)}, "deny"),
-        (by_eks(TAGGED), {"external_id": None}, "deny"),
-        (by_eks(TAGGED), {"role": f"{ROLE_A}-2"}, "deny"),
-        # Tags that a session passes on are a call's of sts:TagSession, which this policy lacks.
-        (by_eks(TAGGED), {"disable": True}, "deny"),
-    ],
-)
+@pytest.mark.cases(("first", "second", "verdict"), {
+    "with tags": (by_eks(TAGGED), {}, "allow"),
+    "without tags": (by_eks(UNTAGGED, disable=True), {"disable": True}, "allow"),
+    "without tags, AssumeRole alone": (by_eks(UNTAGGED, disable=True),
+        {"disable": True, **ONLY_ASSUME}, "allow"),
+    "with tags, AssumeRole alone": (by_eks(TAGGED), ONLY_ASSUME, "deny"),
+    "tags off, the trust needs them": (by_eks(ANY_EKS, disable=True), {}, "deny"),
+    "another service account": (by_eks(ANY_EKS, account="other"), {}, "deny"),
+    "another cluster": (by_eks(ANY_EKS, cluster=SECOND), {}, "deny"),
+    "external id of another cluster": (by_eks(TAGGED), {"external_id": external_id(SECOND, APP)},
+        "deny"),
+    "no external id": (by_eks(TAGGED), {"external_id": None}, "deny"),
+    "another role A": (by_eks(TAGGED), {"role": f"{ROLE_A}-2"}, "deny"),
+    # Tags that a session passes on are a call's of sts:TagSession, which this policy lacks.
+    "tags passed on": (by_eks(TAGGED), {"disable": True}, "deny"),
+})  # fmt: skip
 def test_a_target_role_trusts_one_association_through_role_a(first, second, verdict):
     assert decision(first, to_target(**second)) == verdict
 
@@ -157,19 +156,21 @@ def test_tags_can_be_forged_by_a_role_that_may_tag_unless_a_guard_denies():
     assert decision(forged | guarded | other) == "allow"
 
 
-@pytest.mark.parametrize(
-    ("changed", "line"),
-    [
-        ({"cluster": CLUSTER.replace("cluster/", "addon/")}, "is not the ARN of an EKS cluster"),
-        ({"cluster": CLUSTER.replace("aws:", "aws-cn:", 1)}, "is not in partition aws-cn of the "),
-        ({"cluster": CLUSTER.replace(ACCOUNT_A, ACCOUNT_B)}, "is not in account .* of the cluster"),
-        ({"account": "s3-*"}, "has a wildcard"),
-        ({"namespace": 1}, r"pod_identity\.namespace: 1 is not a string"),
-        ({"disable": "no"}, r"disable_session_tags: .* is not"),
-        ({"session_policies": [document(allow("s3:*", "*"))]}, "only with disable_session_tags"),
-        ({"principal": SESSION_A}, r"principal: changes nothing about sts:AssumeRole with pod_id"),
-    ],
-)
+@pytest.mark.cases(("changed", "line"), {
+    "ARN of no cluster": ({"cluster": CLUSTER.replace("cluster/", "addon/")},
+        "is not the ARN of an EKS cluster"),
+    "cluster of another partition": ({"cluster": CLUSTER.replace("aws:", "aws-cn:", 1)},
+        "is not in partition aws-cn of the "),
+    "cluster of another account": ({"cluster": CLUSTER.replace(ACCOUNT_A, ACCOUNT_B)},
+        "is not in account .* of the cluster"),
+    "wildcard": ({"account": "s3-*"}, "has a wildcard"),
+    "number for a namespace": ({"namespace": 1}, r"pod_identity\.namespace: 1 is not a string"),
+    "text for a boolean": ({"disable": "no"}, r"disable_session_tags: .* is not"),
+    "session policy with tags": ({"session_policies": [document(allow("s3:*", "*"))]},
+        "only with disable_session_tags"),
+    "principal": ({"principal": SESSION_A},
+        r"principal: changes nothing about sts:AssumeRole with pod_id"),
+})  # fmt: skip
 def test_an_association_that_cannot_be_is_refused_by_field_and_value(changed, line):
     with pytest.raises(InputError, match=rf"^steps\[1\]\..*{line}"):
         scenario_from(scenario(by_eks(TAGGED, **changed)))

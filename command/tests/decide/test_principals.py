@@ -19,50 +19,48 @@ OTHERS = ["role/App", "role/team/other", "role/*", "user/app"]
 ROOT = f"arn:aws:iam::{A}:root"
 
 
-@pytest.mark.parametrize(
-    ("caller", "entries", "grant"),
-    [
-        (SESSION, {"AWS": [SESSION]}, DIRECT),
-        (SESSION, {"AWS": ["444455556666", SESSION, ROOT]}, DIRECT),
-        (SESSION, {"AWS": [ROOT, ROLE_ARN]}, ROLE),
-        (SESSION, {"AWS": ["*"]}, ROLE),
-        (SESSION, {"AWS": [ROOT]}, ACCOUNT),
-        (SESSION, {"AWS": [A]}, ACCOUNT),
+@pytest.mark.cases(("caller", "entries", "grant"), {
+    "session: itself": (SESSION, {"AWS": [SESSION]}, DIRECT),
+    "session: itself among others": (SESSION, {"AWS": ["444455556666", SESSION, ROOT]}, DIRECT),
+    "session: its role": (SESSION, {"AWS": [ROOT, ROLE_ARN]}, ROLE),
+    "session: everyone": (SESSION, {"AWS": ["*"]}, ROLE),
+    "session: root of its account": (SESSION, {"AWS": [ROOT]}, ACCOUNT),
+    "session: id of its account": (SESSION, {"AWS": [A]}, ACCOUNT),
+    "session: another session":
         (SESSION, {"AWS": [f"arn:aws:sts::{A}:assumed-role/app/two", "444455556666"]}, NONE),
-        (SESSION, {"AWS": [f"arn:aws:iam::{A}:{name}" for name in OTHERS]}, NONE),
-        (SESSION, {"AWS": [f"arn:aws-cn:iam::{A}:root"]}, NONE),
-        (SESSION, {"Federated": [SESSION], "Service": ["ec2.amazonaws.com"]}, NONE),
-        (SESSION, {}, NONE),
-        (USER, {"AWS": [USER]}, DIRECT),
-        (USER, {"AWS": ["*"]}, ROLE),
-        (USER, {"AWS": [ROOT]}, ACCOUNT),
-        (USER, {"AWS": [f"arn:aws:iam::{A}:user/bob"]}, NONE),
-        (ROOT, {"AWS": [ROOT]}, ACCOUNT),
-        (ROOT, {"AWS": [A]}, ACCOUNT),
-        (ROOT, {"AWS": [USER]}, NONE),
-        (EC2, {"Service": [EC2]}, DIRECT),
-        (EC2, {"AWS": ["*"]}, DIRECT),
-        (EC2, {"AWS": [ROOT], "Service": ["eks.amazonaws.com"]}, NONE),
-    ],
-)
+    "session: other names": (SESSION, {"AWS": [f"arn:aws:iam::{A}:{name}" for name in OTHERS]},
+        NONE),
+    "session: another partition": (SESSION, {"AWS": [f"arn:aws-cn:iam::{A}:root"]}, NONE),
+    "session: other kinds": (SESSION, {"Federated": [SESSION], "Service": ["ec2.amazonaws.com"]},
+        NONE),
+    "session: no entry": (SESSION, {}, NONE),
+    "user: itself": (USER, {"AWS": [USER]}, DIRECT),
+    "user: everyone": (USER, {"AWS": ["*"]}, ROLE),
+    "user: root of its account": (USER, {"AWS": [ROOT]}, ACCOUNT),
+    "user: without its path": (USER, {"AWS": [f"arn:aws:iam::{A}:user/bob"]}, NONE),
+    "root: itself": (ROOT, {"AWS": [ROOT]}, ACCOUNT),
+    "root: id of its account": (ROOT, {"AWS": [A]}, ACCOUNT),
+    "root: a user": (ROOT, {"AWS": [USER]}, NONE),
+    "service: itself": (EC2, {"Service": [EC2]}, DIRECT),
+    "service: everyone": (EC2, {"AWS": ["*"]}, DIRECT),
+    "service: another one": (EC2, {"AWS": [ROOT], "Service": ["eks.amazonaws.com"]}, NONE),
+})  # fmt: skip
 def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries, grant):
     element = PrincipalElement(entries, negated=False)
     caller = caller_from_arn(caller, role_arn=ROLE_ARN if caller == SESSION else None)
     assert element.grant(caller) == (grant, DIRECT if element.everyone else grant)
 
 
-@pytest.mark.parametrize(
-    ("arn", "known_id", "entry", "grants", "facts"),
-    [
-        (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
-        (SESSION, "AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
-        (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
-        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1", (DIRECT, DIRECT), []),
-        (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE), [f"principal_id of {ROLE_ARN}"]),
-        (SESSION, None, "AIDAEXAMPLE1", (NONE, NONE), []),
-        (USER, None, "AIDAEXAMPLE1", (NONE, DIRECT), [f"principal_id of {USER}"]),
-    ],
-)
+@pytest.mark.cases(("arn", "known_id", "entry", "grants", "facts"), {
+    "session, its role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
+    "session, its whole id": (SESSION, "AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
+    "session, another role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
+    "user, its id": (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1", (DIRECT, DIRECT), []),
+    "session of unknown id, a role's id": (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE),
+        [f"principal_id of {ROLE_ARN}"]),
+    "session of unknown id, a user's id": (SESSION, None, "AIDAEXAMPLE1", (NONE, NONE), []),
+    "user of unknown id": (USER, None, "AIDAEXAMPLE1", (NONE, DIRECT), [f"principal_id of {USER}"]),
+})  # fmt: skip
 def test_a_unique_id_names_the_role_or_user_that_had_it(arn, known_id, entry, grants, facts):
     element = PrincipalElement({"AWS": [entry]}, negated=False)
     caller = caller_from_arn(arn, unique_id=known_id)
@@ -102,15 +100,12 @@ def test_what_is_no_principal_is_refused_by_value(wrong):
     assert f"{wrong!r} is neither the ARN of a session" in refusal(caller_from_arn, wrong)
 
 
-@pytest.mark.parametrize(
-    ("entries", "facts"),
-    [
-        ({"CanonicalUser": ["79a59df900b949e5"]}, ["the account of a CanonicalUser"]),
-        ({"AWS": [UNKNOWN_OUTPUT]}, ["an output that is not known yet"]),
-        ({"Federated": [UNKNOWN_OUTPUT], "CanonicalUser": ["79a59df900b949e5"]},
-         ["the account of a CanonicalUser", "an output that is not known yet"]),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("entries", "facts"), {
+    "canonical user": ({"CanonicalUser": ["79a59df900b949e5"]}, ["the account of a CanonicalUser"]),
+    "unknown output": ({"AWS": [UNKNOWN_OUTPUT]}, ["an output that is not known yet"]),
+    "both": ({"Federated": [UNKNOWN_OUTPUT], "CanonicalUser": ["79a59df900b949e5"]},
+        ["the account of a CanonicalUser", "an output that is not known yet"]),
+})  # fmt: skip
 def test_an_entry_that_cannot_be_resolved_may_name_any_caller(entries, facts):
     element = PrincipalElement(entries, negated=False)
     caller = caller_from_arn(SESSION)

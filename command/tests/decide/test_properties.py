@@ -271,8 +271,11 @@ def test_what_is_certain_without_a_context_is_so_with_one(
         assert before in ("unknown", decision(step | {"context": {key: context_value}}))
 
 
+SETS = {"one value": "", "any value": "ForAnyValue:", "all values": "ForAllValues:"}
+
+
 @pytest.mark.parametrize("base", ["StringLike", "StringNotLike", "ArnLike", "ArnNotEquals"])
-@pytest.mark.parametrize("for_values", ["", "ForAnyValue:", "ForAllValues:"])
+@pytest.mark.cases("for_values", SETS)
 @pytest.mark.parametrize("value", ["*", "a*", "?*", "${aws:username}"])
 def test_only_a_star_is_decided_by_a_key_that_is_sent_with_any_value(base, for_values, value):
     test = compile_test(Condition(f"{for_values}{base}", "aws:RequestTag/a", (value,)))

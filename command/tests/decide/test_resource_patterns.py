@@ -23,34 +23,41 @@ def matches(text, resource, **more):
     return ResourceTemplate(text, variables=True).matches(resource, VALUES.__getitem__, **more)
 
 
-@pytest.mark.parametrize(
-    ("resource", "answers"),
-    [
-        (TABLE, {"*": True, "arn:aws:dynamodb:*": True, "arn:aws:dynamodb:*:table/foo": True}),
-        (TABLE, {"arn:aws:dynamodb:us-east-1:*:table/foo": True, "arn:aws:dynamodb:*:*:*": True}),
-        (TABLE, {"arn:aws:dynamodb:us-*:111122223333:table/*o": True}),
-        (TABLE, {"arn:aws:dynamodb:us-*-1:111122223333:table/foo": True}),
-        # A star that does not end its part stays within it.
-        (TABLE, {"arn:aws:dynamodb:us-*e/foo": False, "arn:aws:dynamodb:u*1:table/foo": False}),
-        (TABLE, {"arn:a*s:dynamodb:*:table/foo": True, "arn:a*s:dynamodb:*:table/bar": False}),
-        (TABLE, {"arn:a*s:dynamodb": False, "arn:a*s:dynamodb*": True, "a*o": False}),
-        (TABLE, {"arn:*s:*:u*-1:1*3:*": True, "arn:*s:*:x*-1:1*3:*": False}),
-        ("abc", {"a*c": True}),
-        ("arn:aws:s3:x:s:s3:x", {"arn:a*s:s3:x": False}),
-        ("arn:q:x:b:y:xb", {"arn:*:x*b:y*": False}),
-        ("arn:q:ab:ab", {"arn:*:a*b:*b": True}),
-        ("arn:q:ab:x:ab", {"arn:*:a*b:*b": False}),
-        (GROUP, {"arn:aws:l*s:us-east-1:111122223333:log-group:*:one": True}),
-        (GROUP, {"arn:aws:l*s:us-east-1:111122223333:log-group:*:two": False}),
-        # Variables stand behind the fifth colon only.
-        ("arn:aws:s3:red", {"arn:aws:s3:${aws:team}": False}),
-        ("arn:aws:s3:::bucket/red/x", {"arn:aws:s3:::bucket/${aws:team}/*": True}),
-        ("arn:aws:s3:::bucket/red/x", {"arn:aws:s3:::bucket/${aws:none}/*": False}),
-        (TABLE, {"arn:aws:dynamodb:${aws:region}:111122223333:table/foo": False}),
-        (TABLE, {"arn:a*s:dynamodb:${aws:region}:111122223333:table/foo": False}),
-        (RED, {"arn:a*s:s3:::${aws:team}": True, f"arn:a*s:s3:::{UNKNOWN_OUTPUT}": None}),
-    ],
-)
+@pytest.mark.cases(("resource", "answers"), {
+    "star for all, and for the end": (TABLE,
+        {"*": True, "arn:aws:dynamodb:*": True, "arn:aws:dynamodb:*:table/foo": True}),
+    "star for a part": (TABLE, {"arn:aws:dynamodb:us-east-1:*:table/foo": True,
+        "arn:aws:dynamodb:*:*:*": True}),
+    "stars in region and table": (TABLE, {"arn:aws:dynamodb:us-*:111122223333:table/*o": True}),
+    "star within the region": (TABLE, {"arn:aws:dynamodb:us-*-1:111122223333:table/foo": True}),
+    # A star that does not end its part stays within it.
+    "star that would leave its part": (TABLE,
+        {"arn:aws:dynamodb:us-*e/foo": False, "arn:aws:dynamodb:u*1:table/foo": False}),
+    "star in the partition": (TABLE, {"arn:a*s:dynamodb:*:table/foo": True,
+        "arn:a*s:dynamodb:*:table/bar": False}),
+    "text that ends too early": (TABLE, {"arn:a*s:dynamodb": False, "arn:a*s:dynamodb*": True,
+        "a*o": False}),
+    "stars in all parts": (TABLE, {"arn:*s:*:u*-1:1*3:*": True, "arn:*s:*:x*-1:1*3:*": False}),
+    "no ARN": ("abc", {"a*c": True}),
+    "star that would repeat text": ("arn:aws:s3:x:s:s3:x", {"arn:a*s:s3:x": False}),
+    "second star too far": ("arn:q:x:b:y:xb", {"arn:*:x*b:y*": False}),
+    "repeated part": ("arn:q:ab:ab", {"arn:*:a*b:*b": True}),
+    "repeated part, one between": ("arn:q:ab:x:ab", {"arn:*:a*b:*b": False}),
+    "log stream": (GROUP, {"arn:aws:l*s:us-east-1:111122223333:log-group:*:one": True}),
+    "another log stream": (GROUP, {"arn:aws:l*s:us-east-1:111122223333:log-group:*:two": False}),
+    # Variables stand behind the fifth colon only.
+    "variable before the fifth colon": ("arn:aws:s3:red", {"arn:aws:s3:${aws:team}": False}),
+    "variable in a path": ("arn:aws:s3:::bucket/red/x",
+        {"arn:aws:s3:::bucket/${aws:team}/*": True}),
+    "variable without a value": ("arn:aws:s3:::bucket/red/x",
+        {"arn:aws:s3:::bucket/${aws:none}/*": False}),
+    "variable for the region": (TABLE,
+        {"arn:aws:dynamodb:${aws:region}:111122223333:table/foo": False}),
+    "variable for the region, star before": (TABLE,
+        {"arn:a*s:dynamodb:${aws:region}:111122223333:table/foo": False}),
+    "variable for a bucket": (RED, {"arn:a*s:s3:::${aws:team}": True,
+        f"arn:a*s:s3:::{UNKNOWN_OUTPUT}": None}),
+})  # fmt: skip
 def test_a_text_fits_a_resource_as_aws_documents_it(resource, answers):
     for text, answer in answers.items():
         assert matches(text, resource) is answer

@@ -35,30 +35,29 @@ def invalid(kind, name):
     return {"Principal": {kind: name}}, f'Invalid principal in policy: "{kind.upper()}":"{name}"'
 
 
-@pytest.mark.parametrize(
-    ("statement", "message"),
-    [
-        invalid("AWS", f"{OF_A}:role/*"),
-        invalid("AWS", f"{OF_A}:group/g"),
-        invalid("AWS", f"{OF_A}:oidc-provider/{ISSUER}"),
-        invalid("Service", "ec2"),
-        invalid("Service", "ec2.c0m"),
-        invalid("Service", "e_2.com"),
-        ({"Principal": {"Federated": ISSUER}}, FEDERATED),
-        ({"Principal": {"Federated": ROLE_A}}, FEDERATED),
-        *(({key: "*"}, f"Has prohibited field {key}") for key in ("Resource", "NotResource")),
-        *(({"Action": ["sts:AssumeRole", each]}, STS_ONLY)
-          for each in ("s3:GetObject", "*", "sts:GetCallerIdentity")),
-        ({"Action": "AssumeRole"}, VENDOR),
-        ({"Effect": "allow"}, "Missing required field Effect"),
-        *(({"Principal": each}, SYNTAX) for each in ({}, {"AWS": []}, {"Aws": ROLE_A})),
-        ({"NotPrincipal": {"AWS": ROLE_A}}, "Missing required field Principal"),
-        ({"NotAction": "sts:AssumeRole"}, "Missing required field Action"),
-        ({"Condition": {"StringEquals": "x"}}, SYNTAX),
-        ({"Condition": {"StringEquals": {"a": {}}}}, SYNTAX),
-        *((each, SYNTAX) for each in ({"Conditions": {}}, {"Sid": 1})),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("statement", "message"), {
+    "role with a star": invalid("AWS", f"{OF_A}:role/*"),
+    "group": invalid("AWS", f"{OF_A}:group/g"),
+    "provider under AWS": invalid("AWS", f"{OF_A}:oidc-provider/{ISSUER}"),
+    "service without a domain": invalid("Service", "ec2"),
+    "service with a digit": invalid("Service", "ec2.c0m"),
+    "service with an underscore": invalid("Service", "e_2.com"),
+    "issuer under Federated": ({"Principal": {"Federated": ISSUER}}, FEDERATED),
+    "role under Federated": ({"Principal": {"Federated": ROLE_A}}, FEDERATED),
+    **{f"element {key}": ({key: "*"}, f"Has prohibited field {key}") for key in ("Resource",
+        "NotResource")},
+    **{f"action {each}": ({"Action": ["sts:AssumeRole", each]},
+        STS_ONLY) for each in ("s3:GetObject", "*", "sts:GetCallerIdentity")},
+    "action without a service": ({"Action": "AssumeRole"}, VENDOR),
+    "effect in small letters": ({"Effect": "allow"}, "Missing required field Effect"),
+    **{f"principal {each}": ({"Principal": each}, SYNTAX) for each in ({}, {"AWS": []},
+        {"Aws": ROLE_A})},
+    "NotPrincipal": ({"NotPrincipal": {"AWS": ROLE_A}}, "Missing required field Principal"),
+    "NotAction": ({"NotAction": "sts:AssumeRole"}, "Missing required field Action"),
+    "condition without a key": ({"Condition": {"StringEquals": "x"}}, SYNTAX),
+    "condition with an object": ({"Condition": {"StringEquals": {"a": {}}}}, SYNTAX),
+    **{f"statement with {each}": (each, SYNTAX) for each in ({"Conditions": {}}, {"Sid": 1})},
+})  # fmt: skip
 def test_a_trust_policy_that_iam_never_stored_is_malformed_in_any_step(statement, message):
     policy = document(trust({"AWS": ROLE_A}) | statement)
     create = {"action": "iam:CreateRole", "trust_policy": policy}
@@ -81,38 +80,36 @@ def create(*statements, **changed):
     )
 
 
-@pytest.mark.parametrize(
-    ("statements", "message"),
-    [
-        ([], SYNTAX),
-        ([EXCEPT_A], "Allow with NotPrincipal is not allowed."),
-        ([EXCEPT_A | {"Effect": "Deny"}], "AssumeRole policy must not contain NotPrincipal field."),
-        ([trust(A_ROLE, Sid="A")] * 2, "Statement IDs (SID) in a single policy must be unique."),
-        ([trust(A_ROLE, Sid="A-B")], SID + "expression [0-9A-Za-z]*"),
-        ([trust(A_ROLE, Condition={"StringEqualz": {"a": "b"}})], SYNTAX),
-        ([trust(A_ROLE, Condition={"NullIfExists": {"a": "true"}})], SYNTAX),
-        ([trust(A_ROLE, Condition=SOON)], "The policy failed legacy parsing"),
-        ([trust({"Federated": f"{PROVIDER_ARN}?"})], FEDERATED),
-        ([trust({"Federated": "https://accounts.google.com"})], FEDERATED),
-    ],
-)
+@pytest.mark.cases(("statements", "message"), {
+    "no statement": ([], SYNTAX),
+    "NotPrincipal": ([EXCEPT_A], "Allow with NotPrincipal is not allowed."),
+    "NotPrincipal, Deny": ([EXCEPT_A | {"Effect": "Deny"}],
+        "AssumeRole policy must not contain NotPrincipal field."),
+    "Sid twice": ([trust(A_ROLE, Sid="A")] * 2,
+        "Statement IDs (SID) in a single policy must be unique."),
+    "Sid with a hyphen": ([trust(A_ROLE, Sid="A-B")], SID + "expression [0-9A-Za-z]*"),
+    "unknown operator": ([trust(A_ROLE, Condition={"StringEqualz": {"a": "b"}})], SYNTAX),
+    "NullIfExists": ([trust(A_ROLE, Condition={"NullIfExists": {"a": "true"}})], SYNTAX),
+    "no date": ([trust(A_ROLE, Condition=SOON)], "The policy failed legacy parsing"),
+    "provider with a question mark": ([trust({"Federated": f"{PROVIDER_ARN}?"})], FEDERATED),
+    "Google with https": ([trust({"Federated": "https://accounts.google.com"})], FEDERATED),
+})  # fmt: skip
 def test_what_iam_does_not_store_is_refused_in_its_words(statements, message):
     assert error(create(*statements)) == (MALFORMED, 400, message)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        trust(A_ROLE, Sid=""),
-        trust(A_ROLE, Sid="A1"),
-        trust(A_ROLE, Condition={"DateLessThan": {"aws:CurrentTime": "2026-11"}}),
+@pytest.mark.cases("statement", {
+    "empty Sid": trust(A_ROLE, Sid=""),
+    "Sid": trust(A_ROLE, Sid="A1"),
+    "month": trust(A_ROLE, Condition={"DateLessThan": {"aws:CurrentTime": "2026-11"}}),
+    "day and epoch":
         trust(A_ROLE, Condition={"DateLessThan": {"aws:CurrentTime": ["2026-11-25", 1795561309]}}),
-        trust(A_ROLE, Condition={"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "a*"}}),
-        trust(A_ROLE, Condition={"Null": {"sts:ExternalId": "false"}}),
-        trust({"Federated": "accounts.google.com"}),
-        trust({"Service": "s3.amazonaws.com.cn"}),
-    ],
-)
+    "ForAnyValue with IfExists": trust(A_ROLE,
+        Condition={"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "a*"}}),
+    "Null": trust(A_ROLE, Condition={"Null": {"sts:ExternalId": "false"}}),
+    "Google": trust({"Federated": "accounts.google.com"}),
+    "service of China": trust({"Service": "s3.amazonaws.com.cn"}),
+})  # fmt: skip
 def test_what_iam_stores_is_stored(statement):
     assert answer(create(statement))["steps"][0]["reasons"] == ["IAM stores this trust policy"]
 
@@ -122,19 +119,17 @@ def shared(issuer, action="sts:AssumeRoleWithWebIdentity", **condition):
     return create(trust(principal, Action=action, Condition=condition))
 
 
-@pytest.mark.parametrize(
-    ("issuer", "condition", "keys"),
-    [
-        (GITHUB, {}, KEYS),
-        (GITHUB, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}, KEYS),
-        (GITHUB, {"StringEquals": {f"{GITHUB}:repository": "org/repo"}}, KEYS),
-        (GITHUB, {"StringLike": {f"{GITHUB}:sub": "*"}}, KEYS),
-        (GITHUB, {"StringNotLike": {f"{GITHUB}:sub": "repo:org/*"}}, KEYS),
-        (f"{GITHUB}/org", {}, KEYS.replace(GITHUB, f"{GITHUB}/org")),
-        ("app.terraform.io", {}, "app.terraform.io:sub"),
-        ("oidc.vercel.com", {"StringLike": {"oidc.vercel.com:sub": "a*"}}, "oidc.vercel.com:aud"),
-    ],
-)
+@pytest.mark.cases(("issuer", "condition", "keys"), {
+    "GitHub": (GITHUB, {}, KEYS),
+    "GitHub, aud": (GITHUB, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}, KEYS),
+    "GitHub, repository": (GITHUB, {"StringEquals": {f"{GITHUB}:repository": "org/repo"}}, KEYS),
+    "GitHub, any sub": (GITHUB, {"StringLike": {f"{GITHUB}:sub": "*"}}, KEYS),
+    "GitHub, sub not like": (GITHUB, {"StringNotLike": {f"{GITHUB}:sub": "repo:org/*"}}, KEYS),
+    "GitHub enterprise": (f"{GITHUB}/org", {}, KEYS.replace(GITHUB, f"{GITHUB}/org")),
+    "Terraform": ("app.terraform.io", {}, "app.terraform.io:sub"),
+    "Vercel, sub": ("oidc.vercel.com", {"StringLike": {"oidc.vercel.com:sub": "a*"}},
+        "oidc.vercel.com:aud"),
+})  # fmt: skip
 def test_iam_stores_no_policy_for_all_customers_of_a_shared_issuer(issuer, condition, keys):
     message = (
         f"Trust policy with trusted principal {OF_A}:oidc-provider/{issuer} must evaluate, using "
@@ -143,21 +138,19 @@ def test_iam_stores_no_policy_for_all_customers_of_a_shared_issuer(issuer, condi
     assert error(shared(issuer, **condition)) == (MALFORMED, 400, message)
 
 
-@pytest.mark.parametrize(
-    ("statement", "existing", "refused"),
-    [
-        (trust(A_ROLE), None, None),
-        (trust(A_ROLE), [ROLE_A], None),
-        (trust(A_ROLE), [f"{ROLE_A}x"], ROLE_A),
-        (trust({"AWS": [ROLE_A, USER]}), [ROLE_A], USER),
-        (trust({"AWS": "AROAEXAMPLE1"}), [ROLE_A], "AROAEXAMPLE1"),
-        (trust({"AWS": [ROOT, ACCOUNT_B, "*"]}), [], None),
-        (WEB_IDENTITY_STATEMENT, [], None),
-        (SESSION_TRUST, [PATHED], None),
-        (SESSION_TRUST, [ROLE_B, f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-A"], SESSION_A),
-        (SESSION_TRUST, [f"{OF_A}:user/s3-app-A"], SESSION_A),
-    ],
-)
+@pytest.mark.cases(("statement", "existing", "refused"), {
+    "principals not read": (trust(A_ROLE), None, None),
+    "role exists": (trust(A_ROLE), [ROLE_A], None),
+    "another role exists": (trust(A_ROLE), [f"{ROLE_A}x"], ROLE_A),
+    "role exists, user does not": (trust({"AWS": [ROLE_A, USER]}), [ROLE_A], USER),
+    "unique id of a role": (trust({"AWS": "AROAEXAMPLE1"}), [ROLE_A], "AROAEXAMPLE1"),
+    "root, account and everyone": (trust({"AWS": [ROOT, ACCOUNT_B, "*"]}), [], None),
+    "provider": (WEB_IDENTITY_STATEMENT, [], None),
+    "session, its role exists": (SESSION_TRUST, [PATHED], None),
+    "session, roles of other names exist": (SESSION_TRUST,
+        [ROLE_B, f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-A"], SESSION_A),
+    "session, user of its name exists": (SESSION_TRUST, [f"{OF_A}:user/s3-app-A"], SESSION_A),
+})  # fmt: skip
 def test_iam_stores_no_principal_that_does_not_exist(statement, existing, refused):
     malformed = (MALFORMED, 400, invalid("AWS", refused)[1])
     found = error(create(statement, existing_principals=existing))
@@ -182,45 +175,49 @@ def by_user(**changed):
 
 
 OF_NEW, NO_POLICY = grants(allow("iam:*", NEW)), {"identity_policies": []}
-UNKNOWN_TRUST = [
-    UNKNOWN_OUTPUT,
-    document(trust({"AWS": UNKNOWN_OUTPUT})),
-    document(trust({"Federated": UNKNOWN_OUTPUT})),
-    document(trust({"AWS": ROLE_A}) | {"Action": UNKNOWN_OUTPUT}),
-    document(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"aws:x": UNKNOWN_OUTPUT}})),
-]
+UNKNOWN = UNKNOWN_OUTPUT
+UNKNOWN_TRUST = {
+    "trust policy": UNKNOWN,
+    "principal": document(trust({"AWS": UNKNOWN})),
+    "provider": document(trust({"Federated": UNKNOWN})),
+    "action": document(trust({"AWS": ROLE_A}) | {"Action": UNKNOWN}),
+    "value": document(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"aws:x": UNKNOWN}})),
+}
 
 
-@pytest.mark.parametrize(
-    ("step", "verdict"),
-    [
-        (by_user(**MAY), "allow"),
-        (by_user(**grants(deny("iam:CreateRole", "*"))), "deny"),
-        (by_user(**NO_POLICY), "deny"),
-        (by_user(), "unknown"),
-        (by_user(**MAY, permissions_boundary=document(allow("s3:*", "*"))), "deny"),
-        (by_user(**MAY, endpoint_policy=document(FOR_ALL | allow("s3:*", "*"))), "deny"),
-        (by_user(**MAY, service_control_policies=[document()]), "deny"),
-        (by_user(**OF_NEW), "allow"),
-        (by_user(**grants(allow("iam:*", f"{NEW}er"))), "deny"),
-        (by_user(**OF_NEW, resource=None), "unknown"),
-        (by_user(**NO_POLICY, resource=None), "deny"),
-        (by_user(**grants(deny("iam:*", "*")), resource=None), "deny"),
-        # Without permission the quota does not matter.
-        (by_user(**MAY, trust_policy=document(LONG)), "unknown"),
-        (by_user(**NO_POLICY, trust_policy=document(LONG)), "deny"),
-        # A condition on the customer of a shared issuer is enough.
-        (shared(GITHUB, StringLike={f"{GITHUB}:sub": "repo:*"}), "allow"),
-        (shared(GITHUB, StringEquals={f"{GITHUB.upper()}:JOB_WORKFLOW_REF": "org/r"}), "allow"),
-        (shared(GITHUB, action="sts:TagSession"), "allow"),
-        (shared("issuer.example"), "allow"),
-        # What IAM makes of these is not documented.
-        (shared(GITHUB, StringLike={f"{GITHUB}:sub": ["repo:org/*", "*"]}), "unknown"),
-        (shared(GITHUB, StringLikeIfExists={f"{GITHUB}:sub": "repo:org/*"}), "unknown"),
-        # An output that is not known yet leaves the answer open.
-        *((assume_step(trust_policy=each), "unknown") for each in UNKNOWN_TRUST),
-        (assume_step(identity_policies=[UNKNOWN_OUTPUT]), "unknown"),
-    ],
-)
+@pytest.mark.cases(("step", "verdict"), {
+    "allowed": (by_user(**MAY), "allow"),
+    "denied": (by_user(**grants(deny("iam:CreateRole", "*"))), "deny"),
+    "no policy": (by_user(**NO_POLICY), "deny"),
+    "policies unread": (by_user(), "unknown"),
+    "outside of the boundary": (by_user(**MAY, permissions_boundary=document(allow("s3:*", "*"))),
+        "deny"),
+    "outside of the endpoint policy": (by_user(**MAY,
+        endpoint_policy=document(FOR_ALL | allow("s3:*", "*"))), "deny"),
+    "outside of the control policy": (by_user(**MAY, service_control_policies=[document()]),
+        "deny"),
+    "allowed for this role": (by_user(**OF_NEW), "allow"),
+    "allowed for another role": (by_user(**grants(allow("iam:*", f"{NEW}er"))), "deny"),
+    "allowed, no name": (by_user(**OF_NEW, resource=None), "unknown"),
+    "no policy, no name": (by_user(**NO_POLICY, resource=None), "deny"),
+    "denied, no name": (by_user(**grants(deny("iam:*", "*")), resource=None), "deny"),
+    # Without permission the quota does not matter.
+    "above the quota": (by_user(**MAY, trust_policy=document(LONG)), "unknown"),
+    "above the quota, no policy": (by_user(**NO_POLICY, trust_policy=document(LONG)), "deny"),
+    # A condition on the customer of a shared issuer is enough.
+    "GitHub, sub": (shared(GITHUB, StringLike={f"{GITHUB}:sub": "repo:*"}), "allow"),
+    "GitHub, workflow": (shared(GITHUB,
+        StringEquals={f"{GITHUB.upper()}:JOB_WORKFLOW_REF": "org/r"}), "allow"),
+    "GitHub, tags alone": (shared(GITHUB, action="sts:TagSession"), "allow"),
+    "issuer of one customer": (shared("issuer.example"), "allow"),
+    # What IAM makes of these is not documented.
+    "GitHub, one of two subs is *": (shared(GITHUB,
+        StringLike={f"{GITHUB}:sub": ["repo:org/*", "*"]}), "unknown"),
+    "GitHub, IfExists": (shared(GITHUB, StringLikeIfExists={f"{GITHUB}:sub": "repo:org/*"}),
+        "unknown"),
+    **{f"unknown {place}": (assume_step(trust_policy=policy), "unknown")
+       for place, policy in UNKNOWN_TRUST.items()},
+    "unknown identity policy": (assume_step(identity_policies=[UNKNOWN_OUTPUT]), "unknown"),
+})  # fmt: skip
 def test_the_callers_and_the_trust_policy_decide_whether_a_role_is_created(step, verdict):
     assert decision(step) == verdict

@@ -38,7 +38,7 @@ PHRASES = {
 }
 
 
-@pytest.mark.parametrize("on", ["", f" on resource: {DEPLOYMENTS}"], ids=["short", "resource"])
+@pytest.mark.cases("on", {"no resource": "", "resource": f" on resource: {DEPLOYMENTS}"})
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_every_phrase_of_awss_page_names_its_type_in_any_frame(phrase, on):
     action = f" the {LIST} action" if phrase.endswith("allows") else ""

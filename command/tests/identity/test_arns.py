@@ -17,12 +17,14 @@ def test_the_issuer_comes_back_out_of_the_provider_arn_in_any_partition(partitio
     assert arns.issuer_from_provider_arn(arn) == ISSUER
 
 
-NO_PROVIDERS = ["", ISSUER, f"https://{ISSUER}", f"arn:aws:iam::1111:oidc-provider/{ISSUER}"]
-NO_PROVIDERS += [f"{ACCOUNT}:{kind}/{ISSUER}" for kind in ("role", "saml-provider")]
-NO_PROVIDERS += [f"{ACCOUNT}:oidc-provider/", PROVIDER_ARN.replace("aws", "evil", 1)]
-
-
-@pytest.mark.parametrize("arn", [*NO_PROVIDERS, f"{PROVIDER_ARN}:aud", f"{PROVIDER_ARN} "])
+@pytest.mark.cases("arn", {
+    "empty": "", "issuer": ISSUER, "URL": f"https://{ISSUER}",
+    "account of 4 digits": f"arn:aws:iam::1111:oidc-provider/{ISSUER}",
+    **{kind: f"{ACCOUNT}:{kind}/{ISSUER}" for kind in ("role", "saml-provider")},
+    "no issuer": f"{ACCOUNT}:oidc-provider/",
+    "no partition": PROVIDER_ARN.replace("aws", "evil", 1),
+    "condition key": f"{PROVIDER_ARN}:aud", "space at the end": f"{PROVIDER_ARN} ",
+})  # fmt: skip
 def test_nothing_else_gives_an_issuer(arn):
     assert refusal(arns.issuer_from_provider_arn, arn) == (
         f"{arn!r} is not an OIDC provider ARN; expected "
@@ -30,18 +32,18 @@ def test_nothing_else_gives_an_issuer(arn):
     )
 
 
-@pytest.mark.parametrize(
-    ("account_id", "name", "path", "named"),
-    [
-        ("1234", "r", "/", "account id '1234' is not 12 digits"),
-        (ACCOUNT_A, "r" * 65, "/", f"role name '{'r' * 65}' has 65 characters; IAM accepts 64"),
-        (ACCOUNT_A, "a/b", "/", "role name 'a/b' may have letters"),
-        (ACCOUNT_A, "r", "team/", "path 'team/' must begin and end with '/'"),
-        (ACCOUNT_A, "r", "/team", "path '/team' must begin and end with '/'"),
-        (ACCOUNT_A, "r", "/a b/", "path '/a b/' must begin and end with '/'"),
-        (ACCOUNT_A, "r", "/" + "x" * 511 + "/", "at most 512 characters"),
-    ],
-)
+@pytest.mark.cases(("account_id", "name", "path", "named"), {
+    "account of 4 digits": ("1234", "r", "/", "account id '1234' is not 12 digits"),
+    "name of 65 characters": (ACCOUNT_A, "r" * 65, "/",
+        f"role name '{'r' * 65}' has 65 characters; IAM accepts 64"),
+    "name with a slash": (ACCOUNT_A, "a/b", "/", "role name 'a/b' may have letters"),
+    "path begins without a slash": (ACCOUNT_A, "r", "team/",
+        "path 'team/' must begin and end with '/'"),
+    "path ends without a slash": (ACCOUNT_A, "r", "/team",
+        "path '/team' must begin and end with '/'"),
+    "path with a space": (ACCOUNT_A, "r", "/a b/", "path '/a b/' must begin and end with '/'"),
+    "path of 513 characters": (ACCOUNT_A, "r", "/" + "x" * 511 + "/", "at most 512 characters"),
+})  # fmt: skip
 def test_an_arn_that_iam_would_never_give_is_not_computed(account_id, name, path, named):
     assert named in refusal(arns.role_arn, account_id, name, path=path)
 
@@ -58,9 +60,11 @@ LONGEST = "/" + "p" * 510 + "/"
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-iso-b"])
-@pytest.mark.parametrize(
-    ("path", "name"), [("/", "s3-app"), ("/team/a/", "a" * 64), (LONGEST, "x")]
-)
+@pytest.mark.cases(("path", "name"), {
+    "no path": ("/", "s3-app"),
+    "longest name": ("/team/a/", "a" * 64),
+    "longest path": (LONGEST, "x"),
+})  # fmt: skip
 def test_a_role_is_taken_apart_and_put_together_again(partition, path, name):
     text = f"arn:{partition}:iam::{ACCOUNT_A}:role{path}{name}"
     parsed = arns.parse_role_arn(text)

@@ -23,17 +23,16 @@ def test_session_durations_beyond_the_limits_are_refused(seconds):
     )
 
 
-@pytest.mark.parametrize(
-    ("tags", "message"),
-    [
-        ({"AWS:owner": "me"}, "tag 'AWS:owner': AWS keeps the prefix 'aws:' for itself"),
-        ({"Team": "a", "team": "b"}, "tags 'Team' and 'team' are one key to IAM; remove one"),
-        ({f"{n}": "" for n in range(51)}, "51 tags; AWS accepts 50, remove some"),
-        ({"k" * 129: ""}, "must be a key of 1 to 128"),
-        ({"k": "v" * 257}, "a value of at most 256"),
-        ({"k": "<b>"}, "tag 'k': '<b>' must be"),
-    ],
-)
+@pytest.mark.cases(("tags", "message"), {
+    "prefix of AWS": ({"AWS:owner": "me"},
+        "tag 'AWS:owner': AWS keeps the prefix 'aws:' for itself"),
+    "key in two cases": ({"Team": "a", "team": "b"},
+        "tags 'Team' and 'team' are one key to IAM; remove one"),
+    "51 tags": ({f"{n}": "" for n in range(51)}, "51 tags; AWS accepts 50, remove some"),
+    "key of 129 characters": ({"k" * 129: ""}, "must be a key of 1 to 128"),
+    "value of 257 characters": ({"k": "v" * 257}, "a value of at most 256"),
+    "value with <": ({"k": "<b>"}, "tag 'k': '<b>' must be"),
+})  # fmt: skip
 def test_tags_that_iam_refuses_are_refused(tags, message):
     check_tags({**{f"{n}": "" for n in range(49)}, "Kostenstelle/Größe 1": "a_b.c:d/e=f+g-h@i"})
     assert message in refusal(check_tags, tags)

@@ -38,7 +38,7 @@ AWAY = "is not in account 444455556666 of the cluster; give a role of that accou
 GOV = "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:"
 
 
-@pytest.mark.parametrize("untagged", [False, True])
+@pytest.mark.cases("untagged", {"with tags": False, "without tags": True})
 def test_trust_names_cluster_account_and_service_account_unless_tags_are_off(untagged):
     document = pod_identity_trust_policy([CLUSTER_ARN], [S3_APP], disable_session_tags=untagged)
     condition = {**OF_CLUSTER, "StringEquals": OF_ACCOUNT | ({} if untagged else TAGS)}

@@ -50,25 +50,24 @@ EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="Stri
 TWO, SECOND = [PROVIDER_ARN, SECOND_ARN, PROVIDER_ARN], statement(SUBJECT, SECOND_ARN)
 
 
-@pytest.mark.parametrize(
-    ("providers", "subjects", "audience", "statements"),
-    [
-        ([PROVIDER_ARN], [S3_APP], {}, [EXACT]),
-        ([PROVIDER_ARN], [PROVIDERS], {}, [PATTERN]),
-        ([PROVIDER_ARN], [PROVIDERS, S3_APP], {}, [EXACT, PATTERN]),
-        ([PROVIDER_ARN], A_AND_B, {}, [statement([f"{DEV}:a", f"{DEV}:b"])]),
-        (TWO, [S3_APP], {}, [EXACT, SECOND]),
-        ([PROVIDER_ARN], [S3_APP], {"audience": "vault"}, [statement(SUBJECT, audience="vault")]),
-    ],
-    ids=["exact", "pattern", "both", "one-kind", "clusters", "audience"],
-)
+@pytest.mark.cases(("providers", "subjects", "audience", "statements"), {
+    "exact": ([PROVIDER_ARN], [S3_APP], {}, [EXACT]),
+    "pattern": ([PROVIDER_ARN], [PROVIDERS], {}, [PATTERN]),
+    "both": ([PROVIDER_ARN], [PROVIDERS, S3_APP], {}, [EXACT, PATTERN]),
+    "one-kind": ([PROVIDER_ARN], A_AND_B, {}, [statement([f"{DEV}:a", f"{DEV}:b"])]),
+    "clusters": (TWO, [S3_APP], {}, [EXACT, SECOND]),
+    "audience": ([PROVIDER_ARN], [S3_APP], {"audience": "vault"},
+        [statement(SUBJECT, audience="vault")]),
+})  # fmt: skip
 def test_service_accounts_are_trusted_by_subject(providers, subjects, audience, statements):
     """Exact subjects and patterns, and each cluster, have statements of their own."""
     document = irsa_trust_policy(providers, subjects, **audience)
     assert document == {"Version": "2012-10-17", "Statement": statements}
 
 
-@pytest.mark.parametrize(("providers", "subjects"), [([], [S3_APP]), ([PROVIDER_ARN], [])])
+@pytest.mark.cases(
+    ("providers", "subjects"), {"no provider": ([], [S3_APP]), "no subject": ([PROVIDER_ARN], [])}
+)
 def test_a_role_without_a_principal_is_refused(providers, subjects):
     with pytest.raises(ValueError, match="at least one OIDC provider and one subject"):
         irsa_trust_policy(providers, subjects)
@@ -104,7 +103,9 @@ def test_a_condition_given_twice_is_refused():
         condition_block(("StringEquals", "x:aud", "a"), ("StringEquals", "x:aud", "b"))
 
 
-@pytest.mark.parametrize(("permissions", "actions"), [("read", READ), ("read-write", READ_WRITE)])
+@pytest.mark.cases(
+    ("permissions", "actions"), {"read": ("read", READ), "read-write": ("read-write", READ_WRITE)}
+)
 def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     of_bucket, of_objects = actions
     both = (("Bucket", of_bucket, BUCKET_ARN), ("Objects", of_objects, BOTH[1]))

@@ -165,21 +165,17 @@ UNPROVEN = {
 }
 
 
-@pytest.mark.parametrize("token", UNPROVEN.values(), ids=UNPROVEN)
+@pytest.mark.cases("token", UNPROVEN)
 def test_a_signature_that_the_key_set_does_not_prove_is_refused(token):
     assert refusal(token) == ("InvalidIdentityToken", 400, NO_KEY)
 
 
-@pytest.mark.parametrize(
-    ("token", "keys"),
-    [
-        (signed(), {}),
-        (signed(), {"keys": []}),
-        (signed(), {"keys": [{"kty": "RSA", "kid": "cluster"}]}),
-        (signed(SECRET, "HS256", "shared"), {"keys": [SHARED]}),
-    ],
-    ids=["empty", "none", "unreadable", "shared-secret"],
-)
+@pytest.mark.cases(("token", "keys"), {
+    "empty": (signed(), {}),
+    "none": (signed(), {"keys": []}),
+    "unreadable": (signed(), {"keys": [{"kty": "RSA", "kid": "cluster"}]}),
+    "shared-secret": (signed(SECRET, "HS256", "shared"), {"keys": [SHARED]}),
+})  # fmt: skip
 def test_without_a_readable_public_key_nothing_is_accepted(token, keys):
     assert refusal(token, jwks=keys) == ("InvalidIdentityToken", 400, NO_KEY)
 

@@ -47,7 +47,7 @@ def associated(**more):
     return [replace(ASSOCIATION, role_arn=SECOND, **more)]
 
 
-@pytest.mark.parametrize("account", [annotated(), BARE], ids=["annotated", "bare"])
+@pytest.mark.cases("account", {"annotated": annotated(), "bare": BARE})
 def test_an_association_wins_over_the_annotation(account):
     found = listed(cluster(service_accounts=[account], associations=associated()))
     first, *rest = found.rows[0].identities
@@ -75,18 +75,15 @@ MISSING = "no association for this service account, or Pods older than it"
 OF_CLUSTER = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT], disable_session_tags=True)
 
 
-@pytest.mark.parametrize(
-    ("document", "changed", "expected"),
-    [
-        (TRUST_EKS, {}, (MISSING, "s3-app trusts it")),
-        (TRUST_EKS, {"pods": [NEW]}, (MISSING, "s3-app trusts it")),
-        (TRUST_EKS, {"service_accounts": [annotated()]}, ("IRSA", "s3-app")),
-        (TRUST_EKS, {"associations": UNREAD}, ("?", "s3-app trusts it")),
-        (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, ("node's or none", "-")),
-        (OF_CLUSTER, {}, ("node's or none", "-")),
-        (TRUST_EKS, {"associations": [ASSOCIATION]}, ("Pod Identity", "s3-app")),
-    ],
-)
+@pytest.mark.cases(("document", "changed", "expected"), {
+    "no association": (TRUST_EKS, {}, (MISSING, "s3-app trusts it")),
+    "no association, Pods of EKS": (TRUST_EKS, {"pods": [NEW]}, (MISSING, "s3-app trusts it")),
+    "annotated": (TRUST_EKS, {"service_accounts": [annotated()]}, ("IRSA", "s3-app")),
+    "associations unread": (TRUST_EKS, {"associations": UNREAD}, ("?", "s3-app trusts it")),
+    "another cluster": (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, ("node's or none", "-")),
+    "trust of a whole cluster": (OF_CLUSTER, {}, ("node's or none", "-")),
+    "associated": (TRUST_EKS, {"associations": [ASSOCIATION]}, ("Pod Identity", "s3-app")),
+})  # fmt: skip
 def test_a_role_that_names_a_service_account_without_association_is_named(
     document, changed, expected
 ):

@@ -84,11 +84,12 @@ def cluster(text, written, *, conflict=False):
     return SimpleNamespace(client=client_of(api))
 
 
-@pytest.mark.parametrize(
-    ("host", "process", "seconds"),
-    [(HOST, SELF, 60), (HOST, "ended", 60), (HOST, OTHER, -1), ("elsewhere", OTHER, -1)],
-    ids=["own", "killed", "expired", "expired-elsewhere"],
-)
+@pytest.mark.cases(("host", "process", "seconds"), {
+    "lock of its own": (HOST, SELF, 60),
+    "lock of an ended process": (HOST, "ended", 60),
+    "expired lock": (HOST, OTHER, -1),
+    "expired lock of another host": ("elsewhere", OTHER, -1),
+})  # fmt: skip
 def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     if process == "ended":
         with subprocess.Popen([sys.executable, "-c", ""]) as other:
@@ -104,7 +105,7 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     assert metadata["resourceVersion"] == "7"
 
 
-@pytest.mark.parametrize("host", [HOST, "elsewhere"], ids=["own", "other"])
+@pytest.mark.cases("host", {"on this host": HOST, "on another host": "elsewhere"})
 def test_a_lock_of_another_move_is_respected(host):
     process = OTHER if host == HOST else SELF
     held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []

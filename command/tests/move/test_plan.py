@@ -39,31 +39,35 @@ BACK = {"annotated": True, "association": None, "pods": OLD}
 SHORT = {"eks.amazonaws.com/token-expiration": "600"}
 
 
-@pytest.mark.parametrize(
-    ("found", "wanted"),
-    [
-        (with_irsa(), TO_POD_IDENTITY),
-        (with_irsa(now=NOW + 9 * DAY), TO_POD_IDENTITY),
-        (with_irsa(role=BOTH), TO_POD_IDENTITY[1:]),
-        (with_irsa(**ASSOCIATED), TO_POD_IDENTITY[2:]),
-        (with_irsa(**ASSOCIATED, pods=(*NEW, pod(IRSA, ending=True))), TO_POD_IDENTITY[2:]),
-        (with_irsa(**RESTARTED), AFTER),
-        (with_irsa(**RESTARTED, now=MOVED + DAY + LEEWAY), ["session-again", *AFTER[2:]]),
-        (with_irsa(**RESTARTED, annotated=False), ["session-again", "wait", "distrust"]),
-        (with_irsa(**MOVED_STATE), []),
-        (with_pod_identity(), ["trust", "annotate", *TO_IRSA]),
-        (with_pod_identity(**ANNOTATED), TO_IRSA),
-        (with_pod_identity(**ANNOTATED, association=None), [TO_IRSA[0], *TO_IRSA[2:]]),
-        (with_pod_identity(**BACK, role=BOTH), TO_IRSA[4:]),
-        (with_pod_identity(**BACK, role=BOTH, now=MOVED + 6 * 3600), ["session-again", "distrust"]),
-        (with_pod_identity(**BACK, role=trusting(BY_TOKEN)), []),
-        # An interrupted move leads back until the old trust is gone.
-        (with_irsa("irsa", **ASSOCIATED, pods=(*OLD, *NEW)), TO_IRSA),
-        # An association without session tags needs a trust policy without them.
-        (with_irsa(**{**MOVED_STATE, "association": UNTAGGED}), ["trust"]),
+@pytest.mark.cases(("found", "wanted"), {
+    "IRSA": (with_irsa(), TO_POD_IDENTITY),
+    "IRSA, nine days later": (with_irsa(now=NOW + 9 * DAY), TO_POD_IDENTITY),
+    "IRSA, both are trusted": (with_irsa(role=BOTH), TO_POD_IDENTITY[1:]),
+    "associated": (with_irsa(**ASSOCIATED), TO_POD_IDENTITY[2:]),
+    "associated, old Pod ends": (with_irsa(**ASSOCIATED, pods=(*NEW, pod(IRSA, ending=True))),
+        TO_POD_IDENTITY[2:]),
+    "Pods restarted": (with_irsa(**RESTARTED), AFTER),
+    "Pods restarted, a day later": (with_irsa(**RESTARTED, now=MOVED + DAY + LEEWAY),
+        ["session-again", *AFTER[2:]]),
+    "Pods restarted, no annotation": (with_irsa(**RESTARTED, annotated=False),
+        ["session-again", "wait", "distrust"]),
+    "moved": (with_irsa(**MOVED_STATE), []),
+    "Pod Identity": (with_pod_identity(), ["trust", "annotate", *TO_IRSA]),
+    "Pod Identity, annotated": (with_pod_identity(**ANNOTATED), TO_IRSA),
+    "annotated, not associated": (with_pod_identity(**ANNOTATED, association=None),
+        [TO_IRSA[0], *TO_IRSA[2:]]),
+    "back at IRSA": (with_pod_identity(**BACK, role=BOTH), TO_IRSA[4:]),
+    "back at IRSA, six hours later": (with_pod_identity(**BACK, role=BOTH, now=MOVED + 6 * 3600),
+        ["session-again", "distrust"]),
+    "back at IRSA, old trust gone": (with_pod_identity(**BACK, role=trusting(BY_TOKEN)), []),
+    # An interrupted move leads back until the old trust is gone.
+    "interrupted, back to IRSA": (with_irsa("irsa", **ASSOCIATED, pods=(*OLD, *NEW)), TO_IRSA),
+    # An association without session tags needs a trust policy without them.
+    "moved, association without tags": (with_irsa(**{**MOVED_STATE, "association": UNTAGGED}),
+        ["trust"]),
+    "moved, trust without tags":
         (with_irsa(**{**MOVED_STATE, "association": UNTAGGED, "role": trusting(WITHOUT_TAGS)}), []),
-    ],
-)
+})  # fmt: skip
 def test_the_steps_that_are_left(found, wanted):
     assert [each.key for each in steps(found) if not each.done] == wanted
 

@@ -99,7 +99,7 @@ def answers(facts, name, context, external_id):
         yield [judge(lambda step=step: step).verdict for step in (data, chain)]
 
 
-@pytest.mark.parametrize("written", [DATA, CHAINS], ids=["data", "chains"])
+@pytest.mark.cases("written", {"data": DATA, "chains": CHAINS})
 @given(st.data())
 def test_no_move_changes_an_answer_of_the_roles_policies(written, data):
     policies = data.draw(st.lists(written, min_size=1, max_size=2))
@@ -147,18 +147,19 @@ ORDINARY_ROLES = {
     "ecr": [allow("ecr:GetAuthorizationToken"), allow("ecr:BatchGet*", "arn:aws:ecr:*:*:*")],
     "dns": [allow("route53:Change*", "arn:aws:route53:::hostedzone/Z1"), allow("route53:List*")],
     "dynamodb": [allow("dynamodb:Query", "arn:aws:dynamodb:*:111122223333:table/t", **LEADING)],
-    "chain": [allow("sts:AssumeRole sts:TagSession", ROLE_B)],
-    "chain-id": [allow("sts:AssumeRole", ROLE_B, StringEquals={"sts:ExternalId": "x"}),
-                 allow("sts:TagSession", "arn:aws:iam::*:role/*")],
-    "chain-org": [allow("sts:AssumeRole sts:TagSession", StringEquals=IN_ORG)],
+    "role B": [allow("sts:AssumeRole sts:TagSession", ROLE_B)],
+    "external-id": [allow("sts:AssumeRole", ROLE_B, StringEquals={"sts:ExternalId": "x"}),
+                    allow("sts:TagSession", "arn:aws:iam::*:role/*")],
+    "roles-of-organization": [allow("sts:AssumeRole sts:TagSession", StringEquals=IN_ORG)],
     "balancers": [allow("elasticloadbalancing:*", Null={"aws:RequestTag/cluster": "true"})],
     "ebs": [allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": ["CreateVolume"]}),
             allow("ec2:DeleteVolume", StringLike={"aws:ResourceTag/csi": "*"})],
     "nodes": [allow("ec2:RunInstances", StringEquals={"aws:RequestTag/pool": "a"}),
               allow("iam:PassRole", StringEquals=PASSED)],
-    "old-sessions": [allow("*"), deny("*", DateLessThan=OLD)],
-    "own-id": [allow("logs:*"), deny("*", StringNotLike=OWN_ID)],
-    "account": [allow("logs:*"), deny("*", StringNotEquals={"aws:PrincipalAccount": "1" * 12})],
+    "no-old-sessions": [allow("*"), deny("*", DateLessThan=OLD)],
+    "only-own-sessions": [allow("logs:*"), deny("*", StringNotLike=OWN_ID)],
+    "only-own-account": [allow("logs:*"),
+                         deny("*", StringNotEquals={"aws:PrincipalAccount": "1" * 12})],
 }  # fmt: skip
 
 

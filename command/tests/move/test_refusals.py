@@ -114,59 +114,75 @@ def owned(template, **owner):
 FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
 
 
-@pytest.mark.parametrize(
-    ("found", "text"),
-    [
-        (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)), "on Fargate, where no agent"),
-        (with_irsa(**NO_AGENT), "aws eks create-addon --cluster-name dev --addon-name"),
-        (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)), "is not in account 111122223333"),
-        (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
-        (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
-        (with_irsa(pods=(pod(IRSA, phase="Pending"),)), "run a Deployment with it meanwhile"),
-        (with_irsa(**owned({"metadata": {"labels": SKIPS}, **TEMPLATE})), "remove the label, or"),
-        (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
-        (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait for its end"),
-        (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)), "resume its rollouts"),
-        (with_irsa(**owned(BY_HAND)), "sets AWS_ROLE_ARN by hand"),
-        (with_profile("pod-identity", "web_identity_token_file = /t"), "config file takes /t"),
-        (with_profile("irsa", "credential_source = EcsContainer"), "file takes EcsContainer"),
-        (with_irsa(**FROM_SECRET_TEMPLATE, objects=SECRET), "container app sets AWS_ROLE_ARN by h"),
-        (with_irsa(owners=(OWNER, NIGHTLY)), "CronJob nightly: container app sets AWS_ROLE_ARN by"),
-        (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
-        (with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)), "no target"),
-        (with_irsa(association=replace(ASSOCIATION, policy="{}")), "no session policy"),
-        (with_pod_identity(providers=()), "aws iam create-open-id-connect-provider"),
-        (with_pod_identity(providers=(RegisteredProvider(PROVIDER_ARN, ()),)), "not a client id"),
-        (with_role(policies=UNREAD), "grant iam:GetRolePolicy"),
-        (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
-        (with_irsa(role=trusting()), f"neither dev/s3-app by {CLUSTER_ARN} nor by {PROVIDER_ARN}"),
-        (with_irsa(role=full()), "its trust policy would have 2"),
-        (with_account(labels=PULUMI), "Pulumi manages it; give --stack"),
-        (with_role(tags=IN_STACK), "(project irsa, stack dev); give --stack"),
-    ],
-)
+@pytest.mark.cases(("found", "text"), {
+    "Fargate": (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)),
+        "on Fargate, where no agent"),
+    "no agent": (with_irsa(**NO_AGENT), "aws eks create-addon --cluster-name dev --addon-name"),
+    "role of another account": (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)),
+        "is not in account 111122223333"),
+    "association of an add-on": (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")),
+        "change the add-on"),
+    "association with another role": (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)),
+        "let both name the role"),
+    "Pod that waits": (with_irsa(pods=(pod(IRSA, phase="Pending"),)),
+        "run a Deployment with it meanwhile"),
+    "webhook skipped": (with_irsa(**owned({"metadata": {"labels": SKIPS}, **TEMPLATE})),
+        "remove the label, or"),
+    "Pod without a controller": (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
+    "Job": (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait for its end"),
+    "rollouts paused": (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)),
+        "resume its rollouts"),
+    "role set by hand": (with_irsa(**owned(BY_HAND)), "sets AWS_ROLE_ARN by hand"),
+    "token file in a profile": (with_profile("pod-identity", "web_identity_token_file = /t"),
+        "config file takes /t"),
+    "source in a profile": (with_profile("irsa", "credential_source = EcsContainer"),
+        "file takes EcsContainer"),
+    "role from a Secret": (with_irsa(**FROM_SECRET_TEMPLATE, objects=SECRET),
+        "container app sets AWS_ROLE_ARN by h"),
+    "CronJob with a role by hand": (with_irsa(owners=(OWNER, NIGHTLY)),
+        "CronJob nightly: container app sets AWS_ROLE_ARN by"),
+    "trust denies": (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})),
+        "remove the condition or"),
+    "target role": (with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)),
+        "no target"),
+    "session policy": (with_irsa(association=replace(ASSOCIATION, policy="{}")),
+        "no session policy"),
+    "no provider": (with_pod_identity(providers=()), "aws iam create-open-id-connect-provider"),
+    "no client id": (with_pod_identity(providers=(RegisteredProvider(PROVIDER_ARN, ()),)),
+        "not a client id"),
+    "policies unread": (with_role(policies=UNREAD), "grant iam:GetRolePolicy"),
+    "PassRole denied": (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
+    "no trust": (with_irsa(role=trusting()),
+        f"neither dev/s3-app by {CLUSTER_ARN} nor by {PROVIDER_ARN}"),
+    "trust above its quota": (with_irsa(role=full()), "its trust policy would have 2"),
+    "account of Pulumi": (with_account(labels=PULUMI), "Pulumi manages it; give --stack"),
+    "role of Pulumi": (with_role(tags=IN_STACK), "(project irsa, stack dev); give --stack"),
+})  # fmt: skip
 def test_a_move_is_refused_with_the_fix(found, text):
     [reason] = refusals(found)
     assert text in reason
 
 
 @pytest.mark.parametrize("make", [with_irsa, with_pod_identity])
-@pytest.mark.parametrize(
-    ("listed", "text"),
-    [
-        ([TAGGED], "policy p, statement 1, goes by aws:PrincipalTag/kubernetes-namespace, where"),
-        ([BY_ISSUER], f"goes by {ISSUER}:sub, where the sessions differ; name the resources"),
-        ([BY_NAME], "goes by aws:userid, where"),
-        ([ADMIN, {**NO_TAGS, "Action": "*", "Condition": IF_TAGGED}], "-namespace, where"),
-        ([CHAIN], DIFFERENTLY),
+@pytest.mark.cases(("listed", "text"), {
+    "resource by tag": ([TAGGED],
+        "policy p, statement 1, goes by aws:PrincipalTag/kubernetes-namespace, where"),
+    "resource by sub": ([BY_ISSUER],
+        f"goes by {ISSUER}:sub, where the sessions differ; name the resources"),
+    "resource by user id": ([BY_NAME], "goes by aws:userid, where"),
+    "denied with tags": ([ADMIN, {**NO_TAGS, "Action": "*", "Condition": IF_TAGGED}],
+        "-namespace, where"),
+    "AssumeRole without TagSession": ([CHAIN], DIFFERENTLY),
+    "TagSession for another role":
         ([CHAIN, {**CHAIN, "Action": "sts:TagSession", "Resource": f"{OTHER}-x"}], DIFFERENTLY),
-        ([CHAIN, {**READ, "Action": "sts:TagSession", "NotResource": OTHER}], DIFFERENTLY),
-        ([ADMIN, NO_TAGS], DIFFERENTLY),
-        ([BY_ANY_ROLE], DIFFERENTLY),
-        ([{"NotAction": ["iam:*", "sts:TagSession"], **ANY}], DIFFERENTLY),
-        ([ADMIN, {**NO_TAGS, "Action": "sts:*", "Condition": OTHER_IDS}], DIFFERENTLY),
-    ],
-)
+    "TagSession for all but role B": ([CHAIN,
+        {**READ, "Action": "sts:TagSession", "NotResource": OTHER}], DIFFERENTLY),
+    "TagSession denied": ([ADMIN, NO_TAGS], DIFFERENTLY),
+    "sts:* by one external id": ([BY_ANY_ROLE], DIFFERENTLY),
+    "all but TagSession": ([{"NotAction": ["iam:*", "sts:TagSession"], **ANY}], DIFFERENTLY),
+    "sts:* denied but by one id": ([ADMIN, {**NO_TAGS, "Action": "sts:*", "Condition": OTHER_IDS}],
+        DIFFERENTLY),
+})  # fmt: skip
 def test_a_policy_that_answers_the_two_sessions_differently_is_named(make, listed, text):
     [reason] = refusals(with_policies(*listed, make=make))
     assert text in reason
@@ -198,20 +214,18 @@ def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
     assert f"{tool} manages it ({mark}); make these steps in its source" in reason
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        with_irsa(),
-        with_pod_identity(),
-        with_policies(ADMIN),
-        with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
-        with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
-        with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
-        with_irsa(pods=(pod(IRSA), SKIPPED)),
-        with_account(labels={"app.kubernetes.io/instance": "shop"}, managers=(BY_KUBECTL,)),
-        with_policies(BY_ROLE_TAG, make=with_pod_identity),
-    ],
-)
+@pytest.mark.cases("found", {
+    "IRSA": with_irsa(),
+    "Pod Identity": with_pod_identity(),
+    "administrator": with_policies(ADMIN),
+    "chain with tags": with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
+    "bucket": with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
+    "Job of Pod Identity": with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
+    "skipped Pod beside": with_irsa(pods=(pod(IRSA), SKIPPED)),
+    "label, managed by kubectl": with_account(labels={"app.kubernetes.io/instance": "shop"},
+        managers=(BY_KUBECTL,)),
+    "by a tag of the role": with_policies(BY_ROLE_TAG, make=with_pod_identity),
+})  # fmt: skip
 def test_a_plain_workload_is_not_refused(found):
     assert [*refusals(found)] == []
 
@@ -238,17 +252,13 @@ def asked(caller, role, simulated=DENIED, nodes=MappingProxyType({})):
 NO_POLICIES = replace(deployer(), policies=Unread("policies", "no", "iam:GetRolePolicy"))
 
 
-@pytest.mark.parametrize(
-    ("role", "denied", "unasked"),
-    [
-        (deployer(ADMIN), (), []),
-        (deployer(ADMIN, NO_PASS), (NOT_PASSED,), []),
-        (deployer(AT_TIMES), (), NOT_ASKED),
-        (NO_POLICIES, (), NOT_ASKED),
-        (Unread("role", "no", "iam:GetRole"), (), NOT_ASKED),
-    ],
-    ids=["allowed", "denied", "condition", "policies-unread", "role-unread"],
-)
+@pytest.mark.cases(("role", "denied", "unasked"), {
+    "allowed": (deployer(ADMIN), (), []),
+    "denied": (deployer(ADMIN, NO_PASS), (NOT_PASSED,), []),
+    "condition": (deployer(AT_TIMES), (), NOT_ASKED),
+    "policies-unread": (NO_POLICIES, (), NOT_ASKED),
+    "role-unread": (Unread("role", "no", "iam:GetRole"), (), NOT_ASKED),
+})  # fmt: skip
 def test_where_iam_does_not_simulate_the_evaluator_is_asked(role, denied, unasked):
     found, _ = asked(SESSION, role)
     assert (found.denied, notes(found)[1:]) == (denied, unasked)

@@ -270,7 +270,7 @@ def test_what_is_denied_is_refused_before_the_first_change(to, denied, text):
     world = World(to, **START[to], denied={denied})
     with pytest.raises(Stopped, match=text.format(denied)):
         carried_out(world)
-    assert (world.writes, LOCK in world.annotations) == ([], False)
+    assert (world.writes, LOCK in world.annotations) == ([], False), world.annotations
 
 
 def test_the_association_stays_if_a_controller_takes_the_annotation_back():
@@ -288,7 +288,7 @@ def test_the_association_stays_if_a_controller_takes_the_annotation_back():
     assert world.annotations[LOCK].startswith(f"{ROLE_ARN} ")
 
 
-@pytest.mark.parametrize("looks", range(4, 9))
+@pytest.mark.cases("looks", {f"undone after {looks} looks": looks for looks in range(4, 9)})
 def test_a_trust_edit_that_another_writer_undoes_is_made_again(looks):
     """As moves of other service accounts of the role do: IAM lets the last writer win."""
     world = World("pod-identity", **IRSA_STATE, events=[*[""] * looks, "trust"])

@@ -43,15 +43,15 @@ def answers(role):
     return {call: verdict(role, call) for call in CALLS}
 
 
-@pytest.mark.parametrize("call", [TOKEN, ASSOCIATION], ids=["irsa", "pod-identity"])
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.cases("call", {"irsa": TOKEN, "pod-identity": ASSOCIATION})
+@pytest.mark.cases("shared", {"statement of its own": False, "shared statement": True})
 def test_removing_a_caller_changes_the_answer_to_it_alone(call, shared):
     role = trusting(*(FULL if shared else (BY_TOKEN, BY_ASSOCIATION)))
     after = replace(role, trust_policy=without_caller(role, call))
     assert answers(after) == {**answers(role), call: Verdict.DENY}
 
 
-@pytest.mark.parametrize("call", [TOKEN, ASSOCIATION], ids=["irsa", "pod-identity"])
+@pytest.mark.cases("call", {"irsa": TOKEN, "pod-identity": ASSOCIATION})
 def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
     others = service_trust_policy("ec2.amazonaws.com")
     in_two_clusters = pod_identity_trust_policy(CLUSTERS, [OTHER])
@@ -110,20 +110,18 @@ def test_a_statement_of_several_providers_loses_one():
     assert statements(left) == [{**several, "Principal": {"Federated": PROVIDERS[1]}}]
 
 
-@pytest.mark.parametrize(
-    ("document", "call"),
-    [
-        (irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]), TOKEN),
-        (irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "app-*")]), APP_X),
-        ({"Statement": [{**BY_ISSUER, "Condition": {}}]}, TOKEN),
-        ({"Statement": [{**BY_ISSUER, "Principal": "*", "Condition": {}}]}, TOKEN),
-        (by_tags({NAMESPACE_TAG: "team"}), IN_TEAM),
-        (by_tags({SERVICE_ACCOUNT_TAG: "app"}), IN_TEAM),
-        (by_tags(BOTH_TAGS, "StringEqualsIfExists"), IN_TEAM),
-        ({"Statement": [{**BY_SERVICE, "Principal": EC2_TOO}]}, ASSOCIATION),
-    ],
-    ids=["pattern", "another", "all", "everyone", "namespace", "name", "without-tags", "service"],
-)
+@pytest.mark.cases(("document", "call"), {
+    "pattern of names": (irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]),
+        TOKEN),
+    "pattern of other names": (irsa_trust_policy([PROVIDER],
+        [service_account_pattern("dev", "app-*")]), APP_X),
+    "all of the cluster": ({"Statement": [{**BY_ISSUER, "Condition": {}}]}, TOKEN),
+    "everyone": ({"Statement": [{**BY_ISSUER, "Principal": "*", "Condition": {}}]}, TOKEN),
+    "all of a namespace": (by_tags({NAMESPACE_TAG: "team"}), IN_TEAM),
+    "a name in all namespaces": (by_tags({SERVICE_ACCOUNT_TAG: "app"}), IN_TEAM),
+    "calls without tags": (by_tags(BOTH_TAGS, "StringEqualsIfExists"), IN_TEAM),
+    "another service": ({"Statement": [{**BY_SERVICE, "Principal": EC2_TOO}]}, ASSOCIATION),
+})  # fmt: skip
 def test_a_statement_by_which_others_have_access_stays(document, call):
     assert verdict(trusting(document), call) is Verdict.ALLOW
     assert without_caller(trusting(document), call) is None

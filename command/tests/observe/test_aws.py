@@ -70,7 +70,7 @@ NAME = {"s3": "bucket/key", "sqs": "queue", "lambda": "function:f", "dynamodb": 
 
 
 @pytest.mark.parametrize("service", READERS)
-@pytest.mark.parametrize("has_one", [True, False])
+@pytest.mark.cases("has_one", {"with a policy": True, "without a policy": False})
 def test_the_policy_of_a_resource_is_read_with_its_service_s_call(aws, service, has_one):
     region, account = ("", "") if service == "s3" else ("us-east-1", "111122223333")
     arn = f"arn:aws:{service}:{region}:{account}:{NAME.get(service, 'x')}"

@@ -15,18 +15,16 @@ from tests.support.world import PROVIDER_ARN
 TRUST = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("logs", "loki")])
 
 
-@pytest.mark.parametrize(
-    ("document", "expected"),
-    [
-        (TRUST, [PROVIDER_ARN]),
-        pytest.param({"Statement": TRUST["Statement"][0]}, [PROVIDER_ARN], id="one statement"),
+@pytest.mark.cases(("document", "expected"), {
+    "list of statements": (TRUST, [PROVIDER_ARN]),
+    "one statement": ({"Statement": TRUST["Statement"][0]}, [PROVIDER_ARN]),
+    "list of providers":
         ({"Statement": [{"Principal": {"Federated": ["a", "b"]}}, *TRUST["Statement"]]},
-         ["a", "b", PROVIDER_ARN]),
-        ({"Statement": [{"Principal": "*"}, {"Principal": {"AWS": "x"}}, "odd"]}, []),
-        ({"Statement": [{"NotPrincipal": {"Federated": "a"}}]}, []),
-        ({}, []),
-    ],
-)  # fmt: skip
+            ["a", "b", PROVIDER_ARN]),
+    "no provider": ({"Statement": [{"Principal": "*"}, {"Principal": {"AWS": "x"}}, "odd"]}, []),
+    "NotPrincipal": ({"Statement": [{"NotPrincipal": {"Federated": "a"}}]}, []),
+    "empty": ({}, []),
+})  # fmt: skip
 def test_federated_principals_are_found_in_every_spelling(document, expected):
     assert federated(document) == expected
 

@@ -49,16 +49,14 @@ def asked(tmp_path, monkeypatch):
     return ask
 
 
-@pytest.mark.parametrize(
-    ("entry", "eks"),
-    [
-        ("arn:aws:eks:eu-west-1:111122223333:cluster/b", ("aws", "eu-west-1", "111122223333", "b")),
-        ("my.prod.eu-central-1.eksctl.io", ("", "eu-central-1", "", "my.prod")),
-        ("kind-prod", NOTHING),
-        ("prod.eksctl.io", NOTHING),
-        ("arn:aws:iam::111122223333:role/prod", NOTHING),
-    ],
-)
+@pytest.mark.cases(("entry", "eks"), {
+    "AWS CLI": ("arn:aws:eks:eu-west-1:111122223333:cluster/b",
+        ("aws", "eu-west-1", "111122223333", "b")),
+    "eksctl": ("my.prod.eu-central-1.eksctl.io", ("", "eu-central-1", "", "my.prod")),
+    "kind": ("kind-prod", NOTHING),
+    "eksctl without a region": ("prod.eksctl.io", NOTHING),
+    "ARN of a role": ("arn:aws:iam::111122223333:role/prod", NOTHING),
+})  # fmt: skip
 def test_a_cluster_is_named_as_the_aws_cli_or_eksctl_wrote_it(asked, entry, eks):
     assert asked(lambda cluster: cluster.eks, entry) == eks
 
@@ -67,17 +65,14 @@ def inside(cluster):
     return cluster.caller_inside("dev", Pod("s3-app-1", "s3-app", {}, {}, {}))
 
 
-@pytest.mark.parametrize(
-    ("says", "needs", "remedy"),
-    [
-        (FORBIDDEN, "create on pods/exec", "grant create on pods/exec"),
-        (REFUSED, KUBELET, OPEN),
-        (TIMEOUT, KUBELET, OPEN),
-        (NO_CLI, "the AWS CLI in the image", LEAVE_OUT),
-        ("Unable to connect to the server: EOF", "kubectl exec", SEE),
-        (None, "kubectl", "install kubectl, and see that it answers"),
-    ],
-)
+@pytest.mark.cases(("says", "needs", "remedy"), {
+    "exec forbidden": (FORBIDDEN, "create on pods/exec", "grant create on pods/exec"),
+    "kubelet refuses": (REFUSED, KUBELET, OPEN),
+    "kubelet times out": (TIMEOUT, KUBELET, OPEN),
+    "no AWS CLI": (NO_CLI, "the AWS CLI in the image", LEAVE_OUT),
+    "no API server": ("Unable to connect to the server: EOF", "kubectl exec", SEE),
+    "no kubectl": (None, "kubectl", "install kubectl, and see that it answers"),
+})  # fmt: skip
 def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, remedy):
     found = asked(inside, says=says)
     assert isinstance(found, Unread)

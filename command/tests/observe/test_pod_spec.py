@@ -85,19 +85,15 @@ JOINED = [{"name": "aws", "projected": {"sources": [{"configMap": {"name": "prof
 CONFIG, INI = ("ConfigMap", "profiles", "config"), ("ConfigMap", "profiles", "ini")
 
 
-@pytest.mark.parametrize(
-    ("volumes", "env", "mounts", "expected"),
-    [
-        (config_volume(), FILE, FOLDER, CONFIG),
-        (config_volume(items=[{"key": "ini", "path": "config"}]), FILE, FOLDER, INI),
-        (config_volume(), FILE, mounted("/etc/aws/config", subPath="ini"), INI),
-        (SECRET, FILE, FOLDER, ("Secret", "profiles", "config")),
-        (JOINED, FILE, FOLDER, CONFIG),
-        (config_volume(), [], mounted("/app/.aws"), CONFIG),
-        (config_volume(), NO_FILE, mounted("/app/.aws/config", subPath="ini"), INI),
-    ],
-    ids=["key", "item", "sub-path", "secret", "projected", "home-folder", "home-file"],
-)
+@pytest.mark.cases(("volumes", "env", "mounts", "expected"), {
+    "key": (config_volume(), FILE, FOLDER, CONFIG),
+    "item": (config_volume(items=[{"key": "ini", "path": "config"}]), FILE, FOLDER, INI),
+    "sub-path": (config_volume(), FILE, mounted("/etc/aws/config", subPath="ini"), INI),
+    "secret": (SECRET, FILE, FOLDER, ("Secret", "profiles", "config")),
+    "projected": (JOINED, FILE, FOLDER, CONFIG),
+    "home-folder": (config_volume(), [], mounted("/app/.aws"), CONFIG),
+    "home-file": (config_volume(), NO_FILE, mounted("/app/.aws/config", subPath="ini"), INI),
+})  # fmt: skip
 def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
     found = spec(volumes, env=env, volumeMounts=mounts)
     kind, name, key = expected

@@ -135,16 +135,13 @@ BEFORE = {"initContainerStatuses": CRASHING, "containerStatuses": waiting("PodIn
 GONE = {"metadata": {"deletionTimestamp": "2026-11-24T23:59:00Z"}}
 
 
-@pytest.mark.parametrize(
-    ("fields", "reason", "message"),
-    [
-        ({}, "", ""),
-        ({"containerStatuses": NO_IMAGE}, "ErrImagePull", "no such"),
-        (BEFORE, "CrashLoopBackOff", ""),
-        ({"conditions": [UNSCHEDULED]}, "Unschedulable", ""),
-        (GONE, "", ""),
-    ],
-)
+@pytest.mark.cases(("fields", "reason", "message"), {
+    "not waiting": ({}, "", ""),
+    "image missing": ({"containerStatuses": NO_IMAGE}, "ErrImagePull", "no such"),
+    "init container crashes": (BEFORE, "CrashLoopBackOff", ""),
+    "unschedulable": ({"conditions": [UNSCHEDULED]}, "Unschedulable", ""),
+    "being deleted": (GONE, "", ""),
+})  # fmt: skip
 def test_why_a_pod_waits_and_that_it_lives_unless_it_is_being_deleted(fields, reason, message):
     [found] = read_workloads(cluster(pods=[pod("a", 1, {}, **fields)]), "dev").pods
     assert (found.reason, found.message, found.lives) == (reason, message, fields is not GONE)
@@ -209,19 +206,18 @@ def near(operator):
     return {"affinity": {"nodeAffinity": required}}
 
 
-@pytest.mark.parametrize(
-    ("spec", "labels", "taint", "can"),
-    [
-        ({}, {}, {**GPU, "effect": "PreferNoSchedule"}, True),
-        ({}, {}, GPU, False),
-        ({"tolerations": [{"key": "gpu", "operator": "Exists"}]}, {}, GPU, True),
-        ({"tolerations": [{"operator": "Exists"}]}, {}, GPU, True),
-        ({}, WINDOWS, None, False),
-        ({"nodeSelector": WINDOWS}, WINDOWS, None, True),
-        *((near(each), {"zone": "a"}, None, each in ("NotIn", "Exists")) for each in OPERATORS),
-        *((near(each), {}, None, each in ("NotIn", "DoesNotExist")) for each in OPERATORS),
-    ],
-)
+@pytest.mark.cases(("spec", "labels", "taint", "can"), {
+    "taint that is a preference": ({}, {}, {**GPU, "effect": "PreferNoSchedule"}, True),
+    "taint": ({}, {}, GPU, False),
+    "taint tolerated": ({"tolerations": [{"key": "gpu", "operator": "Exists"}]}, {}, GPU, True),
+    "all taints tolerated": ({"tolerations": [{"operator": "Exists"}]}, {}, GPU, True),
+    "Windows node": ({}, WINDOWS, None, False),
+    "Windows node selected": ({"nodeSelector": WINDOWS}, WINDOWS, None, True),
+    **{f"zone {each}, node of a zone": (near(each), {"zone": "a"}, None,
+        each in ("NotIn", "Exists")) for each in OPERATORS},
+    **{f"zone {each}, node of no zone": (near(each), {}, None,
+        each in ("NotIn", "DoesNotExist")) for each in OPERATORS},
+})  # fmt: skip
 def test_the_nodes_that_can_run_a_pod(spec, labels, taint, can):
     taints = [taint] if taint else []
     node = {"metadata": {"name": "n-1", "labels": labels}, "spec": {"taints": taints}}

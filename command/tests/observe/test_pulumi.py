@@ -89,19 +89,15 @@ def test_a_stacks_users_have_the_access_keys_that_name_them():
     assert access_keys == {users["app"]: ["AKIA1", "AKIA2"], users["idle"]: []}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        digest(),
-        digest(operation="update"),
-        digest([*RESOURCES, *RESOURCES]),
-        state([RESOURCES[3], *RESOURCES[:3], *RESOURCES[4:]]),
-        state([*RESOURCES, {**role(name="replaced"), "delete": True}]),
-        json.dumps({"version": 3, "checkpoint": {"latest": {"resources": RESOURCES}}}),
-        digest(deleted=True),
-    ],
-    ids=["sames", "updates", "twice", "order", "replaced", "file", "deleted"],
-)
+@pytest.mark.cases("text", {
+    "preview of sames": digest(),
+    "preview of updates": digest(operation="update"),
+    "resources twice": digest([*RESOURCES, *RESOURCES]),
+    "another order": state([RESOURCES[3], *RESOURCES[:3], *RESOURCES[4:]]),
+    "replaced resource": state([*RESOURCES, {**role(name="replaced"), "delete": True}]),
+    "checkpoint": json.dumps({"version": 3, "checkpoint": {"latest": {"resources": RESOURCES}}}),
+    "deleted resource": digest(deleted=True),
+})  # fmt: skip
 def test_every_form_says_the_same(text):
     assert read(text) == read(state())
 
@@ -119,16 +115,13 @@ def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
     assert (facts.name, facts.arn) == ("s3-app", LATER)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (digest(RESOURCES[:1]), f"the preview leaves 4 unchanged resources out; {HINT}"),
-        (
-            digest(diagnostics=[{"severity": "error", "message": "error: no such role\n"}]),
-            "the preview failed: no such role",
-        ),
-    ],
-)
+@pytest.mark.cases(("text", "message"), {
+    "unchanged resources left out": (digest(RESOURCES[:1]),
+        f"the preview leaves 4 unchanged resources out; {HINT}"),
+    "failed preview":
+        (digest(diagnostics=[{"severity": "error", "message": "error: no such role\n"}]),
+            "the preview failed: no such role"),
+})  # fmt: skip
 def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message):
     assert read(text).missing == message
     (tmp_path / "preview.json").write_text(text)
@@ -136,17 +129,14 @@ def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message
     assert message in "".join(capsys.readouterr())
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (UNKNOWN_OUTPUT, "(known after up)"),
-        ("[secret]", "(a secret)"),
-        ({**SECRET, "ciphertext": "v1:x"}, "(a secret)"),
-        ("{", "(not JSON)"),
-        ("[]", "(not a policy)"),
-        (None, "(known after up)"),
-    ],
-)
+@pytest.mark.cases(("value", "expected"), {
+    "unknown output": (UNKNOWN_OUTPUT, "(known after up)"),
+    "secret of a preview": ("[secret]", "(a secret)"),
+    "encrypted secret": ({**SECRET, "ciphertext": "v1:x"}, "(a secret)"),
+    "no JSON": ("{", "(not JSON)"),
+    "a list": ("[]", "(not a policy)"),
+    "null": (None, "(known after up)"),
+})  # fmt: skip
 def test_a_trust_policy_that_cannot_be_read_is_said_in_words(value, expected):
     [found] = read(state([role(assumeRolePolicy=value)])).roles
     assert found.trust_policy == expected
@@ -173,16 +163,12 @@ def test_a_file_of_any_shape_is_no_traceback(tmp_path, capsys, seed):
             assert capsys.readouterr().err.count("\n") <= (code > 1)
 
 
-@pytest.mark.parametrize(
-    ("kind", "key", "inputs"),
-    [
-        (ATTACHED, "role", {"policyArn": POLICY_ARN}),
-        (types.SHARED_ATTACHMENT, "roles", {"policyArn": POLICY_ARN}),
-        (types.EXCLUSIVE, "roleName", {"policyArns": [POLICY_ARN, UNKNOWN_OUTPUT]}),
-    ],
-    ids=["attachment", "shared", "exclusive"],
-)
-@pytest.mark.parametrize("name", ["s3-app", UNKNOWN_OUTPUT], ids=["named", "unnamed"])
+@pytest.mark.cases(("kind", "key", "inputs"), {
+    "attachment": (ATTACHED, "role", {"policyArn": POLICY_ARN}),
+    "shared": (types.SHARED_ATTACHMENT, "roles", {"policyArn": POLICY_ARN}),
+    "exclusive": (types.EXCLUSIVE, "roleName", {"policyArns": [POLICY_ARN, UNKNOWN_OUTPUT]}),
+})  # fmt: skip
+@pytest.mark.cases("name", {"named": "s3-app", "unnamed": UNKNOWN_OUTPUT})
 def test_policies_of_flat_roles_are_those_that_the_program_gives_to_each(kind, key, inputs, name):
     """In a preview the program's own reference says whose it is."""
     role_a, other = role(name=name), {**role(name=f"other{name}"), "urn": "other"}
@@ -240,16 +226,12 @@ def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():
     assert [bool(each.policies) for each in found] == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("allowed", "more", "label"),
-    [
-        ([ACCOUNT_A], {"path": "/team/"}, f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"),
-        ([ACCOUNT_A, "444455556666"], {}, "s3-app"),
-        ([], {}, "s3-app"),
-        ([ACCOUNT_A], {"name": UNKNOWN_OUTPUT}, "logical"),
-    ],
-    ids=["one account", "two", "any", "no name"],
-)
+@pytest.mark.cases(("allowed", "more", "label"), {
+    "one account": ([ACCOUNT_A], {"path": "/team/"}, f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"),
+    "two accounts": ([ACCOUNT_A, "444455556666"], {}, "s3-app"),
+    "any account": ([], {}, "s3-app"),
+    "name not known": ([ACCOUNT_A], {"name": UNKNOWN_OUTPUT}, "logical"),
+})  # fmt: skip
 def test_a_role_that_does_not_exist_yet_has_the_account_of_its_aws_provider(allowed, more, label):
     aws = resource("pulumi:providers:aws", "own", {"allowedAccountIds": json.dumps(allowed)}, {})
     new = role(**more)

@@ -106,7 +106,7 @@ def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
     assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
 
 
-@pytest.mark.parametrize("by", [{}, {"association_id": "a-1", "role_arn": None}], ids=str)
+@pytest.mark.cases("by", {"IRSA": {}, "association": {"association_id": "a-1", "role_arn": None}})
 def test_a_workload_is_a_chain_for_each_target(by):
     found = chains_of(state(workload(targets=TARGETS, **by), association(target_role_arn=None)))
     own = chain(association_id=by.get("association_id", ""))
@@ -139,7 +139,7 @@ def test_a_role_alone_is_a_chain_for_each_exact_subject():
     ]
 
 
-@pytest.mark.parametrize("bucket", ["acme-data", ""])
+@pytest.mark.cases("bucket", {"one bucket": "acme-data", "any bucket": ""})
 def test_the_stack_s_policies_are_the_questions_of_their_role(bucket):
     arn = f"arn:aws:s3:::{bucket}"
     resource_arns = [f"{arn}/*", arn] if bucket else ["*"]
@@ -155,18 +155,17 @@ def test_the_stack_s_policies_are_the_questions_of_their_role(bucket):
     assert result.chains == [chain(bucket=bucket, stack_policies=(document,))]
 
 
-@pytest.mark.parametrize(
-    ("found", "reason"),
-    [
-        (workload("key", role_arn=None), "it has an access key and no role"),
-        (workload("key", namespace=None), "the state has no namespace of it; run `pulumi up`"),
-        (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
-        (workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}), HIDDEN),
-        (role("key", "dev:job-*"), "it trusts patterns only (system:serviceaccount:dev:job-*)"),
-        (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
-        (role("key", role_arn=None), NO_ROLE),
-    ],
-)
+@pytest.mark.cases(("found", "reason"), {
+    "access key": (workload("key", role_arn=None), "it has an access key and no role"),
+    "no namespace": (workload("key", namespace=None),
+        "the state has no namespace of it; run `pulumi up`"),
+    "role not known yet": (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
+    "role encrypted": (workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}), HIDDEN),
+    "patterns alone": (role("key", "dev:job-*"),
+        "it trusts patterns only (system:serviceaccount:dev:job-*)"),
+    "no subjects": (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
+    "no role": (role("key", role_arn=None), NO_ROLE),
+})  # fmt: skip
 def test_a_component_without_a_chain_is_skipped_with_the_reason(found, reason):
     assert chains_of(state(found)) == StackChains([], [("key", reason)])
 
@@ -181,18 +180,14 @@ def test_secrets_that_were_exported_in_plain_are_read():
     assert len(chains_of(state(role(subjects=subjects))).chains) == 1
 
 
-@pytest.mark.parametrize(
-    ("document", "problem"),
-    [
-        ({}, NOT_A_STATE),
-        ({"workloads": {"app": {"role_arn": ROLE_A_ARN}}}, NOT_A_STATE),
-        ({"steps": []}, NOT_A_STATE),
-        ({"deployment": 1}, NOT_A_STATE),
-        ({"checkpoint": None}, NOT_A_STATE),
-        (state(component("DataBucket"), workload() | {"delete": True}), NO_COMPONENTS),
-    ],
-    ids=["empty", "outputs", "preview", "number", "null", "no components"],
-)
+@pytest.mark.cases(("document", "problem"), {
+    "empty": ({}, NOT_A_STATE),
+    "outputs": ({"workloads": {"app": {"role_arn": ROLE_A_ARN}}}, NOT_A_STATE),
+    "preview": ({"steps": []}, NOT_A_STATE),
+    "number": ({"deployment": 1}, NOT_A_STATE),
+    "null": ({"checkpoint": None}, NOT_A_STATE),
+    "no components": (state(component("DataBucket"), workload() | {"delete": True}), NO_COMPONENTS),
+})  # fmt: skip
 def test_another_document_is_refused_with_the_way_out(document, problem, tmp_path, capsys):
     file = tmp_path / "stack"
     file.write_text(json.dumps(document))

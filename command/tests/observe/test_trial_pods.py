@@ -34,17 +34,16 @@ def test_the_kubeconfigs_command_runs_once(monkeypatch, tmp_path):
     assert {each.headers["Authorization"] for each in requests} == {"Bearer k8s-aws-v1.x"}
 
 
-@pytest.mark.parametrize(
-    ("config", "reason"),
-    [
-        ("~/.kube/config", "AttributeError"),
-        ("{}", "KeyError"),
-        (command("sh", "-c", "echo token; echo expired >&2; exit 255"), "sh returned 255: expired"),
-        (command("echo", "no JSON"), "JSONDecodeError"),
-        (kubeconfig().replace(', "user": "deployer"}', "}"), "Missing user"),
-        (kubeconfig(**{"client-certificate": "/none", "client-key": "/none"}), "No such file"),
-    ],
-)
+@pytest.mark.cases(("config", "reason"), {
+    "path": ("~/.kube/config", "AttributeError"),
+    "empty": ("{}", "KeyError"),
+    "command fails": (command("sh", "-c", "echo token; echo expired >&2; exit 255"),
+        "sh returned 255: expired"),
+    "command without JSON": (command("echo", "no JSON"), "JSONDecodeError"),
+    "no user": (kubeconfig().replace(', "user": "deployer"}', "}"), "Missing user"),
+    "no certificate": (kubeconfig(**{"client-certificate": "/none", "client-key": "/none"}),
+        "No such file"),
+})  # fmt: skip
 def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: str):
     with pytest.raises(CollectError) as refused:
         wait(config)

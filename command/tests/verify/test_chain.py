@@ -117,20 +117,17 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
     assert f"{issuer} (the dual-stack address, which no token names)" in link.found
 
 
-@pytest.mark.parametrize(
-    ("changes", "key"),
-    [
-        ({"service_account": UNREAD}, "service-account"),
-        ({"pods": UNREAD}, "pod"),
-        ({"token": UNREAD, "assumed": NOT_MADE}, "token"),
-        ({"providers": UNREAD, "assumed": NOT_MADE}, "provider"),
-        ({"providers": UNREAD, "assumed": DENIED}, "audience"),
-        ({"role": UNREAD, "assumed": NOT_MADE}, "role"),
-        ({"role": UNREAD, "assumed": NOT_MADE}, "trust"),
-        ({"facts": GOOD_EKS, **identity(UNREAD)}, "association"),
-        ({"facts": GOOD_EKS, "assumed": UNREAD}, "assume"),
-    ],
-)
+@pytest.mark.cases(("changes", "key"), {
+    "service account": ({"service_account": UNREAD}, "service-account"),
+    "Pods": ({"pods": UNREAD}, "pod"),
+    "token": ({"token": UNREAD, "assumed": NOT_MADE}, "token"),
+    "providers": ({"providers": UNREAD, "assumed": NOT_MADE}, "provider"),
+    "providers, call denied": ({"providers": UNREAD, "assumed": DENIED}, "audience"),
+    "role": ({"role": UNREAD, "assumed": NOT_MADE}, "role"),
+    "trust policy": ({"role": UNREAD, "assumed": NOT_MADE}, "trust"),
+    "association": ({"facts": GOOD_EKS, **identity(UNREAD)}, "association"),
+    "call of EKS": ({"facts": GOOD_EKS, "assumed": UNREAD}, "assume"),
+})  # fmt: skip
 def test_an_unread_fact_names_the_permission(changes, key):
     link = links(**changes)[key]
     assert link.status is Status.UNKNOWN
@@ -138,17 +135,13 @@ def test_an_unread_fact_names_the_permission(changes, key):
     assert link.remedy.text == "grant a permission"
 
 
-@pytest.mark.parametrize(
-    ("token", "keys", "found"),
-    [
-        (signed(sub=f"{SUBJECT}-2"), JWKS, f"sub {SUBJECT}-2"),
-        (signed(aud=["vault"]), JWKS, "aud ['vault']"),
-        (signed(exp=NOW - 300), JWKS, "ExpiredTokenException: "),
-        (signed(exp=NOW), UNREAD, f"expired at {NOW}, and it is {NOW}"),
-        (signed(OTHER_RSA, kid="rotated-away"), JWKS, f"InvalidIdentityToken: {NO_KEY}"),
-    ],
-    ids=["account", "audience", "expired", "expired by the clock", "unknown key"],
-)
+@pytest.mark.cases(("token", "keys", "found"), {
+    "another account": (signed(sub=f"{SUBJECT}-2"), JWKS, f"sub {SUBJECT}-2"),
+    "another audience": (signed(aud=["vault"]), JWKS, "aud ['vault']"),
+    "expired": (signed(exp=NOW - 300), JWKS, "ExpiredTokenException: "),
+    "expired by the clock": (signed(exp=NOW), UNREAD, f"expired at {NOW}, and it is {NOW}"),
+    "unknown key": (signed(OTHER_RSA, kid="rotated-away"), JWKS, f"InvalidIdentityToken: {NO_KEY}"),
+})  # fmt: skip
 def test_a_token_that_sts_would_refuse_is_minted_anew(token, keys, found):
     link = links(token=decode_unverified(token), keys=keys)["token"]
     assert (link.status, link.found.startswith(found)) == (Status.FAILED, True), link.found
@@ -177,20 +170,20 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
     )
 
 
-@pytest.mark.parametrize(
-    ("key", "answers", "status", "found"),
-    [
-        ("assume", {**REFUSED, "assumed": TRIED}, Status.FAILED, "Denied (tried for 90 s)"),
-        ("assume", {"assumed": LATE}, Status.PASSED, "after 12 s: the change had to propagate"),
-        ("caller", {"caller": NODE}, Status.FAILED, NODE.arn),
-        ("caller", {"caller": LONGER}, Status.FAILED, LONGER.arn),
-        ("inside", {"inside": SESSION}, Status.PASSED, SESSION_ARN),
-        ("inside", {"inside": NODE}, Status.FAILED, NODE.arn),
-        ("inside", {"inside": NO_CREDENTIALS}, Status.FAILED, NO_CREDENTIALS.text),
-        ("inside", {"inside": UNREAD}, Status.UNKNOWN, UNREAD.text),
-        ("refused", {"refused": SLOW}, Status.UNKNOWN, SLOW.text),
-    ],
-)
+@pytest.mark.cases(("key", "answers", "status", "found"), {
+    "denied for 90 seconds": ("assume", {**REFUSED, "assumed": TRIED}, Status.FAILED,
+        "Denied (tried for 90 s)"),
+    "allowed after 12 seconds": ("assume", {"assumed": LATE}, Status.PASSED,
+        "after 12 s: the change had to propagate"),
+    "node's role": ("caller", {"caller": NODE}, Status.FAILED, NODE.arn),
+    "role with a longer name": ("caller", {"caller": LONGER}, Status.FAILED, LONGER.arn),
+    "inside: own role": ("inside", {"inside": SESSION}, Status.PASSED, SESSION_ARN),
+    "inside: node's role": ("inside", {"inside": NODE}, Status.FAILED, NODE.arn),
+    "inside: no credentials": ("inside", {"inside": NO_CREDENTIALS}, Status.FAILED,
+        NO_CREDENTIALS.text),
+    "inside: unread": ("inside", {"inside": UNREAD}, Status.UNKNOWN, UNREAD.text),
+    "no answer in time": ("refused", {"refused": SLOW}, Status.UNKNOWN, SLOW.text),
+})  # fmt: skip
 def test_a_call_proves_what_its_answer_says(key, answers, status, found):
     every = links(**answers)
     assert (every[key].status, found in every[key].found) == (status, True), every[key]
@@ -204,18 +197,20 @@ def test_without_a_role_nothing_is_asked_of_aws():
     assert {found[k].status for k in ("provider", "role", "trust", "assume")} == {Status.UNKNOWN}
 
 
-@pytest.mark.parametrize(
-    ("changes", "key", "status", "found"),
-    [
-        ({"refused": Answer(allowed=True)}, "role-a-refused", Status.FAILED, "lists the bucket"),
-        ({"caller": SESSION}, "role-b-caller", Status.FAILED, SESSION_ARN),
-        ({"role": None, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN, "there is no role B"),
-        ({"role": UNREAD, "assumed": DENIED}, "role-b", Status.UNKNOWN, UNREAD.text),
-        ({"role": UNREAD, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN, UNREAD.text),
-        (MISSPELT, "role-b", Status.FAILED, "'s3-app-B' is not the ARN of a role"),
-        (OF_DELETED, "role-b-trust", Status.FAILED, "it names AROAGONE, a principal that was del"),
-    ],
-)
+@pytest.mark.cases(("changes", "key", "status", "found"), {
+    "role A lists the bucket": ({"refused": Answer(allowed=True)}, "role-a-refused", Status.FAILED,
+        "lists the bucket"),
+    "session stays role A's": ({"caller": SESSION}, "role-b-caller", Status.FAILED, SESSION_ARN),
+    "no role B": ({"role": None, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN,
+        "there is no role B"),
+    "role B unread": ({"role": UNREAD, "assumed": DENIED}, "role-b", Status.UNKNOWN, UNREAD.text),
+    "trust of role B unread": ({"role": UNREAD, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN,
+        UNREAD.text),
+    "role B without an ARN": (MISSPELT, "role-b", Status.FAILED,
+        "'s3-app-B' is not the ARN of a role"),
+    "trust names a deleted principal": (OF_DELETED, "role-b-trust", Status.FAILED,
+        "it names AROAGONE, a principal that was del"),
+})  # fmt: skip
 def test_one_link_on_the_way_to_role_b(changes, key, status, found):
     link = chained(**changes)[key]
     assert (link.status, found in link.found) == (status, True), link.found
@@ -231,7 +226,7 @@ def test_any_two_facts_that_are_unread_leave_each_link_an_answer(chain):
 
 
 @pytest.mark.parametrize("unread", UNKNOWN_CALLS)
-@pytest.mark.parametrize("disabled", [False, True], ids=["trust-with-tags", "trust-without"])
+@pytest.mark.cases("disabled", {"trust with tags": False, "trust without tags": True})
 def test_an_unread_call_of_eks_is_judged_as_every_call_that_it_may_be(unread, disabled):
     """The session's tags are not known, nor whether there are any."""
     identities, clusters = UNKNOWN_CALLS[unread]

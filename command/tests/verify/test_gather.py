@@ -100,20 +100,16 @@ def profile(name, source="A"):
     return f"[profile {name}]\nrole_arn = {world.ROLE_B_ARN}-{name}\nsource_profile = {source}\n"
 
 
-@pytest.mark.parametrize(
-    ("more", "profiles"),
-    [
-        ("", [""]),
-        (profile("B"), ["B"]),
-        (profile("B") + profile("C"), ["B", "C"]),
-        (profile("B") + profile("C", "B"), ["B"]),
-        (profile("B", "none"), ["B"]),
-        (profile("B", "key") + KEY, [""]),
-        (profile("B").replace("profile ", ""), [""]),
-        (profile("default").replace("profile ", ""), [""]),
-    ],
-    ids=["none", "one", "two", "further", "refused", "key", "unseen", "default"],
-)
+@pytest.mark.cases(("more", "profiles"), {
+    "no further profile": ("", [""]),
+    "one profile": (profile("B"), ["B"]),
+    "two profiles": (profile("B") + profile("C"), ["B", "C"]),
+    "profile of a profile": (profile("B") + profile("C", "B"), ["B"]),
+    "profile without a source": (profile("B", "none"), ["B"]),
+    "profile from a key": (profile("B", "key") + KEY, [""]),
+    "profile that SDKs do not see": (profile("B").replace("profile ", ""), [""]),
+    "default profile": (profile("default").replace("profile ", ""), [""]),
+})  # fmt: skip
 def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, profiles):
     asked = gather_each(QUESTION, with_config(A + more))
     titles = [f"dev/s3-app (profile {each})" if each else "dev/s3-app" for each in profiles]
@@ -134,7 +130,7 @@ def test_a_question_that_names_a_profile_or_role_b_is_one_chain():
         assert facts.title == f"dev/s3-app ({end})"
 
 
-@pytest.mark.parametrize("name", ["", "irsa-b"])
+@pytest.mark.cases("name", {"no name": "", "name of the profile": "irsa-b"})
 def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
     setting = f"role_session_name = {name}\n" if name else ""
     allow = {"Effect": "Allow", "Principal": {"AWS": ROLE.arn}, "Action": "sts:AssumeRole"}
@@ -169,17 +165,13 @@ def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
     assert found.role_b.role.remedy == TRUSTING_PROFILE
 
 
-@pytest.mark.parametrize(
-    ("answers", "wait", "outcome", "slept"),
-    [
-        ([DENIED, DENIED, DENIED, SESSION], 90, replace(SESSION, seconds=9), 9),
-        ([DENIED], 90, replace(DENIED, seconds=90), 90),
-        ([DENIED], 0, DENIED, 0),
-        ([INVALID], 90, INVALID, 0),
-        ([UNREAD], 90, UNREAD, 0),
-    ],
-    ids=["propagates", "gives-up", "no-wait", "no-waiting-helps", "unread"],
-)
+@pytest.mark.cases(("answers", "wait", "outcome", "slept"), {
+    "allowed at last": ([DENIED, DENIED, DENIED, SESSION], 90, replace(SESSION, seconds=9), 9),
+    "denied to the end": ([DENIED], 90, replace(DENIED, seconds=90), 90),
+    "no time to wait": ([DENIED], 0, DENIED, 0),
+    "token that stays wrong": ([INVALID], 90, INVALID, 0),
+    "unread": ([UNREAD], 90, UNREAD, 0),
+})  # fmt: skip
 def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     monkeypatch, answers, wait, outcome, slept
 ):
@@ -226,15 +218,13 @@ def test_a_node_is_of_a_node_group_or_of_auto_mode():
         assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
 
 
-@pytest.mark.parametrize(
-    ("cluster", "account", "text"),
-    [
-        (("aws", "eu-west-1", world.ACCOUNT_A, "dev"), {}, OTHER_REGION),
-        (("", "eu-west-1", "", "dev"), {}, OTHER_REGION),
-        (cluster_arn(world.CLUSTER_ARN), {"eks_cluster": lambda _: None}, CREDENTIALS),
-        (("",) * 4, {"clusters": lambda *_: ["dev", "dev-2"]}, "dev, dev-2 have this issuer"),
-    ],
-)
+@pytest.mark.cases(("cluster", "account", "text"), {
+    "ARN of another region": (("aws", "eu-west-1", world.ACCOUNT_A, "dev"), {}, OTHER_REGION),
+    "another region": (("", "eu-west-1", "", "dev"), {}, OTHER_REGION),
+    "not described": (cluster_arn(world.CLUSTER_ARN), {"eks_cluster": lambda _: None}, CREDENTIALS),
+    "two clusters of the issuer": (("",) * 4, {"clusters": lambda *_: ["dev", "dev-2"]},
+        "dev, dev-2 have this issuer"),
+})  # fmt: skip
 def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster, account, text):
     sources = eks_sources()
     sources.cluster.eks, sources.cluster.issuer_url = ClusterArn(*cluster), lambda: world.ISSUER_URL
@@ -290,13 +280,17 @@ def of(value):
 
 CAUSES = {
     "misspelt": (sources(of(TYPO)), "annotation", "annotate"),
-    "missing": (sources(BARE), "annotation", "annotate"),
+    "no annotation": (sources(BARE), "annotation", "annotate"),
     "another role": (sources(of(OTHER.arn)), "annotation", "annotate"),
-    "quotes": (sources(of(f'"{ROLE.arn}"')), "annotation", "annotate"),
-    "session": (sources(of(SESSION_ARN)), "annotation", "annotate"),
-    "account": (sources(of(FOREIGN)), "annotation", "annotate"),
+    "role in quotes": (sources(of(f'"{ROLE.arn}"')), "annotation", "annotate"),
+    "ARN of a session": (sources(of(SESSION_ARN)), "annotation", "annotate"),
+    "role of another account": (sources(of(FOREIGN)), "annotation", "annotate"),
     "no association": (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-a"),
-    "another": (sources(BARE, (ROLE_EKS, OTHER), TO_OTHER), "association", "update-pod-identity"),
+    "another role associated": (
+        sources(BARE, (ROLE_EKS, OTHER), TO_OTHER),
+        "association",
+        "update-pod-identity",
+    ),
 }
 
 
@@ -320,17 +314,15 @@ FAR, READER, WRITER = (
 )
 
 
-@pytest.mark.parametrize(
-    ("roles", "listed", "key", "creates", "text"),
-    [
-        ([FAR], None, "role", True, "create the role, or correct the annotation"),
-        ([NEAR], None, "role", False, f"there is {NEAR.arn}, which trusts {SUBJECTS}:dev:nb"),
-        ([ROLE, READER], None, "annotation", False, "annotate the service account with the rig"),
-        ([WRITER, READER], None, "role", False, "trust this service account"),
-        ([ROLE], UNREAD, "role", False, "could not read it: needs a permission"),
-    ],
-    ids=["none", "near", "nearest", "several", "unread"],
-)
+@pytest.mark.cases(("roles", "listed", "key", "creates", "text"), {
+    "none near": ([FAR], None, "role", True, "create the role, or correct the annotation"),
+    "role of a neighbour": ([NEAR], None, "role", False,
+        f"there is {NEAR.arn}, which trusts {SUBJECTS}:dev:nb"),
+    "role that trusts it": ([ROLE, READER], None, "annotation", False,
+        "annotate the service account with the rig"),
+    "two roles near": ([WRITER, READER], None, "role", False, "trust this service account"),
+    "unread": ([ROLE], UNREAD, "role", False, "could not read it: needs a permission"),
+})  # fmt: skip
 def test_a_role_is_created_only_where_none_is_near(roles, listed, key, creates, text):
     where = sources(of(TYPO), tuple(roles), listed=listed)
     found, commands, link = cause(where)
@@ -341,15 +333,14 @@ def test_a_role_is_created_only_where_none_is_near(roles, listed, key, creates, 
 EXISTING = [replace(BARE, name=each) for each in ("s3-app", "s3-app-key")]
 
 
-@pytest.mark.parametrize(
-    ("account", "found", "remedy", "command"),
-    [
-        (("dev", "s3app"), "no such service account", "there is dev/s3-app", "dev/s3-app"),
-        (("prod", "s3-ap"), "there is no namespace prod", "correct the name: there is", ""),
-        (("nope", "nope"), "there is no namespace nope", "correct the namespace", None),
-        (("dev", "reports"), "no such service account", "create it", "serviceaccount reports"),
-    ],
-)
+@pytest.mark.cases(("account", "found", "remedy", "command"), {
+    "near name": (("dev", "s3app"), "no such service account", "there is dev/s3-app", "dev/s3-app"),
+    "near namespace": (("prod", "s3-ap"), "there is no namespace prod",
+        "correct the name: there is", ""),
+    "nothing near": (("nope", "nope"), "there is no namespace nope", "correct the namespace", None),
+    "name far from all": (("dev", "reports"), "no such service account", "create it",
+        "serviceaccount reports"),
+})  # fmt: skip
 def test_a_missing_service_account_is_answered_by_the_nearest_name(account, found, remedy, command):
     where = sources(None)
     where.cluster.service_accounts = lambda: EXISTING

@@ -110,26 +110,32 @@ def test_without_a_question_the_link_prints_the_command_that_asks():
     assert asked(having(allow("s3:*"))).remedy.shell == ()  # which has no bucket to ask about
 
 
-@pytest.mark.parametrize(
-    ("facts", "status"),
-    [
-        (having(READ, bucket=BUCKET), PASSED),
-        (having(READ, bucket=BUCKET, bucket_policy=STOP), FAILED),
-        (having(allow("s3:*"), bucket=BUCKET, bucket_policy=STOP), PASSED),
-        (having(allow("s3:Get*"), allow("s3:List*"), bucket=BUCKET, bucket_policy=STOP), PASSED),
-        (having(READ, allow("s3:PutObject", f"{B}/*", **BY_TAG), bucket=BUCKET), PASSED),
-        (having(READ, allow("s3:PutObject", f"{B}/*", **FROM), bucket=BUCKET), UNKNOWN),
-        (having(READ, deny("s3:GetObject", f"{B}/*", **BY_TAG), bucket=BUCKET), UNKNOWN),
-        (having(allow("kms:Decrypt", KEY), grants=(Grant("kms:Decrypt", KEY),)), PASSED),
-        (having(allow("sqs:*"), grants=SEND, resource_policies={QUEUE: UNREAD}), UNKNOWN),
-        (having(allow("sqs:Send*", QUEUE), stack_policies=({"Statement": READ},)), FAILED),
-        (having(READ, stack_policies=({"Statement": READ},)), PASSED),
-        (having(allow("s3:Get*", B, **BY_TAG), stack_policies=({"Statement": READ},)), FAILED),
-        # A condition on the request is no doubt in the stack's own statement.
-        (having(TAGGED, stack_policies=({"Statement": TAGGED},)), PASSED),
-        (having(TAGGED, deny("s3:*"), stack_policies=({"Statement": TAGGED},)), FAILED),
-    ],
-)
+@pytest.mark.cases(("facts", "status"), {
+    "bucket": (having(READ, bucket=BUCKET), PASSED),
+    "bucket denies": (having(READ, bucket=BUCKET, bucket_policy=STOP), FAILED),
+    "s3:* allowed, bucket denies": (having(allow("s3:*"), bucket=BUCKET, bucket_policy=STOP),
+        PASSED),
+    "reading allowed, bucket denies": (having(allow("s3:Get*"), allow("s3:List*"), bucket=BUCKET,
+        bucket_policy=STOP), PASSED),
+    "writing by tag": (having(READ, allow("s3:PutObject", f"{B}/*", **BY_TAG), bucket=BUCKET),
+        PASSED),
+    "writing from a network": (having(READ, allow("s3:PutObject", f"{B}/*", **FROM), bucket=BUCKET),
+        UNKNOWN),
+    "reading denied by tag": (having(READ, deny("s3:GetObject", f"{B}/*", **BY_TAG), bucket=BUCKET),
+        UNKNOWN),
+    "key": (having(allow("kms:Decrypt", KEY), grants=(Grant("kms:Decrypt", KEY),)), PASSED),
+    "queue's policy unread": (having(allow("sqs:*"), grants=SEND,
+        resource_policies={QUEUE: UNREAD}), UNKNOWN),
+    "stack's bucket not allowed": (having(allow("sqs:Send*", QUEUE),
+        stack_policies=({"Statement": READ},)), FAILED),
+    "stack's bucket": (having(READ, stack_policies=({"Statement": READ},)), PASSED),
+    "stack's bucket by tag": (having(allow("s3:Get*", B, **BY_TAG),
+        stack_policies=({"Statement": READ},)), FAILED),
+    # A condition on the request is no doubt in the stack's own statement.
+    "stack's own condition": (having(TAGGED, stack_policies=({"Statement": TAGGED},)), PASSED),
+    "stack's own condition, denied": (having(TAGGED, deny("s3:*"),
+        stack_policies=({"Statement": TAGGED},)), FAILED),
+})  # fmt: skip
 def test_what_the_role_s_or_the_stack_s_policies_name_is_judged(facts, status):
     assert asked(facts).status is status
 
@@ -171,8 +177,14 @@ ALL_BUT = deny("*", NotResource=f"{B}/2026/*")
 del ALL_BUT["Resource"]
 
 
-@pytest.mark.parametrize("question", [{}, {"stack_policies": ({"Statement": READ},)}])
-@pytest.mark.parametrize("more", [{"boundary": LIMIT}, {"policies": [READ, ALL_BUT]}])
+@pytest.mark.cases("question", {
+    "role's policies": {},
+    "stack's policies": {"stack_policies": ({"Statement": READ},)},
+})  # fmt: skip
+@pytest.mark.cases("more", {
+    "boundary": {"boundary": LIMIT},
+    "denied but for a part": {"policies": [READ, ALL_BUT]},
+})  # fmt: skip
 def test_a_limit_that_allows_a_part_of_what_the_policies_name_fails_nothing(question, more):
     facts = having(*more.get("policies", [READ]), **question)
     facts = replace(facts, role=replace(facts.role, boundary=more.get("boundary")))
@@ -195,19 +207,19 @@ def fitting(name, *statements, account=ACCOUNT_A):
     return PermissionsPolicy(name, {"Statement": [*statements]}, f"arn:aws:iam::{account}:policy/x")
 
 
-@pytest.mark.parametrize(
-    ("policies", "command"),
-    [
-        ([fitting("read", READ)], "attach-role-policy"),
-        ([fitting("wide", READ, allow("sqs:*"))], "put-role-policy"),
+@pytest.mark.cases(("policies", "command"), {
+    "fits": ([fitting("read", READ)], "attach-role-policy"),
+    "allows more": ([fitting("wide", READ, allow("sqs:*"))], "put-role-policy"),
+    "allows all but a queue":
         ([fitting("spares", READ, {"Effect": "Allow", "Action": "*", "NotResource": QUEUE})], PUT),
+    "allows all but IAM":
         ([fitting("but", READ, {"Effect": "Allow", "NotAction": "iam:*", "Resource": B})], PUT),
+    "variable in the resource":
         ([fitting("own", READ, allow("sqs:*", "arn:aws:sqs:*:*:${aws:username}"))], PUT),
-        ([fitting("other", allow("s3:GetObject", f"{B}/*"))], "put-role-policy"),
-        ([fitting("aws", READ, account="aws")], "put-role-policy"),
-        ([], "put-role-policy"),
-    ],
-)
+    "allows less": ([fitting("other", allow("s3:GetObject", f"{B}/*"))], "put-role-policy"),
+    "of AWS": ([fitting("aws", READ, account="aws")], "put-role-policy"),
+    "none": ([], "put-role-policy"),
+})  # fmt: skip
 def test_an_unattached_policy_that_fits_comes_before_a_new_one(policies, command):
     known = AccountPrincipals((), {}, managed=tuple(policies))
     found = asked(having(bucket=BUCKET, iam=known), replace(GRANTED, data=DENIED))

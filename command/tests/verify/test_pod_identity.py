@@ -103,19 +103,17 @@ def test_unreadable_associations_leave_an_annotated_chain_as_it_is():
     assert [*links(**identity(cluster=UNREAD))] == [*links()]
 
 
-@pytest.mark.parametrize(
-    ("changes", "commands"),
-    [
-        (MISSING | EXPECTED, (CREATE, RESTART)),
-        (MISSING, ()),
-        (associated(role_arn=f"{ROLE_ARN}-old") | EXPECTED, (UPDATE, RESTART)),
+@pytest.mark.cases(("changes", "commands"), {
+    "no association": (MISSING | EXPECTED, (CREATE, RESTART)),
+    "no association, role not given": (MISSING, ()),
+    "another role": (associated(role_arn=f"{ROLE_ARN}-old") | EXPECTED, (UPDATE, RESTART)),
+    "another role, of an add-on":
         (associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON) | EXPECTED, ()),
+    "no association, of a stack":
         (MISSING | EXPECTED | {"stack": STACK, "expects_association": True}, (*UP, RESTART)),
-        (EXPECTED | OF_TARGET_ROLE, (UPDATE_TARGET, RESTART)),
-        (identity(replace(TARGETING, external_id="other")), ()),
-    ],
-    ids=["missing", "no-role", "another-role", "of-an-add-on", "stack", "target", "external-id"],
-)
+    "no target role": (EXPECTED | OF_TARGET_ROLE, (UPDATE_TARGET, RESTART)),
+    "another external id": (identity(replace(TARGETING, external_id="other")), ()),
+})  # fmt: skip
 def test_a_wrong_association_and_its_commands(changes, commands):
     link = eks_links(**changes)["association"]
     assert (link.status, link.remedy.shell) == (FAILED, commands)
@@ -134,19 +132,16 @@ def test_a_role_for_eks_without_association_is_no_matter_of_annotations():
     assert "annotation" in eks_links(**bare, role=ROLE)
 
 
-@pytest.mark.parametrize(
-    ("cluster", "agent", "status"),
-    [
-        (DescribedCluster(CLUSTER_ARN, auto_mode=True), frozenset(), PASSED),
-        (DescribedCluster(CLUSTER_ARN), READY, PASSED),
-        (EKS, UNREAD, UNKNOWN),
-        (EKS, frozenset(), FAILED),
-        (DescribedCluster(CLUSTER_ARN, addon="DEGRADED"), READY, FAILED),
-        (DescribedCluster(CLUSTER_ARN, addon="UPDATING"), READY, PASSED),
-        (DescribedCluster(CLUSTER_ARN, addon="CREATING"), frozenset(), UNKNOWN),
-        (DescribedCluster(CLUSTER_ARN), frozenset(), FAILED),
-    ],
-)
+@pytest.mark.cases(("cluster", "agent", "status"), {
+    "Auto Mode": (DescribedCluster(CLUSTER_ARN, auto_mode=True), frozenset(), PASSED),
+    "DaemonSet": (DescribedCluster(CLUSTER_ARN), READY, PASSED),
+    "add-on, agent unread": (EKS, UNREAD, UNKNOWN),
+    "add-on, no agent": (EKS, frozenset(), FAILED),
+    "add-on degraded": (DescribedCluster(CLUSTER_ARN, addon="DEGRADED"), READY, FAILED),
+    "add-on updating": (DescribedCluster(CLUSTER_ARN, addon="UPDATING"), READY, PASSED),
+    "add-on creating": (DescribedCluster(CLUSTER_ARN, addon="CREATING"), frozenset(), UNKNOWN),
+    "neither": (DescribedCluster(CLUSTER_ARN), frozenset(), FAILED),
+})  # fmt: skip
 def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status):
     link = eks_links(**identity(cluster=cluster, agent=agent))["agent"]
     missing = cluster.addon is None and status is FAILED
@@ -171,21 +166,21 @@ def with_role(role):
     return {"node_roles": {"workers": role}}
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "found"),
-    [
-        ({}, PASSED, "ready on n"),
-        ({"agent": frozenset({"other"})}, FAILED, "no agent is ready on n"),
-        (AUTO, PASSED, "ready on x"),
-        ({"nodes": UNREAD}, UNKNOWN, "needs a permission"),
-        ({"nodes": UNREAD, "agent": frozenset({"x"})}, UNKNOWN, "needs a permission"),
-        (with_role(UNREAD), UNKNOWN, "needs a permission"),
-        (with_role(node_role("Allow")), PASSED, "ready on n"),
-        (with_role(node_role("Allow", "s3:*")), FAILED, "role nodes of the nodes (workers)"),
-        (with_role(node_role("Deny")), FAILED, "role nodes of the nodes (workers)"),
-        (with_role(replace(NODE_ROLE, policies=UNREAD)), UNKNOWN, "needs a permission"),
-    ],
-)
+@pytest.mark.cases(("changes", "status", "found"), {
+    "ready on the node": ({}, PASSED, "ready on n"),
+    "ready on another node": ({"agent": frozenset({"other"})}, FAILED, "no agent is ready on n"),
+    "Auto Mode": (AUTO, PASSED, "ready on x"),
+    "nodes unread": ({"nodes": UNREAD}, UNKNOWN, "needs a permission"),
+    "nodes unread, agent elsewhere": ({"nodes": UNREAD, "agent": frozenset({"x"})}, UNKNOWN,
+        "needs a permission"),
+    "node role unread": (with_role(UNREAD), UNKNOWN, "needs a permission"),
+    "node role allows": (with_role(node_role("Allow")), PASSED, "ready on n"),
+    "node role allows S3": (with_role(node_role("Allow", "s3:*")), FAILED,
+        "role nodes of the nodes (workers)"),
+    "node role denies": (with_role(node_role("Deny")), FAILED, "role nodes of the nodes (workers)"),
+    "node role's policies unread": (with_role(replace(NODE_ROLE, policies=UNREAD)), UNKNOWN,
+        "needs a permission"),
+})  # fmt: skip
 def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, found):
     known = {"nodes": {"n": "workers"}, **with_role(NODE_ROLE), **changes}
     link = eks_links(associated_pod(nodeName="n"), **identity(**known))["agent"]
@@ -193,14 +188,11 @@ def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, 
     assert link.remedy.commands == ()
 
 
-@pytest.mark.parametrize(
-    ("pods", "place", "commands"),
-    [
-        ([FARGATE], "Fargate", (MOVE,)),
-        ([associated_pod(nodeSelector={"kubernetes.io/os": "windows"})], "Windows", (MOVE,)),
-        ([FARGATE, replace(associated_pod(), name="app-2")], "Fargate", ()),
-    ],
-)
+@pytest.mark.cases(("pods", "place", "commands"), {
+    "Fargate": ([FARGATE], "Fargate", (MOVE,)),
+    "Windows": ([associated_pod(nodeSelector={"kubernetes.io/os": "windows"})], "Windows", (MOVE,)),
+    "Fargate and a node": ([FARGATE, replace(associated_pod(), name="app-2")], "Fargate", ()),
+})  # fmt: skip
 def test_pods_where_no_agent_runs_need_irsa(pods, place, commands):
     known = identity(cluster=DescribedCluster(CLUSTER_ARN, auto_mode=True))
     link = eks_links(*pods, **known)["agent"]
@@ -208,37 +200,33 @@ def test_pods_where_no_agent_runs_need_irsa(pods, place, commands):
     assert link.found == f"Pod app-1 is on {place}, where no agent runs"
 
 
-@pytest.mark.parametrize(
-    ("now", "following", "found", "commands"),
-    [
-        (SPEC, INJECTED, "AWS_ROLE_ARN instead", (RESTART,)),
-        (NOTHING, INJECTED, "the Pod was not mutated", (RESTART,)),
-        (SPEC, SPEC, f"and {NEXT} {ROLE_ARN} by IRSA", ()),
-        (INJECTED, SPEC, f"but {NEXT} {ROLE_ARN} by IRSA", ()),
-        (INJECTED, NOTHING, f"but {NEXT} no AWS identity", ()),
-        (FOR_STS, INJECTED, "the Pod's token is for audience 'sts.amazonaws.com'", DROP_VOLUME),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("now", "following", "found", "commands"), {
+    "IRSA, then EKS": (SPEC, INJECTED, "AWS_ROLE_ARN instead", (RESTART,)),
+    "nothing, then EKS": (NOTHING, INJECTED, "the Pod was not mutated", (RESTART,)),
+    "IRSA, then IRSA": (SPEC, SPEC, f"and {NEXT} {ROLE_ARN} by IRSA", ()),
+    "EKS, then IRSA": (INJECTED, SPEC, f"but {NEXT} {ROLE_ARN} by IRSA", ()),
+    "EKS, then nothing": (INJECTED, NOTHING, f"but {NEXT} no AWS identity", ()),
+    "token for STS, then EKS": (FOR_STS, INJECTED,
+        "the Pod's token is for audience 'sts.amazonaws.com'", DROP_VOLUME),
+})  # fmt: skip
 def test_what_this_pod_has_and_the_next_one_gets(now, following, found, commands):
     link = eks_links(pod(now), next_pod=following)["injection"]
     assert (link.status, link.remedy.shell) == (FAILED, commands)
     assert found in link.found
 
 
-@pytest.mark.parametrize(
-    ("variables", "status", "found"),
-    [
-        ([("AWS_ROLE_ARN", ROLE_B_ARN)], PASSED, ""),
-        ([("AWS_ROLE_SESSION_NAME", "!")], PASSED, ""),
-        ([("HTTP_PROXY", URL)], UNKNOWN, "NO_PROXY lacks 169.254.170.23"),
-        ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.0.0/16")], UNKNOWN, "NO_PROXY lacks"),
-        ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.170.23")], PASSED, ""),
-        ([("HTTPS_PROXY", URL)], UNKNOWN, URL),
-    ],
-)  # fmt: skip
+@pytest.mark.cases(("variables", "status", "found"), {
+    "role": ([("AWS_ROLE_ARN", ROLE_B_ARN)], PASSED, ""),
+    "session name": ([("AWS_ROLE_SESSION_NAME", "!")], PASSED, ""),
+    "proxy": ([("HTTP_PROXY", URL)], UNKNOWN, "NO_PROXY lacks 169.254.170.23"),
+    "proxy, agent's network excepted": ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.0.0/16")],
+        UNKNOWN, "NO_PROXY lacks"),
+    "proxy, agent excepted": ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.170.23")], PASSED, ""),
+    "proxy for HTTPS": ([("HTTPS_PROXY", URL)], UNKNOWN, URL),
+})  # fmt: skip
 def test_variables_that_keep_a_pod_from_the_agent(variables, status, found):
     link = eks_links(associated_pod(*variables))["precedence"]
-    assert (link.status, found in link.found, link.remedy.shell) == (status, True, ())
+    assert (link.status, found in link.found, link.remedy.shell) == (status, True, ()), link.found
 
 
 def test_keys_in_a_credentials_file_win_over_the_association_in_every_sdk():
@@ -269,9 +257,11 @@ def joined(document, more):
     return readable({**document, "Statement": [*document["Statement"], *more["Statement"]]})
 
 
-@pytest.mark.parametrize("trusted", [[], TRUST_EKS["Statement"]], ids=["none", "eks"])
+@pytest.mark.cases(
+    "trusted", {"denied, not trusted": [], "denied and trusted": TRUST_EKS["Statement"]}
+)
 @pytest.mark.parametrize("action", ["sts:AssumeRole", "sts:TagSession"])
-@pytest.mark.parametrize("condition", [NOT_PROD, {}], ids=["by namespace", "of all"])
+@pytest.mark.cases("condition", {"by namespace": NOT_PROD, "of all": {}})
 def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition):
     met = "meet the trust policy's conditions (aws:RequestTag/"
     changed = "change the Deny of the trust policy: it has no condition that a call meets"
@@ -327,7 +317,7 @@ def test_a_grant_to_a_shared_role_names_who_else_gains_it():
     assert text(BY_TAG).endswith("role s3-app goes by session tags (others: other)")
 
 
-@pytest.mark.parametrize("expected", ["", ROLE_B_ARN], ids=["not-named", "the-target-role"])
+@pytest.mark.cases("expected", {"not-named": "", "the-target-role": ROLE_B_ARN})
 def test_the_session_of_a_target_role_is_made_in_one_call(expected):
     facts = targeted(expected_role=expected)
 
@@ -375,10 +365,11 @@ def test_each_profile_that_starts_from_the_agent_is_a_chain():
     assert chaining_profiles(replace(facts, association=TARGETING)) == []
 
 
-@pytest.mark.parametrize(
-    ("trust", "sent", "status"),
-    [(WANTED, SENT_ID, PASSED), (BY_OTHER, SENT_ID, FAILED), (WANTED, "tenant-7", FAILED)],
-)
+@pytest.mark.cases(("trust", "sent", "status"), {
+    "trusted": (WANTED, SENT_ID, PASSED),
+    "another association trusted": (BY_OTHER, SENT_ID, FAILED),
+    "another external id sent": (WANTED, "tenant-7", FAILED),
+})  # fmt: skip
 def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, status):
     tags = GOOD_EKS.session_tags
     role = Role(ROLE_B_ARN, "AROAB", trust, policies=ALL)

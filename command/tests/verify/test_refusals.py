@@ -41,17 +41,13 @@ def refusal(message, code="AccessDenied"):
     return Answer(allowed=False, code=code, message=message)
 
 
-@pytest.mark.parametrize(
-    ("changes", "unread"),
-    [
-        ({"bucket_policy": LOCKED}, [LOCKED]),
-        ({"role": BOUNDED}, [HIDDEN]),
-        ({"role": replace(ROLE, policies=HIDDEN)}, [HIDDEN]),
-        ({"role": BOUNDED, "bucket_policy": LOCKED}, [HIDDEN, LOCKED]),
-    ],
-    ids=["bucket", "boundary", "policies", "both"],
-)
-@pytest.mark.parametrize("answer", [refusal(BY_RESOURCE), UNMADE.data], ids=["refused", "unmade"])
+@pytest.mark.cases(("changes", "unread"), {
+    "bucket": ({"bucket_policy": LOCKED}, [LOCKED]),
+    "boundary": ({"role": BOUNDED}, [HIDDEN]),
+    "policies": ({"role": replace(ROLE, policies=HIDDEN)}, [HIDDEN]),
+    "both": ({"role": BOUNDED, "bucket_policy": LOCKED}, [HIDDEN, LOCKED]),
+})  # fmt: skip
+@pytest.mark.cases("answer", {"refused call": refusal(BY_RESOURCE), "no call": UNMADE.data})
 def test_a_policy_that_could_not_be_read_shows(changes, unread, answer):
     link = links(data=answer, **changes)["permissions"]
     assert link.status is Status.UNKNOWN
@@ -70,18 +66,20 @@ def test_an_unread_policy_hides_no_deny_and_gets_no_command():
     assert (link.status, link.found) == (Status.UNKNOWN, HIDDEN.text)
 
 
-@pytest.mark.parametrize(
-    ("message", "words"),
-    [
-        (BY_RESOURCE, "explicit deny in a resource"),
-        (f"{LIST}because no resource-based {ALLOWS}", "in the account of the resource"),
-        (f"{LIST}because no identity-based {ALLOWS}", "no identity-based policy allows s3:List"),
-        (f"{LIST}with an explicit deny in {SCP}", "a service control policy (arn:aws:organization"),
-        (f"{LIST}because no VPC endpoint {ALLOWS}", "correct the VPC endpoint's policy"),
-        (f"{LIST}with an explicit deny", "explicit deny; AWS does not name the policy"),
-        ("Access Denied", "service or resource control policy of the organization may"),
-    ],
-)
+@pytest.mark.cases(("message", "words"), {
+    "resource policy denies": (BY_RESOURCE, "explicit deny in a resource"),
+    "no resource policy allows": (f"{LIST}because no resource-based {ALLOWS}",
+        "in the account of the resource"),
+    "no identity policy allows": (f"{LIST}because no identity-based {ALLOWS}",
+        "no identity-based policy allows s3:List"),
+    "control policy denies": (f"{LIST}with an explicit deny in {SCP}",
+        "a service control policy (arn:aws:organization"),
+    "no endpoint policy allows": (f"{LIST}because no VPC endpoint {ALLOWS}",
+        "correct the VPC endpoint's policy"),
+    "explicit deny": (f"{LIST}with an explicit deny",
+        "explicit deny; AWS does not name the policy"),
+    "no reason": ("Access Denied", "service or resource control policy of the organization may"),
+})  # fmt: skip
 def test_what_s3_says_comes_before_control_policies(message, words):
     answer = refusal(message)
     for link in (links(data=answer)["data"], chained(data=answer)["role-b-data"]):
@@ -92,16 +90,13 @@ def test_what_s3_says_comes_before_control_policies(message, words):
 NO_PROVIDER = refusal("No OpenIDConnect provider found in your account", "InvalidIdentityToken")
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (NO_PROVIDER, "register the token's issuer in the account of the role"),
-        (refusal("Incorrect token audience", "InvalidIdentityToken"), "audience"),
-        (refusal("", "IDPCommunicationError"), "could not reach the issuer"),
-        (refusal("Could not connect", "EndpointConnectionError"), "nothing answered"),
-        (DENIED, CONTROL),
-    ],
-)
+@pytest.mark.cases(("answer", "words"), {
+    "no provider": (NO_PROVIDER, "register the token's issuer in the account of the role"),
+    "audience": (refusal("Incorrect token audience", "InvalidIdentityToken"), "audience"),
+    "issuer unreachable": (refusal("", "IDPCommunicationError"), "could not reach the issuer"),
+    "no answer": (refusal("Could not connect", "EndpointConnectionError"), "nothing answered"),
+    "denied": (DENIED, CONTROL),
+})  # fmt: skip
 def test_what_sts_says_comes_before_control_policies(answer, words):
     providers = {} if answer is DENIED else {"providers": LOCKED}
     text = links(assumed=answer, **providers, **NO_SESSION)["assume"].remedy.text
@@ -128,7 +123,11 @@ def refused_by(**changes):
     return links(data=DENIED, **changes)["permissions"]
 
 
-@pytest.mark.parametrize("limit", [None, GUARD, NARROW], ids=["policy", "boundary", "narrow"])
+@pytest.mark.cases("limit", {
+    "managed policy denies": None,
+    "boundary denies": GUARD,
+    "boundary does not allow": NARROW,
+})  # fmt: skip
 def test_what_others_may_have_is_left_to_its_owner(limit):
     changes = {"boundary": limit} if limit else {"policies": (GUARD,)}
     remedy = refused_by(role=replace(ROLE, **changes)).remedy
@@ -143,15 +142,12 @@ def test_a_deny_in_an_inline_policy_is_removed_and_the_rest_stays():
     assert written(command)["Statement"] == [ALLOW]
 
 
-@pytest.mark.parametrize(
-    ("link", "known"),
-    [
-        ("permissions", {"policies": (replace(GUARD, arn=""),)}),
-        ("permissions", {"bucket_policy": {"Statement": [deny("s3:*", "*", **FOR_ALL)]}}),
-        ("refused", {"refused": Answer(allowed=True)}),
-    ],
-    ids=["role", "bucket", "too-much"],
-)
+@pytest.mark.cases(("link", "known"), {
+    "policy of the role denies": ("permissions", {"policies": (replace(GUARD, arn=""),)}),
+    "policy of the bucket denies": ("permissions",
+        {"bucket_policy": {"Statement": [deny("s3:*", "*", **FOR_ALL)]}}),
+    "role may do too much": ("refused", {"refused": Answer(allowed=True)}),
+})  # fmt: skip
 def test_nothing_is_lifted_or_taken_while_others_may_have_the_role(link, known):
     trust = irsa_trust_policy([PROVIDER_ARN], [ACCOUNT, ServiceAccountRef("dev", "nb")])
     own = {"trust_policy": trust, "policies": known.pop("policies", ROLE.policies)}
@@ -160,16 +156,12 @@ def test_nothing_is_lifted_or_taken_while_others_may_have_the_role(link, known):
     assert "; system:serviceaccount:dev:nb may have role s3-app as well: ask" in remedy.text
 
 
-@pytest.mark.parametrize(
-    ("condition", "left"),
-    [
-        (OF_BOTH, {**OF_BOTH, "ArnNotEquals": {"aws:PrincipalArn": ROLE_ARN}}),
-        ({"ArnNotEquals": {"aws:PrincipalArn": STRANGER}}, BUT_BOTH),
-        ({"ArnEquals": {"aws:PrincipalArn": ROLE_ARN}}, None),
-        ({"Bool": {"aws:SecureTransport": "true"}}, "met"),
-    ],
-    ids=["of-both", "of-all-but-one", "of-the-role", "not-of-callers"],
-)
+@pytest.mark.cases(("condition", "left"), {
+    "two roles denied": (OF_BOTH, {**OF_BOTH, "ArnNotEquals": {"aws:PrincipalArn": ROLE_ARN}}),
+    "all but another role denied": ({"ArnNotEquals": {"aws:PrincipalArn": STRANGER}}, BUT_BOTH),
+    "this role denied": ({"ArnEquals": {"aws:PrincipalArn": ROLE_ARN}}, None),
+    "no condition on callers": ({"Bool": {"aws:SecureTransport": "true"}}, "met"),
+})  # fmt: skip
 def test_a_deny_of_the_bucket_makes_an_exception_for_the_role(condition, left):
     stop = deny("s3:*", "*", **FOR_ALL, Condition=condition, Sid="Of: (us)")
 

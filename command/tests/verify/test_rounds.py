@@ -250,24 +250,28 @@ STOP = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource
 BY_TAG = "arn:aws:s3:::${aws:PrincipalTag/kubernetes-service-account}"
 DENIED = (allowing("s3:*", "*", "Deny"), replace(allowing("s3:*"), name="more"))
 OF_BOTH = {
-    "zone": lambda w: w.env(AWS_REGION="us-east-1a"),
-    "zones": lambda w: w.env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1a"),
-    "newline": lambda w: w.env_from(AWS_REGION="us-east-1\n", AWS_DEFAULT_REGION="us-east-1\n"),
-    "one-newline": lambda w: w.env_from(AWS_DEFAULT_REGION="us-east-1\n"),
+    "zone-for-region": lambda w: w.env(AWS_REGION="us-east-1a"),
+    "zone-for-both-regions": lambda w: w.env(
+        AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1a"
+    ),
+    "newline-in-both-regions": lambda w: w.env_from(
+        AWS_REGION="us-east-1\n", AWS_DEFAULT_REGION="us-east-1\n"
+    ),
+    "newline-in-default-region": lambda w: w.env_from(AWS_DEFAULT_REGION="us-east-1\n"),
     "empty-region": lambda w: w.env(AWS_REGION=""),
-    "keys": lambda w: w.env(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"),
+    "access-keys": lambda w: w.env(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"),
     "keys-by-env-from": lambda w: w.env_from("AWS_", ACCESS_KEY_ID="AKIA", SECRET_ACCESS_KEY="x"),
-    "endpoint": lambda w: w.env(AWS_ENDPOINT_URL="http://127.0.0.1:9"),
+    "another-endpoint": lambda w: w.env(AWS_ENDPOINT_URL="http://127.0.0.1:9"),
     "skipped": lambda w: w.label(SKIP_LABEL),
-    "zone-by-policy": lambda w: w.admit(AWS_REGION="us-east-1a"),
-    "empty-region-by-policy": lambda w: w.admit(AWS_REGION=""),
-    "profile-by-policy": lambda w: w.admit(AWS_PROFILE="team"),
-    "skipped-by-policy": lambda w: w.admit(SKIP_LABEL),
-    "another-path": lambda w: w.move(w.role.trust_policy),
-    "another-path-of-nb": lambda w: w.move(NO_TRUST, OF_NB),
-    "not-expected": lambda w: w.change(expected_role=""),
+    "zone-by-admission": lambda w: w.admit(AWS_REGION="us-east-1a"),
+    "empty-region-by-admission": lambda w: w.admit(AWS_REGION=""),
+    "profile-by-admission": lambda w: w.admit(AWS_PROFILE="team"),
+    "skipped-by-admission": lambda w: w.admit(SKIP_LABEL),
+    "role-of-another-path": lambda w: w.move(w.role.trust_policy),
+    "neighbour-trusted-by-another-path": lambda w: w.move(NO_TRUST, OF_NB),
+    "role-not-given": lambda w: w.change(expected_role=""),
     "no-policy": lambda w: w.allow(),
-    "denied": lambda w: w.allow(*DENIED),
+    "denied-by-policies": lambda w: w.allow(*DENIED),
     "bucket-denies": lambda w: w.change(bucket_policy={**NO_TRUST, "Statement": [STOP]}),
     "no-trust": lambda w: w.trust(NO_TRUST),
     "trust-denies": lambda w: w.trust(w.role.trust_policy, NO_SESSIONS),
@@ -283,11 +287,11 @@ OF_EKS = {
     "relative-uri": lambda w: w.env(AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="/v2"),
     "uri-by-hand": lambda w: w.env(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9"),
     "web-identity": lambda w: w.env_from(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
-    "trust-of-nb": lambda w: w.trust(pod_identity_trust_policy([CLUSTER], [NB])),
+    "trust-of-neighbour-alone": lambda w: w.trust(pod_identity_trust_policy([CLUSTER], [NB])),
     "trust-of-cluster-2": lambda w: w.trust(TRUST_CLUSTER_2),
     "trust-denies-dev": lambda w: w.trust(w.role.trust_policy, NOT_PROD),
-    "trust-of-team": lambda w: w.trust(TRUST_TEAM),
-    "by-tag": lambda w: w.allow(allowing("s3:ListBucket", BY_TAG)),
+    "trust-by-a-tag": lambda w: w.trust(TRUST_TEAM),
+    "bucket-by-a-tag": lambda w: w.allow(allowing("s3:ListBucket", BY_TAG)),
 }
 IN_PROD = {"aws:RequestTag/kubernetes-namespace": "prod"}
 NOT_PROD = {**NO_SESSIONS, "Condition": {"StringNotEquals": IN_PROD}}
@@ -298,12 +302,14 @@ TRUST_VAULT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT], audience="vault
 OF_IRSA = {
     "no-annotation": lambda w: w.change(annotations={}),
     "another-annotation": lambda w: w.change(annotations={ROLE_ARN_ANNOTATION: OTHER_ROLE}),
-    "misspelt": lambda w: w.change(annotations={"x/role": ROLE.arn}),
+    "misspelt-annotation": lambda w: w.change(annotations={"x/role": ROLE.arn}),
     "session-name": lambda w: w.env(AWS_ROLE_SESSION_NAME="a / b"),
     "role-by-hand": lambda w: w.env(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
-    "trust-of-nb": lambda w: w.trust(irsa_trust_policy([world.PROVIDER_ARN], [NB])),
-    "trust-of-typo": lambda w: w.trust(irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])),
-    "audience": lambda w: w.trust(TRUST_VAULT),
+    "trust-of-neighbour-alone": lambda w: w.trust(irsa_trust_policy([world.PROVIDER_ARN], [NB])),
+    "trust-of-misspelt-name": lambda w: w.trust(
+        irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])
+    ),
+    "trust-of-another-audience": lambda w: w.trust(TRUST_VAULT),
 }
 
 
@@ -333,10 +339,14 @@ def own(call: Any) -> bool:
     return mine and call.kind in ("token", "association")
 
 
-FIRST = [(by, name) for by, breaks in BREAKS.items() for name in breaks]
+FIRST = {
+    f"{'Pod Identity' if by else 'IRSA'}: {name}": (by, name)
+    for by, breaks in BREAKS.items()
+    for name in breaks
+}
 
 
-@pytest.mark.parametrize(("by_association", "first"), FIRST)
+@pytest.mark.cases(("by_association", "first"), FIRST)
 def test_the_remedies_end_and_no_other_caller_gains_or_loses(by_association, first, subtests):
     breaks = BREAKS[by_association]
     names = list(breaks)

@@ -41,21 +41,18 @@ def test_each_check_has_a_key_and_a_title_of_its_own():
         assert len({each.key for each in checks}) == len(checks)
 
 
-@pytest.mark.parametrize(
-    ("expected", "code", "output", "holds"),
-    [
-        (ANSWER, 0, "ROLE=r", True),
-        (ANSWER, 0, "ROLE=s", False),
-        (ANSWER, 0, "ROLE=r\nKEY=x", False),
-        (ANSWER, 1, "ROLE=r", False),
-        (ANSWER, 0, f"ROLE=r\n{REFUSED}", False),
-        (REFUSAL, 254, REFUSED, True),
-        (REFUSAL, 254, REFUSED.replace("Denied", "Granted"), False),
-        (REFUSAL, 254, REFUSED.replace("not", "as"), False),
-        (REFUSAL, 0, REFUSED, False),
-        (REFUSAL, 254, "AccessDenied, not you", False),  # no error of AWS
-    ],
-)
+@pytest.mark.cases(("expected", "code", "output", "holds"), {
+    "as expected": (ANSWER, 0, "ROLE=r", True),
+    "another role": (ANSWER, 0, "ROLE=s", False),
+    "variable that is not expected": (ANSWER, 0, "ROLE=r\nKEY=x", False),
+    "exit code 1": (ANSWER, 1, "ROLE=r", False),
+    "error beside the text": (ANSWER, 0, f"ROLE=r\n{REFUSED}", False),
+    "refused as expected": (REFUSAL, 254, REFUSED, True),
+    "refused by another code": (REFUSAL, 254, REFUSED.replace("Denied", "Granted"), False),
+    "refused with another text": (REFUSAL, 254, REFUSED.replace("not", "as"), False),
+    "refused, exit code 0": (REFUSAL, 0, REFUSED, False),
+    "refused, but not by AWS": (REFUSAL, 254, "AccessDenied, not you", False),
+})  # fmt: skip
 def test_code_text_and_variables_all_count_in_a_check(expected, code, output, holds):
     check = SystemCheck(key="k", title="t", question={}, **expected)
     assert check.holds(Done(code, output), SYSTEMS) is holds
@@ -122,7 +119,7 @@ def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, 
     assert (len(folders), folders[0].exists()) == (2, False), "it was stopped"
 
 
-@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.cases("is_terminal", {"file": False, "terminal": True})
 def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatch, is_terminal):
     screen = io.StringIO()
     screen.isatty = lambda: is_terminal

@@ -90,13 +90,11 @@ def test_a_reader_of_a_copy_reads_it_whole(copied, tmp_path):
     assert files == {"Pulumi.dev.yaml", "Pulumi.yaml"}
 
 
-@pytest.mark.parametrize(
-    ("settings", "path"),
-    [
-        ("config:\n  irsa:key:\n    secure: v1:aaaa\n", "irsa:key"),
-        ("config:\n  irsa:key:\n    - {inner: {secure: v1:aaaa}}\n", "irsa:key[0].inner"),
-    ],
-)
+@pytest.mark.cases(("settings", "path"), {
+    "value of a key": ("config:\n  irsa:key:\n    secure: v1:aaaa\n", "irsa:key"),
+    "value in a list": ("config:\n  irsa:key:\n    - {inner: {secure: v1:aaaa}}\n",
+        "irsa:key[0].inner"),
+})  # fmt: skip
 def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, settings, path):
     assert refusal(copied, settings, raised=SandboxError) == (
         f"{tmp_path}/Pulumi.dev.yaml: {path} is encrypted (`secure:`) with a key that the sandbox "
@@ -105,20 +103,20 @@ def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, setti
     assert copied(settings, **{"irsa:key": "x"}) == {"config": {"irsa:key": "x"}}
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ("config:\n\taws:region: x\n", ", line 2: not YAML: found character '\\t' that cannot st"),
-        ("config:\n  a: b\n c: d\n", ", line 3: not YAML: expected <block end>, but found"),
-        ("config:\n  a: b: c\n", ", line 2: not YAML: mapping values are not allowed here"),
-        (TWICE, ", line 4: not YAML: the key 'aws:region' is given twice"),
-        ("config: []\n", f": `config` is a list; {MAPPING}"),
-        ("just text\n", f" is text; {MAPPING}"),
-        ("- a\n", f" is a list; {MAPPING}"),
-        ("17\n", f" is `17`; {MAPPING}"),
-        ("a: \x00\n", ": unacceptable character #x0000: special characters"),
-    ],
-)
+@pytest.mark.cases(("settings", "message"), {
+    "tab": ("config:\n\taws:region: x\n",
+        ", line 2: not YAML: found character '\\t' that cannot st"),
+    "wrong indentation": ("config:\n  a: b\n c: d\n",
+        ", line 3: not YAML: expected <block end>, but found"),
+    "two colons": ("config:\n  a: b: c\n",
+        ", line 2: not YAML: mapping values are not allowed here"),
+    "key twice": (TWICE, ", line 4: not YAML: the key 'aws:region' is given twice"),
+    "list for `config`": ("config: []\n", f": `config` is a list; {MAPPING}"),
+    "text": ("just text\n", f" is text; {MAPPING}"),
+    "list": ("- a\n", f" is a list; {MAPPING}"),
+    "number": ("17\n", f" is `17`; {MAPPING}"),
+    "control character": ("a: \x00\n", ": unacceptable character #x0000: special characters"),
+})  # fmt: skip
 def test_malformed_settings_are_one_line(copied, tmp_path, settings, message):
     line = refusal(copied, settings, raised=SandboxError)
     assert line.startswith(f"{tmp_path}/Pulumi.dev.yaml{message}")
@@ -144,23 +142,22 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
     copy_settings(tmp_path, "dev", {}, copy)  # a project that needs none
 
 
-@pytest.mark.parametrize(
-    ("code", "stdout", "stderr", "line"),
-    [
-        (255, "", LOCKED, "the stack is locked by process 4711 of ana; wait until it ends"),
-        (255, REFUSED, "", "no matching EC2 VPC found"),
-        (255, CANCELED, "", "update canceled; run the command again to finish it"),
-        (-9, "Updating (dev):\n", "", "the Pulumi engine was killed (signal 9); refresh the s"),
-        (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
-        (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
-    ],
-)
+@pytest.mark.cases(("code", "stdout", "stderr", "line"), {
+    "locked": (255, "", LOCKED, "the stack is locked by process 4711 of ana; wait until it ends"),
+    "program's error": (255, REFUSED, "", "no matching EC2 VPC found"),
+    "canceled": (255, CANCELED, "", "update canceled; run the command again to finish it"),
+    "killed": (-9, "Updating (dev):\n", "",
+        "the Pulumi engine was killed (signal 9); refresh the s"),
+    "passphrase": (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
+    "panic": (255, "", "panic: something\nelse\n",
+        "code: 255 stdout: stderr: panic: something else"),
+})  # fmt: skip
 def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)
     assert explain(create_command_error(result)).startswith(line)
 
 
-@pytest.mark.parametrize(("program", "number", "kind"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.cases(("program", "number", "kind"), MISTAKES)
 def test_a_mistake_in_the_program_is_one_line_with_its_place(
     tmp_path, monkeypatch, program, number, kind
 ):

@@ -60,16 +60,14 @@ def test_the_sandboxs_own_processes_see_none_of_it(theirs):
     }
 
 
-@pytest.mark.parametrize(
-    ("given", "lower", "upper"),
-    [
-        ({}, LOOPBACK, LOOPBACK),
-        ({"no_proxy": "a"}, f"a,{LOOPBACK}", f"a,{LOOPBACK}"),
-        ({"no_proxy": "a", "NO_PROXY": "b, c"}, f"a,{LOOPBACK}", f"b,c,{LOOPBACK}"),
-        ({"NO_PROXY": "localhost,127.0.0.1"}, "localhost,127.0.0.1", "localhost,127.0.0.1"),
-        ({"no_proxy": "*"}, "*", "*"),
-    ],
-)
+@pytest.mark.cases(("given", "lower", "upper"), {
+    "no variable": ({}, LOOPBACK, LOOPBACK),
+    "lower case": ({"no_proxy": "a"}, f"a,{LOOPBACK}", f"a,{LOOPBACK}"),
+    "both cases": ({"no_proxy": "a", "NO_PROXY": "b, c"}, f"a,{LOOPBACK}", f"b,c,{LOOPBACK}"),
+    "loopback already": ({"NO_PROXY": "localhost,127.0.0.1"}, "localhost,127.0.0.1",
+        "localhost,127.0.0.1"),
+    "all hosts": ({"no_proxy": "*"}, "*", "*"),
+})  # fmt: skip
 def test_loopback_is_added_to_no_proxy_once(given, lower, upper):
     once = variables.no_proxy(given)
     assert once == {"no_proxy": lower, "NO_PROXY": upper}
@@ -100,4 +98,4 @@ def test_a_variable_that_has_its_value_is_not_written_again(monkeypatch):
     with variables.exported(SAME="1", NEW="2"):
         assert os.environ["NEW"] == "2"
     assert written == ["NEW"]
-    assert (os.environ["SAME"], "NEW" in os.environ) == ("1", False)
+    assert (os.environ["SAME"], "NEW" in os.environ) == ("1", False), os.environ

@@ -67,7 +67,7 @@ FILLED = {
 }
 
 
-@pytest.mark.parametrize("fill", FILLED.values(), ids=FILLED)
+@pytest.mark.cases("fill", FILLED)
 def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o755)

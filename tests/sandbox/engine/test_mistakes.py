@@ -48,7 +48,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("program", "parts"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.cases(("program", "parts"), MISTAKES)
 def test_an_error_is_one_line_that_names_its_place(session, program, parts):
     shown: list[str] = []
     stack = stack_of(session, "mistakes", program)

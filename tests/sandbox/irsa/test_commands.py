@@ -50,16 +50,15 @@ def test_a_terminal_gets_no_credentials(workload):
     assert "or redirect its output" in refused.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        (["verify"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
-        (["verify/gone"], 1, "there is no service account"),
-        (["verify/default"], 1, "has no annotation eks.amazonaws.com/role-arn"),
-        (["verify/app", "--role-b", NO_ROLE], 1, f"AssumeRole of {NO_ROLE}: AccessDenied"),
-        (["verify/app", "--context", "nowhere"], 2, "Context 'nowhere' not found"),
-    ],
-)
+@pytest.mark.cases(("arguments", "code", "message"), {
+    "no name of an account": (["verify"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
+    "unknown account": (["verify/gone"], 1, "there is no service account"),
+    "account without a role": (["verify/default"], 1,
+        "has no annotation eks.amazonaws.com/role-arn"),
+    "unknown role B": (["verify/app", "--role-b", NO_ROLE], 1,
+        f"AssumeRole of {NO_ROLE}: AccessDenied"),
+    "unknown context": (["verify/app", "--context", "nowhere"], 2, "Context 'nowhere' not found"),
+})  # fmt: skip
 def test_what_cannot_be_had_is_one_line(workload, arguments, code, message):
     done = workload.world.irsa("credentials", *arguments)
     assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)

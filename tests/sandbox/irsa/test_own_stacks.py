@@ -202,14 +202,14 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
     assert finding["rule"] == "everyone"
     assert finding["subject"] == f"role {role_arn(ACCOUNT_A, 'open')}"
     compared = stacks.world.irsa("diff", str(file))
-    assert (compared.code, "+ gains     everyone" in compared.out) == (1, True)
+    assert (compared.code, "+ gains     everyone" in compared.out) == (1, True), compared.out
     stack.up()
     assert stacks.world.irsa("audit", "--stack", exported(stack, tmp_path)).code == 1
     # The preview of a change is compared with the state that it starts from.
     statement["Principal"] = {"AWS": role_arn(ACCOUNT_A, NAME)}
     file.write_text(preview(stack, *PREVIEW))
     compared = stacks.world.irsa("diff", str(file))
-    assert (compared.code, "- loses     everyone" in compared.out) == (0, True)
+    assert (compared.code, "- loses     everyone" in compared.out) == (0, True), compared.out
     stack.destroy()
 
 

@@ -71,7 +71,7 @@ def test_another_audience_is_taken_off_the_service_account(workload):
     remedied(workload, "audience", "the service account asks for another audience")
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.cases("elsewhere", {"nowhere registered": False, "registered elsewhere": True})
 def test_an_oidc_provider_is_registered_in_the_roles_account(workload, elsewhere):
     iam, iam_b = workload.session.aws("iam"), workload.session.aws("iam", ACCOUNT_B)
     if elsewhere:

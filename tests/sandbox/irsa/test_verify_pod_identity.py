@@ -124,7 +124,7 @@ class Targeting(AssociatedWorkload):
         return self.verify_in_b(*more)
 
 
-@pytest.mark.parametrize("trusts_it", [True, False])
+@pytest.mark.cases("trusts_it", {"trusted Pod": True, "Pod that is not trusted": False})
 def test_the_target_role_s_session_is_the_pod_s(agent, tmp_path, trusts_it):
     targeting = Targeting(agent, "targeting")
     targeting.create_identity()

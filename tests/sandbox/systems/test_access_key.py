@@ -133,7 +133,7 @@ def test_a_rotation_changes_the_key_while_the_pod_reads_its_bucket(stack: Stack)
     assert [key for _, key in (first, second) if key in reader.arguments] == []
     old_keys = {"AWS_ACCESS_KEY_ID": first[0], "AWS_SECRET_ACCESS_KEY": first[1]}
     refused = stack.session.run(LIST, {**old_keys, "AWS_REGION": REGION})
-    assert (refused.code != 0, OBJECT in refused.output) == (True, False)
+    assert (refused.code != 0, OBJECT in refused.output) == (True, False), refused.output
     assert stack.open(2).preview().keys() == {"same"}
 
 

@@ -62,7 +62,10 @@ class Deployers(NamedTuple):
         return SandboxStack(self.session.state, folder, config=config)
 
 
-@pytest.fixture(scope="module", params=["", pytest.param("aws", marks=pytest.mark.published)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("", id="sandbox"), pytest.param("aws", marks=pytest.mark.published)],
+)
 def deployers(request, tmp_path_factory):
     """Deployers with the sandbox's own providers, and with terraform-provider-aws."""
     by_a = json.dumps(document(trust({"AWS": root_arn(ACCOUNT_A)})))

@@ -185,7 +185,7 @@ def deleted(world, stack, folder, *flags):
     return [each for each in found if each["rule"] in ("imported-and-deleted", "perhaps-deleted")]
 
 
-@pytest.mark.parametrize("to", ["shapes", "new"], ids=["the same stack", "another stack"])
+@pytest.mark.cases("to", {"the same stack": "shapes", "another stack": "new"})
 def test_shapes_are_taken_over_without_a_failed_call(world, sandbox, tmp_path, to):
     moves, at_first, output = to != "shapes", left_overs(world.session), []
     shapes = OF_ANOTHER_STACK if moves else (*OF_ANOTHER_STACK, *SHAPES)

@@ -53,20 +53,17 @@ def test_a_row_becomes_an_object_of_its_class():
 KNOWN = "key, wheels, colours, colour, kind, plate"
 
 
-@pytest.mark.parametrize(
-    ("mistake", "message"),
-    [
-        ({"wheel": []}, f"a: unknown key wheel; known are {KNOWN}"),
-        ({"wheels": [{}]}, "a.wheels: no size"),
-        ({"wheels": [{"size": 1}]}, "a.wheels.size: 1 is no str"),
-        ({"wheels": [{"size": ""}]}, "a.wheels.size: '' is no str"),
-        ({"wheels": "large"}, "a.wheels: 'large' is no tuple"),
-        ({"wheels": ["large"]}, "a.wheels: 'large' is no Wheel"),
-        ({"colour": "red"}, "a.colour: 'red' is no Colour"),
-        ({"kind": "car"}, "a.kind: 'car' is no Literal"),
-        ({"plate": 1}, "a.plate: 1 is no Pattern"),
-    ],
-)
+@pytest.mark.cases(("mistake", "message"), {
+    "unknown key": ({"wheel": []}, f"a: unknown key wheel; known are {KNOWN}"),
+    "missing key": ({"wheels": [{}]}, "a.wheels: no size"),
+    "number for text": ({"wheels": [{"size": 1}]}, "a.wheels.size: 1 is no str"),
+    "empty text": ({"wheels": [{"size": ""}]}, "a.wheels.size: '' is no str"),
+    "text for a list": ({"wheels": "large"}, "a.wheels: 'large' is no tuple"),
+    "text for an object": ({"wheels": ["large"]}, "a.wheels: 'large' is no Wheel"),
+    "unknown colour": ({"colour": "red"}, "a.colour: 'red' is no Colour"),
+    "unknown kind": ({"kind": "car"}, "a.kind: 'car' is no Literal"),
+    "number for a pattern": ({"plate": 1}, "a.plate: 1 is no Pattern"),
+})  # fmt: skip
 def test_a_mistake_names_row_key_and_value(mistake, message):
     assert refusal(read, **mistake) == message
 

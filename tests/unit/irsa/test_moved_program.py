@@ -15,7 +15,7 @@ KINDS += (irsa.ServiceAccountRoleArgs, irsa.WorkloadArgs)
 ARGUMENTS = {each.name for args in KINDS for each in fields(args)}
 
 
-@pytest.mark.parametrize("found", [with_irsa(), with_pod_identity()])
+@pytest.mark.cases("found", {"to Pod Identity": with_irsa(), "to IRSA": with_pod_identity()})
 def test_the_lines_are_arguments_of_the_components(found):
     text = "\n".join(program(found, [Resource("role", ROLE_ARN)]))
 

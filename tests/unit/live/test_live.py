@@ -53,23 +53,14 @@ class Resources:
         del self.resources[name]
 
 
-@pytest.mark.parametrize(
-    ("resources", "asked", "left"),
-    [
-        (
-            {"role": (REST, []), "cluster": (CLUSTER, [BUSY] * 2), "nodes": (NODES, [])},
-            ["nodes", "cluster", "cluster", "cluster", "role"],
-            [],
-        ),
-        (
-            {"role": (REST, ["AccessDenied"]), "user": (REST, []), "theirs": (REST, [])},
-            ["role", "user", "role"],
-            ["role: .*AccessDenied.*", "theirs: has the run's name, but not its tag .*"],
-        ),
-        ({"role": (REST, ["NoSuchEntity"])}, ["role", "role"], []),
-    ],
-    ids=["a busy cluster before its role", "the rest is reported", "gone is fine"],
-)
+@pytest.mark.cases(("resources", "asked", "left"), {
+    "a busy cluster before its role": ({"role": (REST, []), "cluster": (CLUSTER, [BUSY] * 2),
+        "nodes": (NODES, [])}, ["nodes", "cluster", "cluster", "cluster", "role"], []),
+    "the rest is reported": ({"role": (REST, ["AccessDenied"]), "user": (REST, []),
+        "theirs": (REST, [])}, ["role", "user", "role"],
+        ["role: .*AccessDenied.*", "theirs: has the run's name, but not its tag .*"]),
+    "gone is fine": ({"role": (REST, ["NoSuchEntity"])}, ["role", "role"], []),
+})  # fmt: skip
 def test_left_overs_go_in_order_and_only_with_the_tag(monkeypatch, resources, asked, left):
     account = Resources(**resources)
     monkeypatch.setattr(left_overs, "find", account.find)
@@ -155,11 +146,10 @@ def test_a_profile_that_does_not_exist_is_one_line():
         Account.load("c", "us-east-1")
 
 
-@pytest.mark.parametrize(
-    ("host", "pid"),
-    [("elsewhere", 2**22 + 1), (socket.gethostname(), os.getpid())],
-    ids=["elsewhere", "here"],
-)
+@pytest.mark.cases(("host", "pid"), {
+    "elsewhere": ("elsewhere", 2**22 + 1),
+    "here": (socket.gethostname(), os.getpid()),
+})  # fmt: skip
 def test_the_lock_of_a_process_that_may_run_is_kept(brought_up, host, pid):
     lock = brought_up.private / "state" / ".pulumi" / "locks" / "organization" / "irsa" / "1.json"
     lock.parent.mkdir(parents=True)
@@ -203,20 +193,19 @@ def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
         subnets_of(run_with(tmp_path, ec2), [])
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("arn:aws:iam::123456789012:role/irsa-live-x", "arn:aws:iam::ACCOUNT_A:role/RUN"),
-        ("assumed-role/r/botocore-session-1764170000", "assumed-role/r/SESSION"),
-        ("AROAIOSFODNN7EXAMPLE:botocore-session-1764170000", "UNIQUE_ID:SESSION"),
-        ("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_ACCESS_KEY_ID=KEY_ID"),
-        ("AWS_SECRET_ACCESS_KEY=wJalr/K7", "AWS_SECRET_ACCESS_KEY=SECRET"),
-        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "TOKEN"),
-        ("2026-11-26 15:01:02   11 reports/x.csv", "TIME   11 reports/x.csv"),
-        ("role/s3-app-A-0a1b2c3/x s3://s3-app-1234567", "role/s3-app-A-HEX/x s3://s3-app-HEX"),
-        ("s3-app-6f84655765-qcc9h", "s3-app-POD"),
-    ],
-)
+@pytest.mark.cases(("text", "shown"), {
+    "account and run": ("arn:aws:iam::123456789012:role/irsa-live-x",
+        "arn:aws:iam::ACCOUNT_A:role/RUN"),
+    "session": ("assumed-role/r/botocore-session-1764170000", "assumed-role/r/SESSION"),
+    "unique id": ("AROAIOSFODNN7EXAMPLE:botocore-session-1764170000", "UNIQUE_ID:SESSION"),
+    "key id": ("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_ACCESS_KEY_ID=KEY_ID"),
+    "secret key": ("AWS_SECRET_ACCESS_KEY=wJalr/K7", "AWS_SECRET_ACCESS_KEY=SECRET"),
+    "token": ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "TOKEN"),
+    "time": ("2026-11-26 15:01:02   11 reports/x.csv", "TIME   11 reports/x.csv"),
+    "random parts of names": ("role/s3-app-A-0a1b2c3/x s3://s3-app-1234567",
+        "role/s3-app-A-HEX/x s3://s3-app-HEX"),
+    "Pod": ("s3-app-6f84655765-qcc9h", "s3-app-POD"),
+})  # fmt: skip
 def test_a_report_holds_no_account_key_or_token(text, shown):
     names = {"123456789012": "ACCOUNT_A", "irsa-live-x": "RUN"}
     assert normalised(text, names) == shown

@@ -8,23 +8,26 @@ WORDS = " ".join(["word"] * 29)
 LONG = "page.md:3: sentence of 31 words"
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "finding"),
-    [
-        ("page.md", "Nobody reads it.\n", "page.md:1: 'Nobody': name the user"),
-        ("a.py", "def test_whom_it_trusts(): ...\n", "a.py:1: 'whom': name the user"),
-        ("a.py", '"""What it does."""\n', "a.py:1: docstring begins with 'What'"),
-        ("a.py", 'X = 1\n"""Whether it is one."""\n', "a.py:2: docstring begins with 'Whether'"),
-        ("a.py", '"""Return it"""\n', "a.py:1: first sentence of the docstring has no full stop"),
-        ("a.py", f"def test_{'x' * 70}(): ...\n", "a.py:1: name has 75 characters"),
-        ("page.md", f"First {WORDS}.\n", ""),
-        ("page.md", f"# Page\n\nFirst\n{WORDS} end. Next.\n", LONG),
-        ("page.md", f"\n\nFirst `a b` [{WORDS}](a b c d).\n", LONG),
-        ("page.md", f"```sh\n{WORDS} end more\n```\n- {WORDS}\n- {WORDS}\n1. {WORDS}\n", ""),
-        ("page.md", f"| {WORDS} | {WORDS} |\n|---|---|\n| a | Two more {WORDS} |\n", LONG),
-        ("a.py", '"""Return an amendment of the trust policy."""\n', ""),
-    ],
-)
+@pytest.mark.cases(("name", "text", "finding"), {
+    "nobody": ("page.md", "Nobody reads it.\n", "page.md:1: 'Nobody': name the user"),
+    "whom": ("a.py", "def test_whom_it_trusts(): ...\n", "a.py:1: 'whom': name the user"),
+    "docstring with What": ("a.py", '"""What it does."""\n',
+        "a.py:1: docstring begins with 'What'"),
+    "docstring with Whether": ("a.py", 'X = 1\n"""Whether it is one."""\n',
+        "a.py:2: docstring begins with 'Whether'"),
+    "no full stop": ("a.py", '"""Return it"""\n',
+        "a.py:1: first sentence of the docstring has no full stop"),
+    "name of 75 characters": ("a.py", f"def test_{'x' * 70}(): ...\n",
+        "a.py:1: name has 75 characters"),
+    "30 words": ("page.md", f"First {WORDS}.\n", ""),
+    "31 words": ("page.md", f"# Page\n\nFirst\n{WORDS} end. Next.\n", LONG),
+    "31 words with a link": ("page.md", f"\n\nFirst `a b` [{WORDS}](a b c d).\n", LONG),
+    "code and lists": ("page.md",
+        f"```sh\n{WORDS} end more\n```\n- {WORDS}\n- {WORDS}\n1. {WORDS}\n", ""),
+    "31 words in a table": ("page.md",
+        f"| {WORDS} | {WORDS} |\n|---|---|\n| a | Two more {WORDS} |\n", LONG),
+    "good docstring": ("a.py", '"""Return an amendment of the trust policy."""\n', ""),
+})  # fmt: skip
 def test_words_docstrings_and_names_are_checked(tmp_path, name, text, finding):
     (tmp_path / name).write_text(text)
 

@@ -21,17 +21,15 @@ BOTH_EMPTY = "AWS_REGION is empty and AWS_DEFAULT_REGION is empty"
 PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 
 
-@pytest.mark.parametrize(
-    ("env", "problem", "command"),
-    [
-        ([EMPTY], "AWS_REGION is empty", "AWS_REGION-"),
-        ([EMPTY, EMPTY_DEFAULT], BOTH_EMPTY, "AWS_REGION- AWS_DEFAULT_REGION-"),
-        ([DEFAULT], "no AWS_REGION", "AWS_REGION=eu-west-1"),
-        ([REGION, EMPTY_DEFAULT], "AWS_DEFAULT_REGION is empty", "AWS_DEFAULT_REGION=eu-west-1"),
-        ([], "no AWS_REGION and no AWS_DEFAULT_REGION", "AWS_REGION=us-east-1 AWS_DEFAULT"),
-        ([REGION], "no AWS_DEFAULT_REGION: ", ""),
-    ],
-)
+@pytest.mark.cases(("env", "problem", "command"), {
+    "region empty": ([EMPTY], "AWS_REGION is empty", "AWS_REGION-"),
+    "both empty": ([EMPTY, EMPTY_DEFAULT], BOTH_EMPTY, "AWS_REGION- AWS_DEFAULT_REGION-"),
+    "default region alone": ([DEFAULT], "no AWS_REGION", "AWS_REGION=eu-west-1"),
+    "default region empty": ([REGION, EMPTY_DEFAULT], "AWS_DEFAULT_REGION is empty",
+        "AWS_DEFAULT_REGION=eu-west-1"),
+    "neither": ([], "no AWS_REGION and no AWS_DEFAULT_REGION", "AWS_REGION=us-east-1 AWS_DEFAULT"),
+    "region alone": ([REGION], "no AWS_DEFAULT_REGION: ", ""),
+})  # fmt: skip
 def test_a_region_that_is_empty_or_in_one_variable_only(env, problem, command):
     app = container("app", *env)
     names = {"AWS_REGION", "AWS_DEFAULT_REGION"} - {name for name, _ in env}
@@ -91,13 +89,13 @@ def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
 
 FIRST = {"spec": spec(PROXY, container()), "foreign": ("istio-proxy",)}
 SIDECARS = {
-    "first": pod(**FIRST),
-    "skipped": pod(**FIRST, annotations={SKIP: "istio-proxy"}),
-    "no owner": pod(spec(container(), PROXY), owner=""),
+    "first container": pod(**FIRST),
+    "skipped container": pod(**FIRST, annotations={SKIP: "istio-proxy"}),
+    "Pod without an owner": pod(spec(container(), PROXY), owner=""),
 }
 
 
-@pytest.mark.parametrize("found", SIDECARS.values(), ids=SIDECARS)
+@pytest.mark.cases("found", SIDECARS)
 def test_a_meshs_sidecar_without_aws_is_judged_only_if_it_is_asked_about(found):
     given = links(found)
     assert statuses(given) == {}
@@ -169,7 +167,7 @@ def link(found, *pods, **changes):
     return links(webhook=found, pods=pods, service_account=ACCOUNT, **changes)["webhook"]
 
 
-@pytest.mark.parametrize("found", [UNREAD, None])
+@pytest.mark.cases("found", {"webhook unread": UNREAD, "no webhook": None})
 def test_a_mutated_pod_shows_the_webhook_that_is_not_seen(found):
     assert link(found, MUTATED).status is Status.PASSED
     assert link(found, ALONE, next_pod=MUTATED.spec).status is Status.PASSED
@@ -179,34 +177,31 @@ def test_a_mutated_pod_shows_the_webhook_that_is_not_seen(found):
     assert not found or alone.remedy.text == "grant a permission"
 
 
-@pytest.mark.parametrize(
-    ("tried", "status", "text"),
-    [
-        (None, Status.FAILED, "created after the annotation, and not mutated"),
-        (UNREAD, Status.FAILED, "created after the annotation, and not mutated"),
-        (replace(UNREAD, reason=DEAD), Status.FAILED, f"no Pod can be made now ({DEAD})"),
-        (ALONE.spec, Status.FAILED, "a Pod that is made now is not mutated"),
-        (MUTATED.spec, Status.PASSED, "pod-identity-webhook is registered; failurePolicy Ignore"),
-    ],
-)
+@pytest.mark.cases(("tried", "status", "text"), {
+    "no trial Pod": (None, Status.FAILED, "created after the annotation, and not mutated"),
+    "trial Pod unread": (UNREAD, Status.FAILED, "created after the annotation, and not mutated"),
+    "trial Pod refused": (replace(UNREAD, reason=DEAD), Status.FAILED,
+        f"no Pod can be made now ({DEAD})"),
+    "trial Pod not mutated": (ALONE.spec, Status.FAILED, "a Pod that is made now is not mutated"),
+    "trial Pod mutated": (MUTATED.spec, Status.PASSED,
+        "pod-identity-webhook is registered; failurePolicy Ignore"),
+})  # fmt: skip
 def test_a_webhook_that_does_not_mutate_gets_no_restart_until_it_does(tried, status, text):
     found = links(ALONE, webhook=registered(), next_pod=tried, service_account=ACCOUNT)
     own, later = found["webhook"], found["injection"]
-    assert (own.status, text in own.found, own.remedy.shell) == (status, True, ())
+    assert (own.status, text in own.found, own.remedy.shell) == (status, True, ()), own.found
     assert later.remedy.shell == (() if status is Status.FAILED else (RESTART,))
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        replace(ALONE, created=AT),
-        replace(ALONE, created=""),
-        replace(ALONE, service_account="default"),
-        replace(ALONE, labels={SKIP_LABEL: "true"}),
-        replace(ALONE, spec={**ALONE.spec, "volumes": [{"name": "aws-iam-token"}]}),
-        replace(ALONE, spec={**ALONE.spec, "volumes": [{"name": "eks-pod-identity-token"}]}),
-    ],
-    ids=["as-old", "unknown", "other-account", "skipped", "all-containers-skipped", "pod-identity"],
-)
+@pytest.mark.cases("other", {
+    "Pod as old as the annotation": replace(ALONE, created=AT),
+    "age not known": replace(ALONE, created=""),
+    "Pod of another account": replace(ALONE, service_account="default"),
+    "label that skips": replace(ALONE, labels={SKIP_LABEL: "true"}),
+    "all containers skipped": replace(ALONE,
+        spec={**ALONE.spec, "volumes": [{"name": "aws-iam-token"}]}),
+    "Pod of Pod Identity": replace(ALONE, spec={**ALONE.spec,
+        "volumes": [{"name": "eks-pod-identity-token"}]}),
+})  # fmt: skip
 def test_what_may_have_another_cause_is_not_put_down_to_the_webhook(other):
     assert link(registered(), other).status is Status.PASSED

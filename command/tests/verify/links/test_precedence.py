@@ -49,20 +49,19 @@ LOCKED = {"metadata": {"name": "locked"}}
 KUBE_SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        (f"{TO_B}region = us-east-1\n{FROM_ENVIRONMENT}", "credential_source Environment"),
-        (f"[default]\n{FROM_A}{FROM_ENVIRONMENT}{A}", BOTH),
-        (TO_B, "neither source_profile nor"),
-        (f"[default]\n{FROM_A}", "source_profile A, which is no profile"),
-        (f"[default]\n{FROM_A}[profile A]\nregion = x\n", "no cred"),
-        ("[default]\naws_access_key_id = AKIA\n", "a static key"),
-        ("[default]\ncredential_process = x\n", "a credential_process"),
-        (TO_B + A.splitlines()[-1], f"it leads to {ROLE_B_ARN}; the SDK for JavaScript"),
-        (f"[default]\n{FROM_A}{A_BEFORE}", "role/before"),
-    ],
-)
+@pytest.mark.cases(("text", "found"), {
+    "credentials of the environment": (f"{TO_B}region = us-east-1\n{FROM_ENVIRONMENT}",
+        "credential_source Environment"),
+    "two sources": (f"[default]\n{FROM_A}{FROM_ENVIRONMENT}{A}", BOTH),
+    "no source": (TO_B, "neither source_profile nor"),
+    "unknown source": (f"[default]\n{FROM_A}", "source_profile A, which is no profile"),
+    "source without credentials": (f"[default]\n{FROM_A}[profile A]\nregion = x\n", "no cred"),
+    "static key": ("[default]\naws_access_key_id = AKIA\n", "a static key"),
+    "process": ("[default]\ncredential_process = x\n", "a credential_process"),
+    "role B by the token": (TO_B + A.splitlines()[-1],
+        f"it leads to {ROLE_B_ARN}; the SDK for JavaScript"),
+    "another role before": (f"[default]\n{FROM_A}{A_BEFORE}", "role/before"),
+})  # fmt: skip
 def test_a_default_profile_that_wins_over_the_variables_is_taken_out(text, found):
     link = links(pod(with_config()), **config(text))["precedence"]
     assert link.status is Status.FAILED
@@ -72,18 +71,14 @@ def test_a_default_profile_that_wins_over_the_variables_is_taken_out(text, found
     assert link.remedy.text.endswith(" out of the profile [default]")
 
 
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [
-        (f"[default]\nregion = us-east-1\n{A}", Status.PASSED),
-        (A.replace("[profile A]", "[default]"), Status.PASSED),
-        (A, Status.PASSED),
-        ("[default]\r\nregion=x\r\n", Status.PASSED),
-        ("[profile A]\n[profile A]\n", Status.FAILED),
-        ("\ufeff[default]\nregion=x", Status.FAILED),
-    ],
-    ids=["region", "same-role", "no-default", "crlf", "twice", "byte-order-mark"],
-)
+@pytest.mark.cases(("text", "status"), {
+    "region": (f"[default]\nregion = us-east-1\n{A}", Status.PASSED),
+    "same-role": (A.replace("[profile A]", "[default]"), Status.PASSED),
+    "no-default": (A, Status.PASSED),
+    "crlf": ("[default]\r\nregion=x\r\n", Status.PASSED),
+    "twice": ("[profile A]\n[profile A]\n", Status.FAILED),
+    "byte-order-mark": ("\ufeff[default]\nregion=x", Status.FAILED),
+})  # fmt: skip
 def test_a_config_file_that_leaves_the_role_or_that_no_parser_takes(text, status):
     link = links(pod(with_config()), **config(text))["precedence"]
     assert (link.status, link.remedy.shell) == (status, ())
@@ -101,13 +96,10 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
     assert asked == {Status.PASSED}
 
 
-@pytest.mark.parametrize(
-    ("found", "changes", "text"),
-    [
-        (with_env(*PROFILE_OF_IMAGE), {}, "ask inside the Pod, with --exec"),
-        (pod(spec(KEYS_OF_SECRET)), SECRET, "grant a permission"),
-    ],
-)
+@pytest.mark.cases(("found", "changes", "text"), {
+    "profile of the image": (with_env(*PROFILE_OF_IMAGE), {}, "ask inside the Pod, with --exec"),
+    "keys of a Secret": (pod(spec(KEYS_OF_SECRET)), SECRET, "grant a permission"),
+})  # fmt: skip
 def test_what_was_not_read_is_not_known(found, changes, text):
     link = links(found, **changes)["precedence"]
     assert (link.status, link.remedy.text) == (Status.UNKNOWN, text)
@@ -122,7 +114,10 @@ def test_a_profile_that_is_nowhere_or_an_access_key_wins_over_the_role(name, val
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
 
 
-@pytest.mark.parametrize("others", [[], [{"name": "AWS_PROFILE", "value": "own"}]])
+@pytest.mark.cases("others", {
+    "template without variables": [],
+    "template with another value": [{"name": "AWS_PROFILE", "value": "own"}],
+})  # fmt: skip
 def test_a_variable_that_admission_adds_stays_in_no_template(others):
     found = with_env(("AWS_PROFILE", "legacy"))
     found.template["spec"]["containers"][0]["env"] = others
@@ -162,15 +157,16 @@ def precedence(*variables, **changes):
     return links(with_env(*variables), **changes)["precedence"]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "found", "change"),
-    [
-        ("AWS_ROLE_SESSION_NAME", "reports / prod", "'reports / prod' must be 2 to 64", "-"),
-        ("AWS_REGION", "us-east-1a", "an availability zone of region us-east-1", "=us-east-1"),
-        ("AWS_DEFAULT_REGION", "eu-west-2c", "zone of region eu-west-2", "=eu-west-2"),
-        ("AWS_REGION", "us-east-1\n", r"'us-east-1\n' has white space", "=us-east-1"),
-    ],
-)
+@pytest.mark.cases(("name", "value", "found", "change"), {
+    "session name with spaces": ("AWS_ROLE_SESSION_NAME", "reports / prod",
+        "'reports / prod' must be 2 to 64", "-"),
+    "zone for a region": ("AWS_REGION", "us-east-1a", "an availability zone of region us-east-1",
+        "=us-east-1"),
+    "zone for a default region": ("AWS_DEFAULT_REGION", "eu-west-2c", "zone of region eu-west-2",
+        "=eu-west-2"),
+    "region with a line break": ("AWS_REGION", "us-east-1\n", r"'us-east-1\n' has white space",
+        "=us-east-1"),
+})  # fmt: skip
 def test_a_variable_that_sts_refuses_is_a_finding_and_corrected(name, value, found, change):
     link = precedence((name, value), inside=SESSION)
     assert link.status is Status.FAILED
@@ -198,21 +194,19 @@ def test_what_may_not_answer_is_asked_inside_the_pod(name, value):
     assert precedence((name, value), inside=SESSION).status is Status.PASSED
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
-        [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")],
-        [("AWS_SESSION_TOKEN", "x")],
-        [("AWS_SECRET_ACCESS_KEY", "x")],
-        [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/")],
-        [("AWS_ROLE_SESSION_NAME", "reports@prod")],
-        [("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")],
-        [("AWS_ENDPOINT_URL_STS", "")],
-        [("AWS_ENDPOINT_URL", URL), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
-        [("HTTPS_PROXY", URL), ("NO_PROXY", "10.0.0.0/8,.amazonaws.com")],
-        [("HTTPS_PROXY", URL), ("no_proxy", "*")],
-    ],
-)
+@pytest.mark.cases("variables", {
+    "empty keys": [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")],
+    "session token alone": [("AWS_SESSION_TOKEN", "x")],
+    "secret key alone": [("AWS_SECRET_ACCESS_KEY", "x")],
+    "agent's URI": [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/")],
+    "session name": [("AWS_ROLE_SESSION_NAME", "reports@prod")],
+    "regions that agree": [("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")],
+    "empty endpoint": [("AWS_ENDPOINT_URL_STS", "")],
+    "ignored endpoint": [("AWS_ENDPOINT_URL", URL),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+    "proxy, not for AWS": [("HTTPS_PROXY", URL), ("NO_PROXY", "10.0.0.0/8,.amazonaws.com")],
+    "proxy, for no host": [("HTTPS_PROXY", URL), ("no_proxy", "*")],
+})  # fmt: skip
 def test_variables_that_change_nothing_pass(variables):
     assert statuses(links(with_env(*variables))) == {}
 
@@ -223,7 +217,7 @@ def test_a_call_inside_settles_what_concerns_sts_in_its_container():
     assert precedence(url, inside=SESSION, bucket="").status is Status.PASSED
     two = pod(spec(container("app"), container("work", sts)))
     link = links(two, inside=SESSION)["precedence"]
-    assert (link.status, "container work" in link.found) == (Status.UNKNOWN, True)
+    assert (link.status, "container work" in link.found) == (Status.UNKNOWN, True), link.found
 
 
 def test_a_host_alias_of_sts_is_not_passed():
@@ -233,20 +227,19 @@ def test_a_host_alias_of_sts_is_not_passed():
     assert "hostAliases send sts.us-east-1.amazonaws.com to 10.0.0.9" in link.found
 
 
-@pytest.mark.parametrize(
-    ("rules", "fields", "status"),
-    [
-        ([{}], {}, Status.PASSED),
-        ([DNS, HTTPS], {}, Status.PASSED),
-        ([DNS, {**HTTPS, "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}], {}, Status.PASSED),
-        ([DNS, {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], **HTTPS}], {}, Status.UNKNOWN),
-        ([HTTPS], {}, Status.UNKNOWN),
-        ([], {}, Status.UNKNOWN),
-        ([], {"policyTypes": ["Ingress"]}, Status.PASSED),
-        ([], {"podSelector": {"matchLabels": {"app": "other"}}}, Status.PASSED),
-        ([], {"podSelector": {"matchLabels": {"app": "this"}}}, Status.UNKNOWN),
-    ],
-)
+@pytest.mark.cases(("rules", "fields", "status"), {
+    "all": ([{}], {}, Status.PASSED),
+    "DNS and HTTPS": ([DNS, HTTPS], {}, Status.PASSED),
+    "HTTPS to all addresses": ([DNS, {**HTTPS, "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}], {},
+        Status.PASSED),
+    "HTTPS to private addresses": ([DNS, {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], **HTTPS}],
+        {}, Status.UNKNOWN),
+    "HTTPS alone": ([HTTPS], {}, Status.UNKNOWN),
+    "nothing": ([], {}, Status.UNKNOWN),
+    "ingress alone": ([], {"policyTypes": ["Ingress"]}, Status.PASSED),
+    "other Pods": ([], {"podSelector": {"matchLabels": {"app": "other"}}}, Status.PASSED),
+    "these Pods": ([], {"podSelector": {"matchLabels": {"app": "this"}}}, Status.UNKNOWN),
+})  # fmt: skip
 def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields, status):
     chosen = {"podSelector": {}, "policyTypes": ["Egress"], "egress": rules, **fields}
     own = pod(spec(container("app")), labels={"app": "this"})
@@ -255,9 +248,15 @@ def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields
     assert (link.status, named) == (status, status is Status.UNKNOWN)
 
 
-@pytest.mark.parametrize("space", [KUBE_SYSTEM, {"team": "a"}, {}])
-@pytest.mark.parametrize("labels", [{"k8s-app": "kube-dns"}, {"app": "db"}, {}])
-@pytest.mark.parametrize("spaces", [True, False])
+@pytest.mark.cases(
+    "space", {"kube-system": KUBE_SYSTEM, "another namespace": {"team": "a"}, "any namespace": {}}
+)
+@pytest.mark.cases("labels", {
+    "Pods of CoreDNS": {"k8s-app": "kube-dns"},
+    "other Pods": {"app": "db"},
+    "all Pods": {},
+})  # fmt: skip
+@pytest.mark.cases("spaces", {"with namespaces": True, "own namespace alone": False})
 def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces):
     peer = {"podSelector": {"matchLabels": labels}}
     peer |= {"namespaceSelector": {"matchLabels": space}} if spaces else {}
@@ -275,7 +274,7 @@ def test_network_policies_add_up_and_spare_the_host_network():
     assert links(network_policies=(policy, other))["precedence"].status is Status.PASSED
     assert links(host, network_policies=(policy,))["precedence"].status is Status.PASSED
     unread = links(network_policies=UNREAD)["precedence"]
-    assert (unread.status, UNREAD.text in unread.found) == (Status.UNKNOWN, True)
+    assert (unread.status, UNREAD.text in unread.found) == (Status.UNKNOWN, True), unread.found
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn"])
@@ -287,7 +286,7 @@ def test_a_region_is_of_the_role_s_partition(region, partition):
     assert link.status is (Status.PASSED if fits else Status.FAILED)
 
 
-@pytest.mark.parametrize("end", ["", "/config", "/credentials"])
+@pytest.mark.cases("end", {"folder": "", "config": "/config", "credentials": "/credentials"})
 @pytest.mark.parametrize(
     "kind", ["csi", "hostPath", "persistentVolumeClaim", "emptyDir", "configMap"]
 )

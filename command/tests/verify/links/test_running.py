@@ -41,19 +41,18 @@ def test_pods_of_another_service_account_get_this_one():
     assert link.remedy.shell == (command,)
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "found"),
-    [
-        ({"reason": "ImagePullBackOff", "message": "no"}, Status.FAILED, "ImagePullBackOff: no"),
-        ({"reason": "Unschedulable"}, Status.FAILED, "Unschedulable"),
-        ({}, Status.UNKNOWN, "Pod new is starting"),
-        ({"created": "2026-11-24T00:00:00Z"}, Status.FAILED, "starting for"),
-        ({"reason": "CrashLoopBackOff"}, Status.UNKNOWN, "an init container keeps failing"),
-    ],
-)
+@pytest.mark.cases(("changes", "status", "found"), {
+    "image missing": ({"reason": "ImagePullBackOff", "message": "no"}, Status.FAILED,
+        "ImagePullBackOff: no"),
+    "unschedulable": ({"reason": "Unschedulable"}, Status.FAILED, "Unschedulable"),
+    "starting": ({}, Status.UNKNOWN, "Pod new is starting"),
+    "starting for a day": ({"created": "2026-11-24T00:00:00Z"}, Status.FAILED, "starting for"),
+    "init container fails": ({"reason": "CrashLoopBackOff"}, Status.UNKNOWN,
+        "an init container keeps failing"),
+})  # fmt: skip
 def test_a_pending_pod_is_no_pod_that_runs(changes, status, found):
     link = links(pod(spec(container()), "new", phase="Pending", **changes))["pod"]
-    assert (link.status, found in link.found, link.remedy.shell) == (status, True, ())
+    assert (link.status, found in link.found, link.remedy.shell) == (status, True, ()), link.found
 
 
 @pytest.mark.parametrize("gone", [{"phase": "Succeeded"}, {"phase": "Failed"}, {"ending": True}])

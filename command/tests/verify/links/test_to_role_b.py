@@ -68,24 +68,30 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
     assert found["profile"].remedy.text.endswith("aws sts get-caller-identity --profile B")
 
 
-@pytest.mark.parametrize(
-    ("text", "found", "fix"),
-    [
-        (f"{A}{B}{NODE}\n", "both source_profile and credential_source, which SDKs refuse", DROP),
-        (BY_NODE, "has credential_source, and so does not start", f"{DROP_AND} {FROM_A} {IN_B}"),
-        (f"{A}{B}{TOKEN_SETTING}\n", "which SDKs treat differently", DROP_TOKEN),
-        (A + PLAIN_B, "[B] instead of [profile B], which SDKs do not see", "write [profile B]"),
-        (PLAIN_A + B, "the file has [A] instead", "write [profile A] in its place"),
-        (A + B.replace("= A", "= B"), "source_profile B, which is itself", f"set {FROM_A} {IN_B}"),
-        (NO_TOKEN + B, "A has no web_identity_token", f"set {TOKEN_SETTING} in [profile A]"),
-        (f"{A}{NODE}\n{B}", "A contains both", f"{DROP_AND} {TOKEN_SETTING} in [profile A]"),
-        (A_BEFORE + B, "source_profile A names", f"set role_arn = {ROLE_ARN} in [profile A]"),
-        (TERSE, "source_profile a, which is no profile of the file", f"set {FROM_A} {IN_B}"),
-        (f"{A}{B}duration_seconds = 7200\n", "lasts at most an hour", AN_HOUR),
-        (f"{A}{B}duration_seconds = 900\n", "renew a session", AN_HOUR),
-        (A, "no profile B; there are A", "correct the profile"),
-    ],
-)
+@pytest.mark.cases(("text", "found", "fix"), {
+    "profile and node as source": (f"{A}{B}{NODE}\n",
+        "both source_profile and credential_source, which SDKs refuse", DROP),
+    "node as source": (BY_NODE, "has credential_source, and so does not start",
+        f"{DROP_AND} {FROM_A} {IN_B}"),
+    "profile and token as source": (f"{A}{B}{TOKEN_SETTING}\n", "which SDKs treat differently",
+        DROP_TOKEN),
+    "[B] for [profile B]": (A + PLAIN_B, "[B] instead of [profile B], which SDKs do not see",
+        "write [profile B]"),
+    "[A] for [profile A]": (PLAIN_A + B, "the file has [A] instead",
+        "write [profile A] in its place"),
+    "B as its own source": (A + B.replace("= A", "= B"), "source_profile B, which is itself",
+        f"set {FROM_A} {IN_B}"),
+    "A without a token": (NO_TOKEN + B, "A has no web_identity_token",
+        f"set {TOKEN_SETTING} in [profile A]"),
+    "A with two sources": (f"{A}{NODE}\n{B}", "A contains both",
+        f"{DROP_AND} {TOKEN_SETTING} in [profile A]"),
+    "A with another role": (A_BEFORE + B, "source_profile A names",
+        f"set role_arn = {ROLE_ARN} in [profile A]"),
+    "a for A": (TERSE, "source_profile a, which is no profile of the file", f"set {FROM_A} {IN_B}"),
+    "two hours": (f"{A}{B}duration_seconds = 7200\n", "lasts at most an hour", AN_HOUR),
+    "15 minutes": (f"{A}{B}duration_seconds = 900\n", "renew a session", AN_HOUR),
+    "no profile B": (A, "no profile B; there are A", "correct the profile"),
+})  # fmt: skip
 def test_a_refused_profile_is_named_with_the_settings_that_sdks_take(text, found, fix):
     link = profile(text)
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found
@@ -195,7 +201,10 @@ def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     assert found["role-b"].remedy.text.startswith("create it in account 444455556666")
 
 
-@pytest.mark.parametrize(("arn", "expected"), [(MOVED, ""), (ROLE_B_ARN, MOVED)])
+@pytest.mark.cases(("arn", "expected"), {
+    "role of another path": (MOVED, ""),
+    "role that is not expected": (ROLE_B_ARN, MOVED),
+})  # fmt: skip
 def test_another_role_b_is_named_in_the_profile(arn, expected):
     by_path = f"the role of that name is {MOVED}: the path is part of the ARN"
     found = by_path if arn == MOVED else f"profile B names {ROLE_B_ARN}"
@@ -211,9 +220,10 @@ BY_ROLE = role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)])
 BY_ACCOUNT = principal_arn_trust_policy([ROLE_ARN])
 
 
-@pytest.mark.parametrize(
-    ("document", "status"), [(BY_ROLE, Status.PASSED), (BY_ACCOUNT, Status.FAILED)]
-)
+@pytest.mark.cases(("document", "status"), {
+    "trusts the role": (BY_ROLE, Status.PASSED),
+    "trusts the account": (BY_ACCOUNT, Status.FAILED),
+})  # fmt: skip
 def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
     arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
     known = {"target": replace(TARGET, role_arn=arn), "role": role_b(document, arn=arn)}
@@ -223,7 +233,7 @@ def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, sta
     assert (link.status, named) == (status, put)
 
 
-@pytest.mark.parametrize("sent", ["", "tenant-42"], ids=["none", "external id"])
+@pytest.mark.cases("sent", {"none": "", "external id": "tenant-42"})
 def test_a_new_statement_for_role_a_requires_the_external_id_that_is_sent(sent):
     known = {"role": role_b(service_trust_policy("ec2.amazonaws.com"))}
     known["target"] = replace(TARGET, external_id=sent)

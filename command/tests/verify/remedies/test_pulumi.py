@@ -17,16 +17,15 @@ NO_BUCKET = Answer(allowed=False, code="NoSuchBucket", message="x")
 NOT_TRUSTED = replace(ROLE, trust_policy={"Version": "2012-10-17", "Statement": []})
 
 
-@pytest.mark.parametrize(
-    ("changes", "link", "owned"),
-    [
-        ({"role": None, "assumed": DENIED}, "role", ROLE_RESOURCE),
-        ({"role": NOT_TRUSTED, "assumed": DENIED}, "trust", ROLE_RESOURCE),
-        ({"role": replace(ROLE, policies=())}, "permissions", ROLE_RESOURCE),
-        ({"providers": (), "assumed": DENIED}, "provider", Resource("OIDC provider", PROVIDER_ARN)),
-        ({"data": NO_BUCKET}, "data", Resource("bucket", BUCKET)),
-    ],
-)
+@pytest.mark.cases(("changes", "link", "owned"), {
+    "no role": ({"role": None, "assumed": DENIED}, "role", ROLE_RESOURCE),
+    "role that does not trust": ({"role": NOT_TRUSTED, "assumed": DENIED}, "trust", ROLE_RESOURCE),
+    "role without permissions": ({"role": replace(ROLE, policies=())}, "permissions",
+        ROLE_RESOURCE),
+    "no provider": ({"providers": (), "assumed": DENIED}, "provider",
+        Resource("OIDC provider", PROVIDER_ARN)),
+    "no bucket": ({"data": NO_BUCKET}, "data", Resource("bucket", BUCKET)),
+})  # fmt: skip
 def test_what_the_stack_owns_it_puts_right(changes, link, owned):
     result = links(stack=Stack("dev", frozenset({owned})), **changes)[link]
     others = Stack("dev", frozenset({Resource(owned.kind, f"{owned.name}-2")}))

@@ -69,22 +69,22 @@ GONE = one({"StringEquals": {f"{OTHER}:sub": SUBJECT}, **ADDRESS}, OTHER_ARN)
 FROM_NET = one({**EXACT, **ADDRESS})["Statement"]
 
 
-@pytest.mark.parametrize(
-    ("document", "changed", "text"),
-    [
-        (one(subjects(TYPO)), one(subjects(TYPO, SUBJECT)), ADD + BY_HAND + TYPO),
-        (one(subjects(STAGE, CHART)), one(subjects(STAGE, CHART, SUBJECT)), ADD),
-        (from_net(TYPO), from_net(TYPO, SUBJECT), ADD + BY_HAND + TYPO),
-        (equals(aud="vault", sub=SUBJECT), None, ADD_STATEMENT),
-        (one({**EXACT, **BESIDE}), None, ADD_STATEMENT),
-        (one(EXACT, Action="sts:AssumeRole"), None, ADD_STATEMENT),
-        (one(BESIDE), None, ADD_STATEMENT),
-        (one({"ForAllValues:StringLike": BESIDE["StringLike"]}), None, ADD_STATEMENT),
-        (one(NO_KEY), None, ADD_STATEMENT),
-        (one({"StringEquals": {f"{OTHER}:sub": SUBJECT}}, OTHER_ARN), None, ADD_STATEMENT),
-        (GONE, {**GONE, "Statement": [*GONE["Statement"], *FROM_NET]}, ADD_STATEMENT),
-    ],
-)
+@pytest.mark.cases(("document", "changed", "text"), {
+    "misspelt": (one(subjects(TYPO)), one(subjects(TYPO, SUBJECT)), ADD + BY_HAND + TYPO),
+    "other namespaces": (one(subjects(STAGE, CHART)), one(subjects(STAGE, CHART, SUBJECT)), ADD),
+    "misspelt, from a network": (from_net(TYPO), from_net(TYPO, SUBJECT), ADD + BY_HAND + TYPO),
+    "another audience": (equals(aud="vault", sub=SUBJECT), None, ADD_STATEMENT),
+    "exact and a pattern": (one({**EXACT, **BESIDE}), None, ADD_STATEMENT),
+    "AssumeRole alone": (one(EXACT, Action="sts:AssumeRole"), None, ADD_STATEMENT),
+    "pattern": (one(BESIDE), None, ADD_STATEMENT),
+    "pattern under ForAllValues": (one({"ForAllValues:StringLike": BESIDE["StringLike"]}), None,
+        ADD_STATEMENT),
+    "key that no token has": (one(NO_KEY), None, ADD_STATEMENT),
+    "another issuer's key": (one({"StringEquals": {f"{OTHER}:sub": SUBJECT}}, OTHER_ARN), None,
+        ADD_STATEMENT),
+    "deleted provider": (GONE, {**GONE, "Statement": [*GONE["Statement"], *FROM_NET]},
+        ADD_STATEMENT),
+})  # fmt: skip
 def test_a_service_account_is_added_and_a_misspelt_one_is_named(document, changed, text):
     link, [found] = fixed(document)
     wanted = changed or {**document, "Statement": [*document["Statement"], *RIGHT["Statement"]]}
@@ -96,15 +96,16 @@ TRUSTING = replace(ROLE, arn=f"{ROLE_ARN}-team", trust_policy=RIGHT)
 NOT_READ = Unread("the account's roles", "AccessDenied", "iam:ListRoles")
 
 
-@pytest.mark.parametrize(
-    ("facts", "said", "named"),
-    [
-        ({"trusting": NOT_READ}, "another role may trust the service account", []),
-        ({"trusting": (TRUSTING,) * 2}, f"annotation: {TRUSTING.arn} and {TRUSTING.arn}", []),
-        ({"trusting": (TRUSTING,), "expected_role": ROLE_ARN}, f"{STAGE} today", []),
-        ({"trusting": (TRUSTING,)}, f"{STAGE} today", [f"{ANNOTATED}={TRUSTING.arn}"]),
-    ],
-)
+@pytest.mark.cases(("facts", "said", "named"), {
+    "other roles unread": ({"trusting": NOT_READ}, "another role may trust the service account",
+        []),
+    "two others trust it": ({"trusting": (TRUSTING,) * 2},
+        f"annotation: {TRUSTING.arn} and {TRUSTING.arn}", []),
+    "another trusts it, role given": ({"trusting": (TRUSTING,), "expected_role": ROLE_ARN},
+        f"{STAGE} today", []),
+    "another trusts it": ({"trusting": (TRUSTING,)}, f"{STAGE} today",
+        [f"{ANNOTATED}={TRUSTING.arn}"]),
+})  # fmt: skip
 def test_a_role_is_opened_only_if_no_other_one_trusts_the_service_account(facts, said, named):
     role = replace(ROLE, trust_policy=equals(aud=STS, sub=STAGE))
     remedy = links(role=role, assumed=DENIED, **facts)["trust"].remedy
@@ -113,7 +114,7 @@ def test_a_role_is_opened_only_if_no_other_one_trusts_the_service_account(facts,
 
 
 @pytest.mark.parametrize("kind", ["annotation", "association"])
-@pytest.mark.parametrize("trusts", [True, False])
+@pytest.mark.cases("trusts", {"role that does not trust": False, "role that trusts": True})
 def test_a_role_that_resembles_the_one_that_is_named_is_not_changed(kind, trusts):
     facts, right = (GOOD, TRUST) if kind == "annotation" else (GOOD_EKS, TRUST_EKS)
     moved = ROLE_ARN.replace("role/", "role/apps/")

@@ -54,20 +54,21 @@ def update_config(**change: Any) -> Callable[[Any], dict[str, Any]]:
     return lambda eks: eks.update_cluster_config(name="dev", **change)
 
 
-@pytest.mark.parametrize(
-    ("kind", "change", "at"),
-    [
-        ("VersionUpdate", lambda eks: eks.update_cluster_version(name="dev", version="1.35"), {}),
-        ("EndpointAccessUpdate", update_config(resourcesVpcConfig=PRIVATE), {}),
-        ("VpcConfigUpdate", update_config(resourcesVpcConfig={"subnetIds": SUBNETS}), {}),
-        ("LoggingUpdate", update_config(logging=LOGS), {}),
-        ("DeletionProtectionUpdate", update_config(deletionProtection=False), {}),
-        ("AccessConfigUpdate", update_config(accessConfig={"authenticationMode": "API"}), {}),
-        ("AssociateEncryptionConfig", lambda eks: eks.associate_encryption_config(**ENCRYPTED), {}),
-        ("ConfigUpdate", update_nodes, {"nodegroupName": "nodes"}),
-        ("AddonUpdate", update_addon, {"addonName": "coredns"}),
-    ],
-)
+@pytest.mark.cases(("kind", "change", "at"), {
+    "version": ("VersionUpdate", lambda eks: eks.update_cluster_version(name="dev", version="1.35"),
+        {}),
+    "endpoint access": ("EndpointAccessUpdate", update_config(resourcesVpcConfig=PRIVATE), {}),
+    "subnets": ("VpcConfigUpdate", update_config(resourcesVpcConfig={"subnetIds": SUBNETS}), {}),
+    "logging": ("LoggingUpdate", update_config(logging=LOGS), {}),
+    "deletion protection": ("DeletionProtectionUpdate", update_config(deletionProtection=False),
+        {}),
+    "access mode": ("AccessConfigUpdate", update_config(accessConfig={"authenticationMode": "API"}),
+        {}),
+    "encryption": ("AssociateEncryptionConfig",
+        lambda eks: eks.associate_encryption_config(**ENCRYPTED), {}),
+    "nodes": ("ConfigUpdate", update_nodes, {"nodegroupName": "nodes"}),
+    "add-on": ("AddonUpdate", update_addon, {"addonName": "coredns"}),
+})  # fmt: skip
 def test_an_update_can_be_asked_for_afterwards_by_its_own_part(eks, kind, change, at):
     made = change(eks)["update"]
     assert (made["type"], made["status"], made["errors"]) == (kind, "Successful", [])
@@ -235,17 +236,19 @@ def test_an_association_is_created_described_and_deleted(eks, role):
     assert refusal(eks.describe_pod_identity_association, **one(made))[:2] == NOT_FOUND
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"roleArn": ROLE.replace("role/", "role/x/")}, "Role provided in the request does not"),
-        ({"roleArn": ROLE_B_ARN}, "Role provided in the request does not exist."),
-        ({"roleArn": ROLE_ARN}, "Trust policy of the role provided is invalid."),
-        ({"policy": allow("s3:GetObject", "*")}, "disableSessionTags must be set to true"),
-        ({"policy": " " * 2049, "disableSessionTags": True}, "policy is longer than 2048"),
-        ({"targetRoleArn": "s3-app-B"}, "The target role ARN is invalid"),
-    ],
-)
+@pytest.mark.cases(("changed", "message"), {
+    "role with another path": ({"roleArn": ROLE.replace("role/", "role/x/")},
+        "Role provided in the request does not"),
+    "role of another account": ({"roleArn": ROLE_B_ARN},
+        "Role provided in the request does not exist."),
+    "role that does not trust": ({"roleArn": ROLE_ARN},
+        "Trust policy of the role provided is invalid."),
+    "policy with tags": ({"policy": allow("s3:GetObject", "*")},
+        "disableSessionTags must be set to true"),
+    "policy too long": ({"policy": " " * 2049, "disableSessionTags": True},
+        "policy is longer than 2048"),
+    "target without an ARN": ({"targetRoleArn": "s3-app-B"}, "The target role ARN is invalid"),
+})  # fmt: skip
 def test_what_eks_cannot_use_is_refused(eks, role, changed, message):
     refused = refusal(eks.create_pod_identity_association, **{**ASSOCIATION, **changed})
     assert refused[:2] == INVALID

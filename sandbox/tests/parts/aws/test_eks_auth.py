@@ -105,16 +105,13 @@ def bound(world: pods.Associated) -> None:
     world.iam.put_role_permissions_boundary(RoleName=pods.ROLE, PermissionsBoundary=made)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        trust(pods.ROLE, pod_identity_trust_policy([pods.CLUSTER_ARN], [OTHER])),
-        trust(pods.TARGET, service_trust_policy("pods.eks.amazonaws.com")),
-        lambda world: pods.allow(world.iam, pods.ROLE, "sts:AssumeRole"),  # without sts:TagSession
-        bound,
-    ],
-    ids=["role", "target", "permission", "boundary"],
-)
+@pytest.mark.cases("change", {
+    "trust of the role": trust(pods.ROLE, pod_identity_trust_policy([pods.CLUSTER_ARN], [OTHER])),
+    "trust of the target role": trust(pods.TARGET, service_trust_policy("pods.eks.amazonaws.com")),
+    "permission for sts:TagSession":
+        lambda world: pods.allow(world.iam, pods.ROLE, "sts:AssumeRole"),
+    "boundary": bound,
+})  # fmt: skip
 def test_a_session_needs_every_policy_on_its_way(world: pods.Associated, change):
     """EKS looks at both roles with an association, and STS at each call."""
     world.target()
@@ -128,21 +125,20 @@ def test_a_session_needs_every_policy_on_its_way(world: pods.Associated, change)
     assert world.refused() == DENIED
 
 
-@pytest.mark.parametrize(
-    ("raw", "code", "words"),
-    [
-        (pods.pod_token(aud=["sts.amazonaws.com"]), "InvalidToken", "Incorrect token audience"),
-        (pods.pod_token(exp=int(time.time()) - 3600), "ExpiredToken", "is expired: current"),
-        (pods.pod_token(key=STRANGER), "InvalidToken", "verification key"),
-        (pods.pod_token(iss="https://example.org"), "InvalidToken", "https://example.org"),
-        (token(aud="pods.eks.amazonaws.com"), "InvalidToken", "bound to a Pod"),
-        ("x.y.z", "InvalidToken", "not a valid JWT"),
-        ("x", "InvalidParameter", "regular expression pattern"),
-    ],
-)
+@pytest.mark.cases(("raw", "code", "words"), {
+    "another audience": (pods.pod_token(aud=["sts.amazonaws.com"]), "InvalidToken",
+        "Incorrect token audience"),
+    "expired": (pods.pod_token(exp=int(time.time()) - 3600), "ExpiredToken", "is expired: current"),
+    "another key": (pods.pod_token(key=STRANGER), "InvalidToken", "verification key"),
+    "another issuer": (pods.pod_token(iss="https://example.org"), "InvalidToken",
+        "https://example.org"),
+    "no Pod": (token(aud="pods.eks.amazonaws.com"), "InvalidToken", "bound to a Pod"),
+    "no JWT": ("x.y.z", "InvalidToken", "not a valid JWT"),
+    "one letter": ("x", "InvalidParameter", "regular expression pattern"),
+})  # fmt: skip
 def test_a_token_that_is_not_the_clusters_for_a_pod_is_refused(world, raw, code, words):
     status, found, message = world.refused(raw)
-    assert (status, found, words in message) == (400, f"{code}Exception", True)
+    assert (status, found, words in message) == (400, f"{code}Exception", True), message
 
 
 def test_a_node_needs_the_permission(world: pods.Associated):
@@ -211,7 +207,7 @@ def test_eks_auth_needs_a_signature(world: pods.Associated):
     path = f"/clusters/{pods.CLUSTER}/assume-role-for-pod-identity"
     token = {"token": pods.pod_token()}
     answer = world.aws.http("POST", path, host="eks-auth.us-east-1.api.aws", json=token)
-    assert (answer.status_code, ISSUER in answer.text) == (403, False)
+    assert (answer.status_code, ISSUER in answer.text) == (403, False), answer.text
 
 
 @pytest.fixture
@@ -235,10 +231,10 @@ def agent(aws: Aws, ahead: list[float]) -> Agent:
     )
 
 
-@pytest.mark.parametrize(
-    ("more", "seconds"),
-    [({}, SESSION_SECONDS), ({"targetRoleArn": pods.TARGET_ARN}, TARGET_SESSION_SECONDS)],
-)
+@pytest.mark.cases(("more", "seconds"), {
+    "role": ({}, SESSION_SECONDS),
+    "target role": ({"targetRoleArn": pods.TARGET_ARN}, TARGET_SESSION_SECONDS),
+})  # fmt: skip
 def test_a_pods_credentials_stay_while_they_are_valid(world, node, agent, ahead, more, seconds):
     world.target()
     retarget(world, **more)
@@ -307,16 +303,15 @@ def get(agent: Agent, nodes: list[Node | None]) -> Iterator[Callable[..., httpx2
     server.stop()
 
 
-@pytest.mark.parametrize(
-    ("request_", "status", "text"),
-    [
-        ({}, 400, "Service account token cannot be empty\n"),
-        ({"Authorization": "Bearer x"}, 400, "Service account token cannot be parsed: token is m"),
-        ({"Authorization": OLD}, 400, EXPIRED),
-        ({"Authorization": RAW, "path": "/v2/credentials"}, 404, "404 page not found\n"),
-        ({"Authorization": RAW, "Host": "example.org"}, 403, NOT_ITS_ADDRESS),
-    ],
-)
+@pytest.mark.cases(("request_", "status", "text"), {
+    "no token": ({}, 400, "Service account token cannot be empty\n"),
+    "no JWT": ({"Authorization": "Bearer x"}, 400,
+        "Service account token cannot be parsed: token is m"),
+    "expired": ({"Authorization": OLD}, 400, EXPIRED),
+    "another path": ({"Authorization": RAW, "path": "/v2/credentials"}, 404,
+        "404 page not found\n"),
+    "another host": ({"Authorization": RAW, "Host": "example.org"}, 403, NOT_ITS_ADDRESS),
+})  # fmt: skip
 def test_a_refusal_is_plain_text(get, request_, status, text):
     answer = get(**request_)
     assert (answer.status_code, answer.text[: len(text)]) == (status, text)
@@ -325,7 +320,7 @@ def test_a_refusal_is_plain_text(get, request_, status, text):
 @pytest.mark.parametrize("why", ["no agent on a node", "another user"])
 def test_no_connection_is_answered_for(get, nodes, monkeypatch, why):
     answer = get(Authorization=RAW)
-    assert (answer.status_code, "SecretAccessKey" in answer.json()) == (200, True)
+    assert (answer.status_code, "SecretAccessKey" in answer.json()) == (200, True), answer.json()
     if why == "another user":
         monkeypatch.setattr(pod_identity_agent, "uid_of_peer", lambda _: 1)
     else:

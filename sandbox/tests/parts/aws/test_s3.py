@@ -55,14 +55,11 @@ def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
     assert missing[:2] == (404, "NoSuchTagSet")
 
 
-@pytest.mark.parametrize(
-    ("operation", "inputs"),
-    [
-        ("list_tags_for_resource", {}),
-        ("tag_resource", {"Tags": [TEAM]}),
-        ("untag_resource", {"TagKeys": ["team"]}),
-    ],
-)
+@pytest.mark.cases(("operation", "inputs"), {
+    "list": ("list_tags_for_resource", {}),
+    "tag": ("tag_resource", {"Tags": [TEAM]}),
+    "untag": ("untag_resource", {"TagKeys": ["team"]}),
+})  # fmt: skip
 def test_tags_are_for_permitted_callers_of_the_account(aws, control, bucket, operation, inputs):
     """Neither at another account's host, nor for another account's bucket."""
     control.tag_resource(**bucket, Tags=[TEAM])

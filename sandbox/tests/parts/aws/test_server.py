@@ -38,39 +38,28 @@ TO_STS = CONNECT.format(f"{STS}:443")
 TARGETS = ["example.org:443", f"{STS}:80", STS, f"{STS}:https", "[::1]:443", ""]
 
 
-@pytest.mark.parametrize(
-    ("method", "host", "path", "headers", "expected"),
-    [
-        *(
-            (method, STS, f"/_ministack/{name}", {}, UNKNOWN)
-            for method, name in (("GET", "config"), ("GET", "health"), ("POST", "reset"))
-        ),
-        *(
-            ("PUT", S3, f"/taken{query}", {}, DENIED)
-            for query in (
-                "",
-                "?X-Amz-Signature=00",
-                "?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm=",
-                "?AWSAccessKeyId=&Signature=&Expires=",
-            )
-        ),
-        ("GET", HOSTS["eks"], "/clusters", {}, DENIED),
-        ("PUT", f"taken.s3.{REGION}.amazonaws.com", "/", {}, DENIED),
-        ("PUT", STS, "/", FORM, (403, "")),
-        ("PUT", S3, "/", FORM, NO_ACTION),
-        ("POST", "taken.s3.amazonaws.com", "/", FORM, NO_ACTION),
-        ("POST", SECRETS, "/", TARGET, NO_ACTION),
-        *(("GET", STS, f"/?Action={name}", {}, NO_TOKEN) for name in ("ListRoles", "AssumeRole")),
-        *(
-            ("POST", STS, "/", {**FORM, "host": name}, UNKNOWN)
-            for name in ("taken.s3.localhost", "[", "127.0.0.1", "example.org", "", f"{STS}:1")
-        ),
-    ],
-)
+@pytest.mark.cases(("method", "host", "path", "headers", "expected"), {
+    **{f"{name} of the emulator": (method, STS, f"/_ministack/{name}", {}, UNKNOWN) for method,
+        name in (("GET", "config"), ("GET", "health"), ("POST", "reset"))},
+    **{f"PUT of a bucket{query}": ("PUT", S3, f"/taken{query}", {}, DENIED) for query in ("",
+        "?X-Amz-Signature=00", "?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm=",
+        "?AWSAccessKeyId=&Signature=&Expires=")},
+    "list of clusters": ("GET", HOSTS["eks"], "/clusters", {}, DENIED),
+    "bucket by its host": ("PUT", f"taken.s3.{REGION}.amazonaws.com", "/", {}, DENIED),
+    "PUT to STS": ("PUT", STS, "/", FORM, (403, "")),
+    "form to S3": ("PUT", S3, "/", FORM, NO_ACTION),
+    "form to a bucket": ("POST", "taken.s3.amazonaws.com", "/", FORM, NO_ACTION),
+    "secret": ("POST", SECRETS, "/", TARGET, NO_ACTION),
+    **{f"{name} in the query": ("GET", STS, f"/?Action={name}", {},
+        NO_TOKEN) for name in ("ListRoles", "AssumeRole")},
+    **{f"host {name!r} in the header": ("POST", STS, "/", {**FORM, "host": name},
+        UNKNOWN) for name in ("taken.s3.localhost", "[", "127.0.0.1", "example.org", "",
+        f"{STS}:1")},
+})  # fmt: skip
 def test_nothing_is_made_without_a_signature(aws: Aws, method, host, path, headers, expected):
     content = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15" if headers else b""
     answer = aws.http(method, path, host=host, headers=headers, content=content)
-    assert (answer.status_code, expected[1] in answer.text) == (expected[0], True)
+    assert (answer.status_code, expected[1] in answer.text) == (expected[0], True), answer.text
     accounts = (ACCOUNT_A, ACCOUNT_B, "000000000000")  # an unknown one among them
     found = [aws.emulator.client("s3", account).list_buckets()["Buckets"] for account in accounts]
     assert [bucket["Name"] for buckets in found for bucket in buckets] == [BUCKET]
@@ -79,7 +68,7 @@ def test_nothing_is_made_without_a_signature(aws: Aws, method, host, path, heade
 @pytest.mark.parametrize("action", ["ListRoles", "CreateUser", "GetCallerIdentity", "AssumeRole"])
 def test_an_action_without_a_signature_is_missing_its_token(aws: Aws, action):
     answer = aws.post(f"Action={action}&Version=2010-05-08")
-    assert (answer.status_code, NO_TOKEN[1] in answer.text) == (403, True)
+    assert (answer.status_code, NO_TOKEN[1] in answer.text) == (403, True), answer.text
 
 
 @pytest.mark.parametrize("key", [ACCOUNT_A, "test", "AKIAXXXXXXXXXXXXXXXX"])
@@ -92,19 +81,16 @@ def test_credentials_that_were_not_given_out_are_refused(aws: Aws, key):
 @pytest.mark.parametrize(
     ("service", "path"), [("iam", ROLES), ("s3", f"/{BUCKET}"), ("eks", "/clusters")]
 )
-@pytest.mark.parametrize(
-    "headers",
-    [
-        [f"Bearer {SCOPE}"],
-        [f"AWS {ACCOUNT_A}:x"],
-        [SCOPE],
-        [SIGNED.replace("HMAC", "ECDSA-P256")],
-        ["Bearer x", SIGNED],
-        pytest.param([SIGNED, "Bearer x"], id="signed, then Bearer"),
-        ["AWS4-HMAC-SHA256 Credential=", SIGNED],
-        pytest.param([SIGNED, "AWS4-HMAC-SHA256 Credential="], id="signed, then an empty one"),
-    ],
-)
+@pytest.mark.cases("headers", {
+    "Bearer": [f"Bearer {SCOPE}"],
+    "version 2": [f"AWS {ACCOUNT_A}:x"],
+    "no algorithm": [SCOPE],
+    "another algorithm": [SIGNED.replace("HMAC", "ECDSA-P256")],
+    "Bearer, then signed": ["Bearer x", SIGNED],
+    "signed, then Bearer": [SIGNED, "Bearer x"],
+    "empty one, then signed": ["AWS4-HMAC-SHA256 Credential=", SIGNED],
+    "signed, then an empty one": [SIGNED, "AWS4-HMAC-SHA256 Credential="],
+})  # fmt: skip
 def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, service, path, headers):
     host, given = HOSTS[service], [("authorization", header) for header in headers]
     answer = aws.http("GET", path, host=host, headers=given)
@@ -114,17 +100,15 @@ def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, servic
     assert aws.http("GET", path, host=host, headers=forged).status_code in (400, 403)
 
 
-@pytest.mark.parametrize(
-    "credential",
-    [
-        "{key}",
-        "{key}/20260101/{region}/iam/aws4",
-        "{key}/today/{region}/iam/aws4_request",
-        "{key}/20260101/{region}/extra/iam/aws4_request",
-        "{key}/20260101/iam/aws4_request",
+@pytest.mark.cases("credential", {
+    "key alone": "{key}",
+    "another end": "{key}/20260101/{region}/iam/aws4",
+    "no date": "{key}/today/{region}/iam/aws4_request",
+    "one part too many": "{key}/20260101/{region}/extra/iam/aws4_request",
+    "no region": "{key}/20260101/iam/aws4_request",
+    "two of them":
         "{key}/20260101/{region}/s3/aws4_request, Credential={key}/20260101/r/iam/aws4_request",
-    ],
-)
+})  # fmt: skip
 def test_a_credential_of_another_form_is_not_looked_at(aws: Aws, credential):
     text = credential.format(key=ACCOUNT_A, region=REGION)
     header = f"AWS4-HMAC-SHA256 Credential={text}, SignedHeaders=host, Signature=00"
@@ -132,7 +116,8 @@ def test_a_credential_of_another_form_is_not_looked_at(aws: Aws, credential):
     values = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": text}
     query = urlencode({"Action": "ListRoles", **values, "X-Amz-Signature": "00"})
     for answer in (by_header, aws.http("GET", f"/?{query}", host=IAM)):
-        assert (answer.status_code, "IncompleteSignature" in answer.text) == (400, True)
+        assert answer.status_code == 400
+        assert "IncompleteSignature" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -160,29 +145,32 @@ def test_a_presigned_url_is_for_its_service_as_it_was_signed(aws: Aws):
         assert aws.http("GET", url.removeprefix(f"https://{host}"), host=host).status_code == status
 
 
-@pytest.mark.parametrize(
-    ("method", "service", "path", "headers", "content"),
-    [
-        *(
-            ("PUT", "s3", f"/{BUCKET}/object{query}", headers, "Action=ListBucket")
-            for query, headers in (
-                ("?Action=ListBucket", {}),
-                ("?%41ction=ListBucket", {}),
-                ("", {"x-amz-target": "S3.ListBucket"}),
-                ("", FORM),
-                ("", TARGET),
-            )
-        ),
-        ("POST", "s3", f"/{BUCKET}?delete", TARGET, "{}"),
-        ("POST", "s3", "/?delete", {**TARGET, "host": f"{BUCKET}.s3.amazonaws.com"}, "{}"),
-        ("POST", "sts", "/?Action=GetCallerIdentity", FORM, ROLE_B),
-        ("POST", "iam", "/", {**TARGET, **FORM}, "{}"),
-        ("POST", "iam", "/", TARGET, "{}"),
-        ("POST", "secretsmanager", "/?Action=CreateUser&UserName=x", TARGET, "{}"),
-        ("POST", "secretsmanager", "/", {**TARGET, "x-amz-target": "AmazonSSM.Get"}, "{}"),
-        ("POST", "secretsmanager", "/", {**TARGET, "content-type": "text/plain"}, "{}"),
-    ],
-)
+@pytest.mark.cases(("method", "service", "path", "headers", "content"), {
+    **{
+        f"action of an object in {place}": (
+            "PUT", "s3", f"/{BUCKET}/object{query}", headers, "Action=ListBucket"
+        )
+        for place, query, headers in (
+            ("the query", "?Action=ListBucket", {}),
+            ("an escaped query", "?%41ction=ListBucket", {}),
+            ("a header", "", {"x-amz-target": "S3.ListBucket"}),
+            ("a form", "", FORM),
+            ("JSON", "", TARGET),
+        )
+    },
+    "JSON to a bucket": ("POST", "s3", f"/{BUCKET}?delete", TARGET, "{}"),
+    "JSON to a bucket's host": ("POST", "s3", "/?delete",
+        {**TARGET, "host": f"{BUCKET}.s3.amazonaws.com"}, "{}"),
+    "two actions of STS": ("POST", "sts", "/?Action=GetCallerIdentity", FORM, ROLE_B),
+    "form that is JSON": ("POST", "iam", "/", {**TARGET, **FORM}, "{}"),
+    "JSON to IAM": ("POST", "iam", "/", TARGET, "{}"),
+    "action of IAM for a secret": ("POST", "secretsmanager", "/?Action=CreateUser&UserName=x",
+        TARGET, "{}"),
+    "action of SSM for a secret": ("POST", "secretsmanager", "/",
+        {**TARGET, "x-amz-target": "AmazonSSM.Get"}, "{}"),
+    "text for a secret": ("POST", "secretsmanager", "/",
+        {**TARGET, "content-type": "text/plain"}, "{}"),
+})  # fmt: skip
 def test_a_request_is_no_other_action(aws: Aws, restored, method, service, path, headers, content):
     """Neither to be judged by a permission that its caller has, nor by an action in the query."""
     iam, own = aws.emulator.client("iam", ACCOUNT_A), {"RoleName": "s3-app", "PolicyName": "own"}
@@ -190,7 +178,7 @@ def test_a_request_is_no_other_action(aws: Aws, restored, method, service, path,
     host, credentials = headers.get("host", HOSTS[service]), aws.session().credentials
     more = {"headers": headers, "content": content}
     answer = aws.signed(method, host, path, service=service, credentials=credentials, **more)
-    assert (answer.status_code, NO_ACTION[1] in answer.text) == (400, True)
+    assert (answer.status_code, NO_ACTION[1] in answer.text) == (400, True), answer.text
 
 
 def test_a_workload_needs_permissions_for_calls_that_the_sandbox_answers(aws: Aws, restored):
@@ -279,16 +267,12 @@ def ask(aws: Aws, text: str) -> socket.socket:
     return connection
 
 
-@pytest.mark.parametrize(
-    ("said", "status", "end"),
-    [
-        *((CONNECT.format(target), "403", ", and of no other host\n") for target in TARGETS),
-        *(
-            (f"{method} http://{STS}/ HTTP/1.1\r\n\r\n", "405", "CONNECT alone\n")
-            for method in ("GET", "connect")
-        ),
-    ],
-)
+@pytest.mark.cases(("said", "status", "end"), {
+    **{f"CONNECT {target!r}": (CONNECT.format(target), "403",
+        ", and of no other host\n") for target in TARGETS},
+    **{f"{method} of plain HTTP": (f"{method} http://{STS}/ HTTP/1.1\r\n\r\n", "405",
+        "CONNECT alone\n") for method in ("GET", "connect")},
+})  # fmt: skip
 def test_the_proxy_leads_to_no_other_host_or_port_nor_by_plain_http(aws: Aws, said, status, end):
     with ask(aws, said) as connection:
         answer = b"".join(iter(lambda: connection.recv(1024), b"")).decode()
@@ -296,11 +280,12 @@ def test_the_proxy_leads_to_no_other_host_or_port_nor_by_plain_http(aws: Aws, sa
     assert answer.endswith(end)
 
 
-@pytest.mark.parametrize(
-    ("said", "more"),
-    [(TO_STS, "GET / HTTP/1.1\r\n\r\n"), (f"{TO_STS}more", ""), ("", "x" * 20_000), ("", "")],
-    ids=["no TLS", "too early", "a head without end", "nothing"],
-)
+@pytest.mark.cases(("said", "more"), {
+    "no TLS": (TO_STS, "GET / HTTP/1.1\r\n\r\n"),
+    "too early": (f"{TO_STS}more", ""),
+    "a head without end": ("", "x" * 20_000),
+    "nothing": ("", ""),
+})  # fmt: skip
 def test_what_is_no_call_of_a_proxy_is_cut_off(aws: Aws, monkeypatch, said, more):
     monkeypatch.setattr(tunnel, "HEAD_TIMEOUT", 0.2 if said + more == "" else 30.0)
     with ask(aws, said) as connection, suppress(ConnectionError):

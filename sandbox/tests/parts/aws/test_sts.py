@@ -37,17 +37,15 @@ def test_the_token_of_the_pod_becomes_a_session_of_the_role(aws: Aws):
     assert aws.session()("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
-@pytest.mark.parametrize(
-    ("claims", "request_", "expected"),
-    [
-        ({"sub": f"{SUBJECT}-2"}, {}, DENIED),
-        ({"aud": ["unknown"]}, {}, (400, "InvalidIdentityToken", "Incorrect token audience")),
-        ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:user/a"}, NO_ARN),
-        ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"}, DENIED),  # without its path
-        ({}, {"DurationSeconds": 7201}, (400, "ValidationError", LONG)),
-        ({}, {"Policy": "{}"}, (400, "ValidationError", POLICY)),
-    ],
-)
+@pytest.mark.cases(("claims", "request_", "expected"), {
+    "another subject": ({"sub": f"{SUBJECT}-2"}, {}, DENIED),
+    "another audience": ({"aud": ["unknown"]}, {},
+        (400, "InvalidIdentityToken", "Incorrect token audience")),
+    "ARN of a user": ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:user/a"}, NO_ARN),
+    "role without its path": ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"}, DENIED),
+    "too long a session": ({}, {"DurationSeconds": 7201}, (400, "ValidationError", LONG)),
+    "session policy": ({}, {"Policy": "{}"}, (400, "ValidationError", POLICY)),
+})  # fmt: skip
 def test_another_token_or_request_is_refused_as_by_sts(aws: Aws, claims, request_, expected):
     assert refusal(aws.assume, web_identity_token=token(**claims), **request_) == expected
 
@@ -93,19 +91,15 @@ def test_a_chained_session_lasts_an_hour_and_passes_on_tags_that_it_has(aws: Aws
     assert refused == (400, "InvalidParameterValue", message)
 
 
-@pytest.mark.parametrize(
-    ("content", "headers"),
-    [
-        (json.dumps(FORGED), JSON_HEADERS),
-        (FORM, {"content-type": "text/plain"}),
-        (FORM, {"content-encoding": "gzip"}),
-        (gzip.compress(FORM.encode()), {"content-encoding": "gzip"}),
-    ],
-    ids=["JSON protocol", "another content type", "said to be compressed", "compressed"],
-)
+@pytest.mark.cases(("content", "headers"), {
+    "JSON protocol": (json.dumps(FORGED), JSON_HEADERS),
+    "another content type": (FORM, {"content-type": "text/plain"}),
+    "said to be compressed": (FORM, {"content-encoding": "gzip"}),
+    "compressed": (gzip.compress(FORM.encode()), {"content-encoding": "gzip"}),
+})  # fmt: skip
 def test_no_other_spelling_of_the_call_bypasses_the_check(aws: Aws, content, headers):
     query = aws.http("GET", params={**CALL, "WebIdentityToken": token()})
-    assert (query.status_code, "SecretAccessKey" in query.text) == (200, True)
+    assert (query.status_code, "SecretAccessKey" in query.text) == (200, True), query.text
     assert "ValidationError" in aws.http("GET", params=CALL).text, "without a token"
     for answer in (aws.post(content, **headers), aws.http("GET", params=FORGED)):
         assert answer.status_code >= 400

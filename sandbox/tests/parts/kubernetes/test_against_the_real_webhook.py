@@ -39,15 +39,19 @@ ACCOUNTS: dict[str, dict[str, str]] = {
     "audience": {f"{EKS}/audience": "vault"},
     "no-audience": {f"{EKS}/audience": ""},
     **{
-        f"regional-{number}": {f"{EKS}/sts-regional-endpoints": value}
-        for number, value in enumerate(["true", "false", "F", "no", ""])
+        f"regional-{name}": {f"{EKS}/sts-regional-endpoints": value}
+        for name, value in {"true": "true", "false": "false", "capital": "F", "no": "no"}.items()
     },
     **{
-        f"expiration-{number}": {f"{EKS}/token-expiration": value}
-        for number, value in enumerate(
-            ["60", "600", "3600", "86400", "90000", "-5", "1h", "+3600", "3_600", "9" * 30, ""]
-        )
+        f"expiration-{value}": {f"{EKS}/token-expiration": value}
+        for value in ("60", "600", "3600", "86400", "90000", "1h")
     },
+    "no-regional": {f"{EKS}/sts-regional-endpoints": ""},
+    "no-expiration": {f"{EKS}/token-expiration": ""},
+    "expiration-below-zero": {f"{EKS}/token-expiration": "-5"},
+    "expiration-with-sign": {f"{EKS}/token-expiration": "+3600"},
+    "expiration-with-underscore": {f"{EKS}/token-expiration": "3_600"},
+    "expiration-too-large": {f"{EKS}/token-expiration": "9" * 30},
 }
 """Annotations of service accounts, beside the one that names a role."""
 ASSOCIATED = "associated"

@@ -62,13 +62,12 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespac
     assert b"pods/exec" in refused.value.response.body
 
 
-@pytest.mark.parametrize(
-    ("container", "spec", "waiting"),
-    [
-        ({}, {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]}, NO_CONFIG),
-        ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]}, NO_SECRET),
-    ],
-)
+@pytest.mark.cases(("container", "spec", "waiting"), {
+    "ConfigMap of a volume": ({}, {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]},
+        NO_CONFIG),
+    "Secret of a variable": ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]},
+        NO_SECRET),
+})  # fmt: skip
 def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec, waiting):
     def first_waiting() -> object:
         states = [

@@ -55,21 +55,15 @@ def test_it_works_as_the_administrator_or_as_an_assumed_role(provider, aws: Aws)
     assert caller(assumeRoles=roles, allowedAccountIds=f'["{ACCOUNT_B}"]') == session
 
 
-@pytest.mark.parametrize(
-    ("config", "line"),
-    [
-        ({"allowedAccountIds": [ACCOUNT_B]}, f"AWS account ID not allowed: {ACCOUNT_A} (allowed a"),
-        (
-            {"assumeRoles": [{"roleArn": f"{ACCOUNT_B_ROLE}-2"}]},
-            f"cannot assume role {ACCOUNT_B_ROLE}-2: AssumeRole: AccessDenied: User: arn:aws:iam::",
-        ),
-        ({"profile": "dev"}, f"the sandbox does not know 'profile' in {SETTINGS}"),
-        (
-            {"assumeRoles": [{"roleArn": ACCOUNT_B_ROLE, "policy": "{}"}]},
-            "the sandbox does not know 'policy' in assumeRoles of an aws provider",
-        ),
-    ],
-)
+@pytest.mark.cases(("config", "line"), {
+    "another account": ({"allowedAccountIds": [ACCOUNT_B]},
+        f"AWS account ID not allowed: {ACCOUNT_A} (allowed a"),
+    "role not found": ({"assumeRoles": [{"roleArn": f"{ACCOUNT_B_ROLE}-2"}]},
+        f"cannot assume role {ACCOUNT_B_ROLE}-2: AssumeRole: AccessDenied: User: arn:aws:iam::"),
+    "profile": ({"profile": "dev"}, f"the sandbox does not know 'profile' in {SETTINGS}"),
+    "session policy": ({"assumeRoles": [{"roleArn": ACCOUNT_B_ROLE, "policy": "{}"}]},
+        "the sandbox does not know 'policy' in assumeRoles of an aws provider"),
+})  # fmt: skip
 def test_a_configuration_that_cannot_be_is_one_line(provider, config, line):
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
     assert refused(provider.configured, **texts).startswith(line)
@@ -266,24 +260,25 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine):
     assert engine.refresh(key) is None
 
 
-@pytest.mark.parametrize(
-    ("token", "inputs", "message"),
-    [
-        *(
-            (ROLE, {"assumeRolePolicy": text}, "assumeRolePolicy: is not a policy document")
-            for text in ("{", "[]", '"text"')
-        ),
-        (ROLE, role(maxSessionDuration=50_000), DAY),
-        (ROLE, role(permissionsBoundary="x"), "permissionsBoundary: 'x' is an invalid ARN"),
-        (ROLE, role(managedPolicyArns=[READ_ONLY, "x"]), "managedPolicyArns: 'x' is an invalid A"),
-        (ROLE, role(inlinePolicies=[{"name": "a b", "policy": READ}]), "inlinePolicies: 'a b': "),
-        (ROLE, role(inlinePolicies=[{"name": "a"}]), "inlinePolicies: 'a': expected"),
-        (ROLE, role(name="x" * 65), f"name: role name '{'x' * 65}' has 65 characters; IAM accepts"),
-        (PROVIDER, {"url": "http://issuer.example"}, HTTP),
-        (ASSOCIATION, {**ACCOUNT, "roleArn": "x"}, "roleArn: 'x' is an invalid ARN"),
-        (CLUSTER, {"roleArn": READ_ONLY}, "vpcConfig: is required"),
-    ],
-)
+@pytest.mark.cases(("token", "inputs", "message"), {
+    **{f"trust policy {text}": (ROLE, {"assumeRolePolicy": text},
+        "assumeRolePolicy: is not a policy document") for text in ("{", "[]", '"text"')},
+    "session above 12 hours": (ROLE, role(maxSessionDuration=50_000), DAY),
+    "boundary without an ARN": (ROLE, role(permissionsBoundary="x"),
+        "permissionsBoundary: 'x' is an invalid ARN"),
+    "managed policy without an ARN": (ROLE, role(managedPolicyArns=[READ_ONLY, "x"]),
+        "managedPolicyArns: 'x' is an invalid A"),
+    "inline policy, name with a space": (ROLE,
+        role(inlinePolicies=[{"name": "a b", "policy": READ}]), "inlinePolicies: 'a b': "),
+    "inline policy without a document": (ROLE, role(inlinePolicies=[{"name": "a"}]),
+        "inlinePolicies: 'a': expected"),
+    "role name of 65 characters": (ROLE, role(name="x" * 65),
+        f"name: role name '{'x' * 65}' has 65 characters; IAM accepts"),
+    "issuer by HTTP": (PROVIDER, {"url": "http://issuer.example"}, HTTP),
+    "association, role without an ARN": (ASSOCIATION, {**ACCOUNT, "roleArn": "x"},
+        "roleArn: 'x' is an invalid ARN"),
+    "cluster without a VPC": (CLUSTER, {"roleArn": READ_ONLY}, "vpcConfig: is required"),
+})  # fmt: skip
 def test_what_the_provider_refuses_fails_the_preview(request, either, token, inputs, message):
     with pytest.raises(InvalidInput) as refused_:
         either.check(token, inputs)

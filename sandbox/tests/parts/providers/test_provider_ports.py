@@ -20,10 +20,7 @@ from tests.support.trial_pods import command, kubeconfig
 
 
 @pytest.fixture(
-    params=[
-        EksServer,
-        lambda: ProviderServer(kubernetes.package({})),
-    ]
+    params=[EksServer, lambda: ProviderServer(kubernetes.package({}))], ids=["eks", "kubernetes"]
 )
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
     server = request.param()

@@ -113,17 +113,16 @@ def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, 
     assert others == ["scratch", f"{folder}/scratch", "http://127.0.0.1:1/v1"]
 
 
-@pytest.mark.parametrize(
-    ("command", "options", "message"),
-    [
-        ("true", {"tty": 1}, "the sandbox has no terminals for Pods; leave out --tty (-t)"),
-        ("no-such", {}, 'exec: "no-such": executable file not found in $PATH'),
-        ("", {}, "no command given"),
-        ("true", {"path": "/exec/dev/waiting/app"}, "pod dev/waiting is Pending, not Running"),
-        ("true", {"path": "/exec/dev/gone/app"}, 'pods "gone" not found'),
-        ("true", {"path": "/exec/dev/running/x"}, "pod running has no container 'x'; it has app"),
-    ],
-)
+@pytest.mark.cases(("command", "options", "message"), {
+    "terminal": ("true", {"tty": 1}, "the sandbox has no terminals for Pods; leave out --tty (-t)"),
+    "unknown command": ("no-such", {}, 'exec: "no-such": executable file not found in $PATH'),
+    "no command": ("", {}, "no command given"),
+    "Pod that waits": ("true", {"path": "/exec/dev/waiting/app"},
+        "pod dev/waiting is Pending, not Running"),
+    "unknown Pod": ("true", {"path": "/exec/dev/gone/app"}, 'pods "gone" not found'),
+    "unknown container": ("true", {"path": "/exec/dev/running/x"},
+        "pod running has no container 'x'; it has app"),
+})  # fmt: skip
 def test_what_cannot_run_is_refused_in_one_line(api_server, command, options, message):
     done = api_server(*command.split(), **options)
     assert (done.status["status"], done.status["message"]) == ("Failure", message)

@@ -18,23 +18,23 @@ FULL = "no space left on device"
 BUSY = "accept: too many open files; retrying"
 
 
-@pytest.mark.parametrize(
-    ("log", "line"),
-    [
-        ("starting\nunknown flag: --x\n", "unknown flag: --x"),
-        (f"{BUSY}\nlast words\n", BUSY),
-        ("bind: address already in use\nmain.main()\n\tx.go:1\n", "bind: address already in use"),
-        (PANIC, "failed to write (error: no space left on device)"),
-        ('{"msg": "limit is too low", "limit": 128, "ts": 1}', "limit is too low (limit: 128)"),
-        ('{"msg": "bye", "stacktrace": "f()"}', "bye"),
-        ('{"no": "message"}', '{"no": "message"}'),
-        (PANIC.partition("\n")[2], "panic: failed to update; member in bad state"),
-        ("\tonly.go:1 +0x1\n", "only.go:1 +0x1"),
-        ("", "its log is empty"),
-        ("two   words\twith\ttabs\n", "two words with tabs"),
-        ("a" * 1000, "…" + "a" * LONGEST),
-        (f"{'a' * 1000} {FULL} {'b' * 1000}", f"…{'a' * 149} {FULL} {'b' * 126}"),
-    ],
-)
+@pytest.mark.cases(("log", "line"), {
+    "unknown flag": ("starting\nunknown flag: --x\n", "unknown flag: --x"),
+    "error before last words": (f"{BUSY}\nlast words\n", BUSY),
+    "error before a trace": ("bind: address already in use\nmain.main()\n\tx.go:1\n",
+        "bind: address already in use"),
+    "panic in JSON": (PANIC, "failed to write (error: no space left on device)"),
+    "JSON with a limit": ('{"msg": "limit is too low", "limit": 128, "ts": 1}',
+        "limit is too low (limit: 128)"),
+    "JSON with a trace": ('{"msg": "bye", "stacktrace": "f()"}', "bye"),
+    "JSON without a message": ('{"no": "message"}', '{"no": "message"}'),
+    "panic": (PANIC.partition("\n")[2], "panic: failed to update; member in bad state"),
+    "trace alone": ("\tonly.go:1 +0x1\n", "only.go:1 +0x1"),
+    "empty": ("", "its log is empty"),
+    "spaces and tabs": ("two   words\twith\ttabs\n", "two words with tabs"),
+    "long line": ("a" * 1000, "…" + "a" * LONGEST),
+    "error in a long line": (f"{'a' * 1000} {FULL} {'b' * 1000}",
+        f"…{'a' * 149} {FULL} {'b' * 126}"),
+})  # fmt: skip
 def test_the_line_that_tells_most_is_shown(log, line):
     assert telling(log) == line

@@ -33,15 +33,12 @@ def execute(tmp_path, notes, pods, command, name="s3-app-1") -> int:
     return exec_in_pod(client, "dev", name, command, folder=tmp_path, on_note=notes.append)
 
 
-@pytest.mark.parametrize(
-    ("command", "code", "output", "note"),
-    [
-        (["sh", "-c", "exit 7"], 7, "", "mount paths"),
-        (["sh", "-c", "kill -TERM $$"], 143, "", "mount paths"),
-        (["no-such-command"], 127, "", "no-such-command: no such command on this machine"),
-        (["cat", f"{TOKEN_PATH}/token"], 0, "token-1", "mount paths"),  # its path is mapped
-    ],
-)
+@pytest.mark.cases(("command", "code", "output", "note"), {
+    "exit code": (["sh", "-c", "exit 7"], 7, "", "mount paths"),
+    "signal": (["sh", "-c", "kill -TERM $$"], 143, "", "mount paths"),
+    "unknown": (["no-such-command"], 127, "", "no-such-command: no such command on this machine"),
+    "file of a mapped path": (["cat", f"{TOKEN_PATH}/token"], 0, "token-1", "mount paths"),
+})  # fmt: skip
 def test_output_and_exit_code_are_passed_on(tmp_path, capfd, command, code, output, note):
     notes: list[str] = []
     assert execute(tmp_path, notes, [POD], command) == code
@@ -49,16 +46,14 @@ def test_output_and_exit_code_are_passed_on(tmp_path, capfd, command, code, outp
     assert notes[-1].startswith(note)
 
 
-@pytest.mark.parametrize(
-    ("pods", "name", "message"),
-    [
-        ([], "x", "namespace 'dev' has no Deployment or Pod 'x'; it has d1, d2"),
-        ([POD], "s3-app", "namespace 'dev' has no Deployment or Pod 's3-app'; it has d1, d2"),
-        ([POD], "d1", "'d1' in namespace 'dev' has no running Pod"),
-        ([LEAVING], "s3-app-1", NONE),
-        ([{**POD, "status": PHASE}], "s3-app-1", f"{NONE}: s3-app-1 waits, {CAUSE}"),
-    ],
-)
+@pytest.mark.cases(("pods", "name", "message"), {
+    "no Pods": ([], "x", "namespace 'dev' has no Deployment or Pod 'x'; it has d1, d2"),
+    "beginning of a Pod's name": ([POD], "s3-app",
+        "namespace 'dev' has no Deployment or Pod 's3-app'; it has d1, d2"),
+    "Deployment without Pods": ([POD], "d1", "'d1' in namespace 'dev' has no running Pod"),
+    "Pod being deleted": ([LEAVING], "s3-app-1", NONE),
+    "Pod that waits": ([{**POD, "status": PHASE}], "s3-app-1", f"{NONE}: s3-app-1 waits, {CAUSE}"),
+})  # fmt: skip
 def test_a_workload_without_a_running_pod_is_refused(tmp_path, pods, name, message):
     with pytest.raises(LookupError) as refused:
         execute(tmp_path, [], pods, ["true"], name)

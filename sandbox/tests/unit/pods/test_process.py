@@ -102,30 +102,26 @@ def test_a_container_is_chosen_by_name_and_nothing_is_left_afterwards(running, t
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("pod", "api", "message"),
-    [
-        (POD, lambda r: status(403, "no token") if r.method == "POST" else Api()(r), ".*no token"),
-        (NO_CONFIG, Api(), '.*configmap "gone" not found'),
-        (NO_ACCOUNT, Api(), "FailedMount: no token for service account 'gone': .*/token not found"),
-    ],
-)
+@pytest.mark.cases(("pod", "api", "message"), {
+    "token": (POD, lambda r: status(403, "no token") if r.method == "POST" else Api()(r),
+        ".*no token"),
+    "ConfigMap": (NO_CONFIG, Api(), '.*configmap "gone" not found'),
+    "service account": (NO_ACCOUNT, Api(),
+        "FailedMount: no token for service account 'gone': .*/token not found"),
+})  # fmt: skip
 def test_what_is_missing_is_named_and_nothing_is_left(running, tmp_path, pod, api, message):
     with pytest.raises(PodNotReady, match=f"^{message}$"), running(pod, api=api):
         pass
     assert list((tmp_path / "exec").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("mount", "shown"),
-    [
-        ({"subPath": "config"}, ["/v"]),
-        ({"subPath": "none"}, []),
-        ({"subPathExpr": "$(KEY)"}, ["/v"]),
-        ({"mountPath": "/a/../../v"}, ["/v/config"]),
-        ({"mountPath": "/v/"}, ["/v/config"]),
-    ],
-)
+@pytest.mark.cases(("mount", "shown"), {
+    "path within the volume": ({"subPath": "config"}, ["/v"]),
+    "path that is not there": ({"subPath": "none"}, []),
+    "path from a variable": ({"subPathExpr": "$(KEY)"}, ["/v"]),
+    "path with dots": ({"mountPath": "/a/../../v"}, ["/v/config"]),
+    "slash at the end": ({"mountPath": "/v/"}, ["/v/config"]),
+})  # fmt: skip
 def test_a_mount_shows_its_part_of_the_volume_where_it_may(running, mount, shown):
     mounts = [{"name": "v", "mountPath": "/v", **mount}]
     container = {"env": [{"name": "KEY", "value": "config"}], "volumeMounts": mounts}

@@ -63,30 +63,23 @@ def env_of(*variables: dict[str, Any], env_from: list[dict[str, Any]] | None = N
     )
 
 
-@pytest.mark.parametrize(
-    ("volume", "files"),
-    [
-        ({"configMap": {"name": "aws"}}, {k: VolumeFile(v, 0o644, True) for k, v in AWS.items()}),
-        (
-            {"configMap": {"name": "aws", "items": ITEMS, "defaultMode": 0o600}},
-            {
-                "sub/aws": VolumeFile(b"[default]", 0o600, True),
-                "r": VolumeFile(b"us-east-1", 0o400, True),
-            },
-        ),
-        (
-            {"secret": {"secretName": "keys", "defaultMode": 0o400}},
-            {"id": VolumeFile(b"id", 0o400), "secret": VolumeFile(b"secret", 0o400)},
-        ),
-        ({"downwardAPI": {"items": LABELS}}, {"labels": VolumeFile(SHOWN_LABELS, 0o644)}),
-        ({"emptyDir": {}}, {}),
-        ({}, {}),
-        ({"configMap": {"name": "gone", "optional": True}}, {}),
-        ({"configMap": {"name": "aws", "items": NO_KEY, "optional": True}}, {}),
+@pytest.mark.cases(("volume", "files"), {
+    "ConfigMap": ({"configMap": {"name": "aws"}},
+        {k: VolumeFile(v, 0o644, True) for k, v in AWS.items()}),
+    "items of a ConfigMap": ({"configMap": {"name": "aws", "items": ITEMS, "defaultMode": 0o600}},
+        {"sub/aws": VolumeFile(b"[default]", 0o600, True),
+        "r": VolumeFile(b"us-east-1", 0o400, True)}),
+    "Secret": ({"secret": {"secretName": "keys", "defaultMode": 0o400}},
+        {"id": VolumeFile(b"id", 0o400), "secret": VolumeFile(b"secret", 0o400)}),
+    "labels": ({"downwardAPI": {"items": LABELS}}, {"labels": VolumeFile(SHOWN_LABELS, 0o644)}),
+    "emptyDir": ({"emptyDir": {}}, {}),
+    "no source": ({}, {}),
+    "optional ConfigMap": ({"configMap": {"name": "gone", "optional": True}}, {}),
+    "optional key": ({"configMap": {"name": "aws", "items": NO_KEY, "optional": True}}, {}),
+    "optional Secret":
         ({"projected": {"sources": [{"secret": {"name": "gone", "optional": True}}]}}, {}),
-        ({"secret": {"secretName": "empty"}}, {}),
-    ],
-)
+    "empty Secret": ({"secret": {"secretName": "empty"}}, {}),
+})  # fmt: skip
 def test_a_volume_holds_the_keys_that_it_names(volume, files):
     assert files_of(**volume) == files
 
@@ -171,22 +164,25 @@ def from_key(kind: str, name: str, key: str) -> dict[str, Any]:
     return {"env": [{"name": "V", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}]}
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ({"configMap": {"name": "gone"}}, 'configmap "gone" not found'),
-        ({"configMap": {"name": "keys"}}, 'configmap "keys" not found'),
-        ({"secret": {"secretName": "gone"}}, 'secret "gone" not found'),
-        ({"configMap": {"name": "aws", "items": NO_KEY}}, NO_CONFIG),
-        ({"projected": {"sources": [{"secret": {"name": "gone"}}]}}, 'secret "gone" not found'),
-        (from_key("secret", "gone", "k"), 'secret "gone" not found'),
-        (from_key("secret", "keys", "k"), "couldn't find key k in Secret dev/keys"),
-        (from_key("configMap", "aws", "k"), "couldn't find key k in ConfigMap dev/aws"),
-        (from_key("configMap", "aws", "blob"), "couldn't find key blob in ConfigMap dev/aws"),
-        ({"envFrom": [{"secretRef": {"name": "gone"}}]}, 'secret "gone" not found'),
-        ({"envFrom": [{"configMapRef": {"name": "gone"}}]}, 'configmap "gone" not found'),
-    ],
-)
+@pytest.mark.cases(("source", "message"), {
+    "ConfigMap": ({"configMap": {"name": "gone"}}, 'configmap "gone" not found'),
+    "ConfigMap of a Secret's name": ({"configMap": {"name": "keys"}}, 'configmap "keys" not found'),
+    "Secret": ({"secret": {"secretName": "gone"}}, 'secret "gone" not found'),
+    "key of a volume": ({"configMap": {"name": "aws", "items": NO_KEY}}, NO_CONFIG),
+    "projected Secret": ({"projected": {"sources": [{"secret": {"name": "gone"}}]}},
+        'secret "gone" not found'),
+    "variable of a Secret": (from_key("secret", "gone", "k"), 'secret "gone" not found'),
+    "variable, key of a Secret": (from_key("secret", "keys", "k"),
+        "couldn't find key k in Secret dev/keys"),
+    "variable, key of a ConfigMap": (from_key("configMap", "aws", "k"),
+        "couldn't find key k in ConfigMap dev/aws"),
+    "variable, binary key": (from_key("configMap", "aws", "blob"),
+        "couldn't find key blob in ConfigMap dev/aws"),
+    "variables of a Secret": ({"envFrom": [{"secretRef": {"name": "gone"}}]},
+        'secret "gone" not found'),
+    "variables of a ConfigMap": ({"envFrom": [{"configMapRef": {"name": "gone"}}]},
+        'configmap "gone" not found'),
+})  # fmt: skip
 def test_a_missing_source_keeps_the_container_from_being_made(source, message):
     of_container = source.keys() & {"env", "envFrom"}
     with pytest.raises(PodNotReady) as refused:

@@ -15,39 +15,37 @@ def policy(**elements: object) -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        (policy(Action=["a", "b"]), policy(Action=["b", "a"])),
-        (policy(Action=["a"]), policy(Action="a")),
-        (policy(Resource=["x", "x"]), policy(Resource="x")),
-        (policy(Principal={"AWS": ["111122223333"]}), policy(Principal={"AWS": ROOT})),
-        (policy(Principal={"AWS": 111122223333}), policy(Principal={"AWS": "111122223333"})),
-        (policy(Condition=SECURE), policy(Condition={"Bool": {"aws:SecureTransport": ["false"]}})),
-        (policy(), {**policy(), "Statement": policy()["Statement"][0]}),
-        (policy(), policy(Sid="")),
-        ({**policy(), "Statement": [A, B]}, {**policy(), "Statement": [B, A]}),
-    ],
-)
+@pytest.mark.cases(("left", "right"), {
+    "order of actions": (policy(Action=["a", "b"]), policy(Action=["b", "a"])),
+    "list of one": (policy(Action=["a"]), policy(Action="a")),
+    "resource twice": (policy(Resource=["x", "x"]), policy(Resource="x")),
+    "account and its root": (policy(Principal={"AWS": ["111122223333"]}),
+        policy(Principal={"AWS": ROOT})),
+    "account as a number": (policy(Principal={"AWS": 111122223333}),
+        policy(Principal={"AWS": "111122223333"})),
+    "condition as a list": (policy(Condition=SECURE),
+        policy(Condition={"Bool": {"aws:SecureTransport": ["false"]}})),
+    "one statement": (policy(), {**policy(), "Statement": policy()["Statement"][0]}),
+    "empty Sid": (policy(), policy(Sid="")),
+    "order of statements": ({**policy(), "Statement": [A, B]}, {**policy(), "Statement": [B, A]}),
+})  # fmt: skip
 def test_two_spellings_of_one_document_are_one_text(left, right):
     assert canonical(json.dumps(left, indent=3)) == canonical(right)
 
 
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        (policy(Action="s3:GetObject"), policy(Action="s3:getobject")),
-        (policy(Action="a"), policy(NotAction="a")),
-        (policy(Effect="Allow"), policy(Effect="Deny")),
-        (policy(Principal="*"), policy(Principal={"AWS": "*"})),
-        (policy(Principal={"AWS": "111122223333"}), policy(Principal={"AWS": "444455556666"})),
-        (policy(Principal={"AWS": "x"}), policy(Principal={"Federated": "x"})),
-        (policy(Condition=EQUALS), policy(Condition=LIKE)),
-        (policy(Condition=EQUALS), policy()),
-        (policy(Sid="a"), policy(Sid="b")),
-        ({**policy(), "Version": "2008-10-17"}, policy()),
-    ],
-)
+@pytest.mark.cases(("left", "right"), {
+    "case of an action": (policy(Action="s3:GetObject"), policy(Action="s3:getobject")),
+    "Action and NotAction": (policy(Action="a"), policy(NotAction="a")),
+    "Allow and Deny": (policy(Effect="Allow"), policy(Effect="Deny")),
+    "everyone, under AWS or not": (policy(Principal="*"), policy(Principal={"AWS": "*"})),
+    "two accounts": (policy(Principal={"AWS": "111122223333"}),
+        policy(Principal={"AWS": "444455556666"})),
+    "AWS and Federated": (policy(Principal={"AWS": "x"}), policy(Principal={"Federated": "x"})),
+    "StringEquals and StringLike": (policy(Condition=EQUALS), policy(Condition=LIKE)),
+    "condition and none": (policy(Condition=EQUALS), policy()),
+    "two Sids": (policy(Sid="a"), policy(Sid="b")),
+    "two versions": ({**policy(), "Version": "2008-10-17"}, policy()),
+})  # fmt: skip
 def test_documents_that_mean_something_else_stay_apart(left, right):
     assert canonical(json.dumps(left)) != canonical(json.dumps(right))
 

@@ -86,17 +86,16 @@ def test_a_program_and_parts_of_archives_are_put_in_their_places(server, tmp_pat
     assert found == dict.fromkeys(("tool", "x", "programs/tool", "programs/host"), PROGRAM)
 
 
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        ({"sha256": "0" * 64}, f"/tool has SHA-256 {sha256(PROGRAM)} instead of {'0' * 64}"),
-        ({"sha256": ""}, "instead of "),
-        ({"checksums": "/sums.txt"}, "/sums.txt does not list tool"),
-        ({"checksums": "/gone.txt"}, "/gone.txt answers 404"),
-        ({"url": "/gone"}, "/gone answers 404"),
-        ({**RELEASE, "member": "release/lib"}, "/release.tar.gz has no release/lib"),
-    ],
-)
+@pytest.mark.cases(("given", "why"), {
+    "another hash": ({"sha256": "0" * 64},
+        f"/tool has SHA-256 {sha256(PROGRAM)} instead of {'0' * 64}"),
+    "no hash": ({"sha256": ""}, "instead of "),
+    "not in the checksums": ({"checksums": "/sums.txt"}, "/sums.txt does not list tool"),
+    "no checksums": ({"checksums": "/gone.txt"}, "/gone.txt answers 404"),
+    "no file": ({"url": "/gone"}, "/gone answers 404"),
+    "not in the archive": ({**RELEASE, "member": "release/lib"},
+        "/release.tar.gz has no release/lib"),
+})  # fmt: skip
 def test_what_is_not_as_written_is_refused_and_nothing_of_it_is_kept(server, tmp_path, given, why):
     with pytest.raises(NotDownloaded) as refused:
         downloaded(tmp_path / "made", TOOL, {**TOOL, "path": "x", **given}, host=server)

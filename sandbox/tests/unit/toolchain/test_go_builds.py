@@ -83,7 +83,10 @@ def test_every_stub_is_of_a_module_that_is_pinned():
             package = stub.parent.relative_to(sources / "_stubs").as_posix()
             modules = re.findall(r"^\t(\S+) v", (sources / "go.mod").read_text(), re.MULTILINE)
             assert stub.name == "stub.go"
-            assert any(f"{package}/".startswith(f"{module}/") for module in modules), package
+            assert any(f"{package}/".startswith(f"{module}/") for module in modules), (
+                package,
+                modules,
+            )
 
 
 def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypatch):

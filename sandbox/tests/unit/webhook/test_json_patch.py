@@ -67,21 +67,14 @@ def token_of(operations):
     return added["projected"]["sources"][0]["serviceAccountToken"]
 
 
-@pytest.mark.parametrize(
-    ("given", "changed", "skipped"),
-    [
-        ({"image": "busybox"}, ADDED, ""),
-        (
-            {"env": MINE, "envFrom": FROM_MAP, "volumeMounts": [THEIRS], "resources": LIMITS},
-            {"env": [*MINE, *EVERYTHING], "volumeMounts": [THEIRS, MOUNT]},
-            "",
-        ),
-        ({"volumeMounts": NAMED_SO}, {**ADDED, "volumeMounts": NAMED_SO}, ""),
-        ({"env": ALL_PRESET}, {"resources": {}}, ""),
-        ({}, {"resources": {}}, "app"),
-    ],
-    ids=["nothing", "something", "mount of that name", "all preset", "skipped"],
-)
+@pytest.mark.cases(("given", "changed", "skipped"), {
+    "nothing given": ({"image": "busybox"}, ADDED, ""),
+    "variables and mounts given": ({"env": MINE, "envFrom": FROM_MAP, "volumeMounts": [THEIRS],
+        "resources": LIMITS}, {"env": [*MINE, *EVERYTHING], "volumeMounts": [THEIRS, MOUNT]}, ""),
+    "mount of that name": ({"volumeMounts": NAMED_SO}, {**ADDED, "volumeMounts": NAMED_SO}, ""),
+    "all variables given": ({"env": ALL_PRESET}, {"resources": {}}, ""),
+    "label that skips": ({}, {"resources": {}}, "app"),
+})  # fmt: skip
 def test_every_container_but_ephemeral_ones_is_patched(given, changed, skipped):
     containers = [{"name": "app", **given}]
     pods = {"initContainers": containers, "ephemeralContainers": containers}
@@ -93,35 +86,29 @@ def test_every_container_but_ephemeral_ones_is_patched(given, changed, skipped):
     ]
 
 
-@pytest.mark.parametrize(
-    ("volumes", "added"),
-    [
-        (None, {"path": "/spec/volumes", "value": [VOLUME]}),
-        ([], {"path": "/spec/volumes/0", "value": VOLUME}),
-        ([{"name": "data"}], {"path": "/spec/volumes/0", "value": VOLUME}),
-        ([{"name": "aws-iam-token", "emptyDir": {}}], {}),
-    ],
-)
+@pytest.mark.cases(("volumes", "added"), {
+    "no list": (None, {"path": "/spec/volumes", "value": [VOLUME]}),
+    "empty list": ([], {"path": "/spec/volumes/0", "value": VOLUME}),
+    "another volume": ([{"name": "data"}], {"path": "/spec/volumes/0", "value": VOLUME}),
+    "volume of its name": ([{"name": "aws-iam-token", "emptyDir": {}}], {}),
+})  # fmt: skip
 def test_the_volume_goes_first_or_makes_the_list_unless_there_is_one(volumes, added):
     operations = patch_of(volumes=volumes)
     assert operations[:-1] == ([{"op": "add", **added}] if added else [])
 
 
-@pytest.mark.parametrize(
-    ("preset", "added", "jittered"),
-    [
-        (env(AWS_ROLE_ARN="mine"), [*REGIONAL, *REGIONS], None),
-        ([SECRET], [*REGIONAL, *REGIONS], None),
-        (env(AWS_WEB_IDENTITY_TOKEN_FILE=""), [*REGIONAL, *REGIONS], None),
-        (env(AWS_REGION="mine"), [*REGIONAL, *IDENTITY], None),
-        (env(AWS_DEFAULT_REGION="mine"), [*REGIONAL, *IDENTITY], None),
-        (env(AWS_STS_REGIONAL_ENDPOINTS="x"), [*REGIONS, *IDENTITY], None),
-        (env(aws_region="mine"), EVERYTHING, None),
-        (AGENT[:1], [*REGIONAL, *REGIONS], JITTERED),
-        (AGENT[1:], [*REGIONAL, *REGIONS], JITTERED),
-        (IDENTITY[:1], [*REGIONAL, *REGIONS, *AGENT], JITTERED),
-    ],
-)
+@pytest.mark.cases(("preset", "added", "jittered"), {
+    "role": (env(AWS_ROLE_ARN="mine"), [*REGIONAL, *REGIONS], None),
+    "role from a Secret": ([SECRET], [*REGIONAL, *REGIONS], None),
+    "token file": (env(AWS_WEB_IDENTITY_TOKEN_FILE=""), [*REGIONAL, *REGIONS], None),
+    "region": (env(AWS_REGION="mine"), [*REGIONAL, *IDENTITY], None),
+    "default region": (env(AWS_DEFAULT_REGION="mine"), [*REGIONAL, *IDENTITY], None),
+    "STS endpoints": (env(AWS_STS_REGIONAL_ENDPOINTS="x"), [*REGIONS, *IDENTITY], None),
+    "region in small letters": (env(aws_region="mine"), EVERYTHING, None),
+    "agent's URI": (AGENT[:1], [*REGIONAL, *REGIONS], JITTERED),
+    "agent's token": (AGENT[1:], [*REGIONAL, *REGIONS], JITTERED),
+    "role, Pod of the agent": (IDENTITY[:1], [*REGIONAL, *REGIONS, *AGENT], JITTERED),
+})  # fmt: skip
 def test_one_preset_variable_keeps_its_pair_away(preset, added, jittered):
     container = {"name": "app", "env": preset}
     [container] = containers_of(patch_of(container, jittered=jittered))
@@ -129,27 +116,23 @@ def test_one_preset_variable_keeps_its_pair_away(preset, added, jittered):
     assert container["volumeMounts"] == [AGENT_MOUNT if jittered else MOUNT]
 
 
-@pytest.mark.parametrize(
-    "service_account",
-    [
-        {},
-        account(role_arn=""),
-        {"eks.amazonaws.com/role_arn": ROLE_ARN},
-        {"role-arn": ROLE_ARN},
-        account(role_arn=None, audience="sts.amazonaws.com"),
-        None,
-    ],
-    ids=["none", "empty", "underscore", "no-prefix", "others-only", "missing"],
-)
+@pytest.mark.cases("service_account", {
+    "none": {},
+    "empty": account(role_arn=""),
+    "underscore": {"eks.amazonaws.com/role_arn": ROLE_ARN},
+    "no-prefix": {"role-arn": ROLE_ARN},
+    "others-only": account(role_arn=None, audience="sts.amazonaws.com"),
+    "missing": None,
+})  # fmt: skip
 def test_a_service_account_without_a_role_leaves_the_pod_alone(service_account):
     of_pod = annotations(token_expiration="3600", role_arn=ROLE_ARN)
     assert patch_of(of_account=service_account, of_pod=of_pod) == []
 
 
-@pytest.mark.parametrize(
-    ("audience", "token"),
-    [("vault", {"audience": "vault"}), ("", {})],  # without one it is the API server's own
-)
+@pytest.mark.cases(("audience", "token"), {
+    "audience": ("vault", {"audience": "vault"}),
+    "no audience, the API server's": ("", {}),
+})  # fmt: skip
 def test_annotations_are_used_as_they_are(audience, token):
     operations = patch_of(of_account=account(role_arn="s3-app ", audience=audience))
     assert token_of(operations) == {**token, "expirationSeconds": 86400, "path": "token"}
@@ -239,7 +222,7 @@ def test_windows_is_known_by_the_node_selector_alone(selector, is_windows):
         assert container["volumeMounts"] == [mount]
 
 
-@pytest.mark.parametrize("skipped", ["", "app"])
+@pytest.mark.cases("skipped", {"patched container": "", "skipped container": "app"})
 @pytest.mark.parametrize("field", ["env", "volumeMounts", "resources", "args"])
 def test_null_counts_as_absent(field, skipped):
     of_pod = annotations(skip_containers=skipped)
@@ -247,13 +230,10 @@ def test_null_counts_as_absent(field, skipped):
     assert null == patch_of(of_pod=of_pod)
 
 
-@pytest.mark.parametrize(
-    ("labels", "operation"),
-    [
-        (None, {"path": "", "value": {"eks.amazonaws.com/pod-identity": "enabled"}}),
-        ({}, {"path": "/eks.amazonaws.com~1pod-identity", "value": "enabled"}),
-    ],
-)
+@pytest.mark.cases(("labels", "operation"), {
+    "no labels": (None, {"path": "", "value": {"eks.amazonaws.com/pod-identity": "enabled"}}),
+    "empty labels": ({}, {"path": "/eks.amazonaws.com~1pod-identity", "value": "enabled"}),
+})  # fmt: skip
 def test_an_association_precedes_the_annotation_of_a_role_and_labels_the_pod(labels, operation):
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}}
     label, volumes, containers = operations = patch(pod, ACCOUNT, "us-east-1", JITTERED)

@@ -165,7 +165,7 @@ def test_the_symptoms_are_the_commonest_and_lead_to_known_names():
     assert {name for text in linked for name in re.findall(r"`([\w-]+)`", text)} <= LINKS.keys()
 
 
-@pytest.mark.parametrize("names", [[], ["page.md"]], ids=["current", "outdated"])
+@pytest.mark.cases("names", {"current": [], "outdated": ["page.md"]})
 def test_the_check_exits_with_1_for_an_outdated_document(tmp_path, monkeypatch, capsys, names):
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     monkeypatch.setattr(generated, "outdated", lambda: {tmp_path / name: "new" for name in names})
