@@ -185,7 +185,7 @@ def app(**fields: Any) -> dict[str, Any]:
     "volume of the webhook": ({"spec": {**WIRE, "volumes": [{"name": "aws-iam-token"}]}},
         "volume 'aws-iam-token' is reserved"),
     "mount at the token's folder": (
-        app(volumeMounts=[{"name": "x", "mountPath": f"{TOKEN_FOLDER}/"}]), "/' is reserved: the token is there"),
+        app(volumeMounts=[{"name": "x", "mountPath": f"{TOKEN_FOLDER}/"}]), "/' is reserved: the"),
 })  # fmt: skip
 def test_what_hides_the_identity_is_refused_by_name(template, message):
     assert message in refusal(add_identity, template, additions())
