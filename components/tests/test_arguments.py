@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 import irsa_components
-from irsa_components.values import arguments
+from irsa_components.values import MESSAGE_MAX, arguments
 from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
 
@@ -280,7 +280,9 @@ def wrong(hint: Any) -> Iterator[Any]:
 
 
 def refused(name: str, changes: Mapping[str, Any]) -> str:
-    return refusal(ALL[name], **{**REQUIRED.get(name, {}), **changes})
+    message = refusal(ALL[name], **{**REQUIRED.get(name, {}), **changes})
+    assert len(message) <= MESSAGE_MAX
+    return message
 
 
 @pytest.mark.parametrize("name", sorted(ALL))

@@ -14,7 +14,7 @@ from irsa.identity.eks import RESERVED_VARIABLES, TOKEN_FOLDER
 from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs, Workload, WorkloadArgs
 from irsa_components.pod_template import HASH_ANNOTATION as HASH
 from irsa_components.pod_template import PodAdditions, add_identity, map_template, namespace_of
-from irsa_components.values import camel
+from irsa_components.values import MESSAGE_MAX, camel
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN, ROLE_B_ARN
@@ -324,3 +324,4 @@ def test_each_mistake_in_a_pod_spec_is_refused_with_its_path(spec):
     assert len(cases) > 250
     said = [(place, refusal(add_identity, case, additions())) for place, case in cases]
     assert [case for case in said if not case[1].startswith(case[0])] == []
+    assert max(len(message) for _, message in said) <= MESSAGE_MAX

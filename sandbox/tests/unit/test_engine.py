@@ -14,6 +14,7 @@ import grpc
 import pytest
 import yaml
 from google.protobuf.empty_pb2 import Empty
+from hypothesis import given, strategies
 from pulumi import RunError
 from pulumi.automation import CommandResult
 from pulumi.automation.errors import ConcurrentUpdateError, create_command_error
@@ -59,7 +60,7 @@ ACCOUNT = 'irsa.ServiceAccount(namespace="dev", name="My App")\n'
 MISTAKES = {
     "a key that a mapping lacks": ('def a(b):\n    return b["c"]\n\n\na({})\n', 2, "KeyError: "),
     "a value that a component refuses": (IRSA + ACCOUNT, 2, ""),
-    "an argument that it lacks": (f"{IRSA}irsa.DataBucketArgs(name=1)\n", 2, "TypeError: "),
+    "an argument that it lacks": (f"{IRSA}irsa.DataBucketArgs(name=1)\n", 2, ""),
     "a module that is missing": ("import acme_platform\n", 1, "ModuleNotFoundError: "),
     "no Python": ("def read(:\n    pass\n", 1, ""),
 }
@@ -179,6 +180,28 @@ def test_a_mistake_in_the_program_is_one_line_with_its_place(
     line = f"__main__.py:{number}: {kind}{raised.value}, in {code}"
     assert explain(create_command_error(CommandResult(text, "", 255))) == line
     assert shown[2:] == [f"    error: {raised.value}", "Resources:"]
+
+
+CALLBACK = "invoke transform: rpc error: code = Unknown desc = Invoke callback e9f3-88 error: "
+STACK = "Previewing:\n\nDiagnostics:\n  pulumi:pulumi:Stack (p-dev):\n    error: "
+UNHANDLED = "    error: an unhandled error occurred: "
+FRAME = '\n      File "/x/irsa_components/values.py", line 4, in checked\n        raise error\n'
+PLACES = {
+    "constructor": f"{STACK}{PROGRAM}SAID{FRAME}    ValueError: SAID\n",
+    "apply": f"{STACK}SAID\n{UNHANDLED}SAID\n",
+    "transform": f"{STACK}{PROGRAM}{CALLBACK}SAID:{FRAME}{UNHANDLED}{CALLBACK}SAID:{FRAME}",
+    "hook": f'{STACK}update failed\n\n  x:y:Z (c):\n    error: before hook "gate" failed: SAID\n',
+}
+WORD = strategies.text(strategies.characters(codec="ascii", categories="LNPS"), min_size=1)
+
+
+@pytest.mark.cases("printed", PLACES)
+@given(words=strategies.lists(WORD, min_size=1))
+def test_a_refusal_is_its_sentence_once_wherever_it_is_raised(printed, words):
+    sentence = " ".join(("name", *words, "fix"))
+    result = CommandResult(printed.replace("SAID", sentence), "", 255)
+    line = explain(create_command_error(result))
+    assert line.removeprefix('before hook "gate" failed: ') == sentence
 
 
 def test_a_lock_is_left_over_only_if_each_holder_has_ended_here():
