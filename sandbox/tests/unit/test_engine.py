@@ -182,14 +182,16 @@ def test_a_mistake_in_the_program_is_one_line_with_its_place(
     assert shown[2:] == [f"    error: {raised.value}", "Resources:"]
 
 
-CALLBACK = "invoke transform: rpc error: code = Unknown desc = Invoke callback e9f3-88 error: "
+CALLBACK = (
+    f"{PROGRAM}invoke transform: rpc error: code = Unknown desc = Invoke callback e9f3-88 error: "
+)
 STACK = "Previewing:\n\nDiagnostics:\n  pulumi:pulumi:Stack (p-dev):\n    error: "
 UNHANDLED = "    error: an unhandled error occurred: "
 FRAME = '\n      File "/x/irsa_components/values.py", line 4, in checked\n        raise error\n'
 PLACES = {
     "constructor": f"{STACK}{PROGRAM}SAID{FRAME}    ValueError: SAID\n",
     "apply": f"{STACK}SAID\n{UNHANDLED}SAID\n",
-    "transform": f"{STACK}{PROGRAM}{CALLBACK}SAID:{FRAME}{UNHANDLED}{CALLBACK}SAID:{FRAME}",
+    "transform": f"{STACK}{CALLBACK}SAID:{FRAME}{UNHANDLED}{CALLBACK}SAID:{FRAME}",
     "hook": f'{STACK}update failed\n\n  x:y:Z (c):\n    error: before hook "gate" failed: SAID\n',
 }
 WORD = strategies.text(strategies.characters(codec="ascii", categories="LNPS"), min_size=1)
