@@ -8,46 +8,12 @@ decided.
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
 
 from irsa import PROGRAM, __version__
 from irsa.commands import cli
+from irsa.commands.cli import COMMANDS
 from irsa.commands.terminal import quietly
 from irsa.printable import line
-
-
-class Command(NamedTuple):
-    """A command, known without loading it."""
-
-    module: str
-    """Module with ``parser()``, and with ``run(options)``, which returns the exit code."""
-    summary: str
-
-
-COMMANDS = {
-    "decide": Command("irsa.commands.decide", "decide a scenario: allow, deny or unknown, and why"),
-    "verify": Command(
-        "irsa.commands.verify", "check a service account's chain and name the link that fails"
-    ),
-    "explain": Command(
-        "irsa.commands.explain", "draw the chain, and list who else can assume the role"
-    ),
-    "audit": Command(
-        "irsa.commands.audit", "check the service accounts of a cluster and the roles of an account"
-    ),
-    "diff": Command("irsa.commands.diff", "name who gains and who loses access by a change"),
-    "list": Command(
-        "irsa.commands.listing", "list service accounts with the AWS identity of their Pods"
-    ),
-    "doctor": Command("irsa.commands.doctor", "explain an error message, and say what to check"),
-    "credentials": Command(
-        "irsa.commands.credentials", "print a service account's credentials for credential_process"
-    ),
-    "takeover": Command(
-        "irsa.commands.takeover", "print the lines with which a program takes a stack's roles over"
-    ),
-    "move": Command("irsa.commands.move", "move Pods between IRSA and EKS Pod Identity"),
-}
 
 
 def usage() -> str:
@@ -76,16 +42,24 @@ def main(arguments: Sequence[str]) -> int:
         return _stopped("irsa", f"no command {name[:100]!r}; commands are {', '.join(COMMANDS)}")
     from irsa.observe.errors import CollectError
 
+    options = None
     try:
         command = import_module(COMMANDS[name].module)
-        return command.run(command.parser().parse_args(rest))
+        options = cli.options_of(command.parser(), rest)
+        code = command.run(options)
+        for option in sorted(options.unread):
+            flag = f"--{option.replace('_', '-')}"
+            cli.complain(name, f"{flag}: it has no effect beside the other options; leave it out")
+        return code
     except SystemExit as done:  # argparse's --help
         return int(done.code or 0)
     except cli.Stop as stop:
-        return _stopped(f"irsa {name}", str(stop), stop.code)
-    except CollectError as error:
-        code = cli.UNDECIDED if error.undecided else cli.USAGE
-        return _stopped(f"irsa {name}", str(error), code)
+        error, code = str(stop), stop.code
+    except CollectError as problem:
+        error, code = str(problem), cli.UNDECIDED if problem.undecided else cli.USAGE
+    if options and getattr(options, "output", "") == "json" and name != "credentials":
+        print(cli.json_text(problem=error))  # not to an SDK, which reads credentials there
+    return _stopped(f"irsa {name}", error, code)
 
 
 def _stopped(who: str, why: str, code: int = cli.USAGE) -> int:

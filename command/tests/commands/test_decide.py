@@ -64,7 +64,8 @@ def refused(text, tmp_path, capsys):
     file.write_text(text)
     code = main(["decide", str(file)])
     out, err = capsys.readouterr()
-    assert (code, out, err.count("\n")) == (2, "", 1)
+    problem = json.loads(out)["problem"]
+    assert (code, err) == (2, f"irsa decide: {line(problem)}\n")
     return err.removeprefix("irsa decide: ")
 
 

@@ -209,7 +209,7 @@ def chosen(tmp_path):
     def choose(options, *resources):
         file = tmp_path / "stack"
         file.write_text(json.dumps(state(*resources or (workload(), twice, key))))
-        return questions(parser().parse_args(["--stack", str(file), *options.split()]))
+        return questions(parser().parse_args(["--stack", str(file), *options.split()]))[0]
 
     return choose
 
