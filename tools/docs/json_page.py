@@ -103,7 +103,11 @@ def fields() -> str:
         raise ValueError("; ".join(found))
     return "\n".join(
         f"## {title}\n\n" + "\n".join(map(_table, reversed([*dict.fromkeys(_objects(kind))])))
-        for title, kind in {"every command": Answer, "a command that reads": Judged, **OUTPUTS}.items()
+        for title, kind in {
+            "every command": Answer,
+            "a command that reads": Judged,
+            **OUTPUTS,
+        }.items()
     )
 
 

@@ -35,7 +35,6 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         help="with --stack: the Workload, ServiceAccountRole or PodIdentityAssociation of this "
         "logical name (default: all of them)",
     )
-    group.add_argument("--service-account", metavar="NAME", help="the service account's name")
     group.add_argument("--deployment", help="Deployment that should run as the service account")
     group.add_argument(
         "--container",

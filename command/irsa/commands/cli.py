@@ -183,6 +183,8 @@ def add_account(command: argparse.ArgumentParser, nargs: str | None = None) -> N
         help="such as dev/s3-app, or with -n its name alone",
     )
     group.add_argument("-n", "--namespace", help="namespace of the service account")
+    if nargs == "?":
+        group.add_argument("--service-account", metavar="NAME", help="its name, as an option")
 
 
 def account(name: str, namespace: str | None = None) -> ServiceAccountRef:

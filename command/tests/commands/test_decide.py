@@ -155,7 +155,7 @@ def test_the_exit_code_is_the_decision(changed, code, tmp_path, capsys):
     file, step = tmp_path / "scenario.json", web_identity_step(**changed)
     file.write_text(json.dumps(scenario(step)))
     assert main(["decide", "--output", "json", str(file)]) == code
-    assert json.loads(capsys.readouterr().out) == answer(step)
+    assert json.loads(capsys.readouterr().out) == {"version": 1} | answer(step)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--x", "a"], ["--output", "text", "a"]])

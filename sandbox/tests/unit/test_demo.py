@@ -115,7 +115,7 @@ def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, 
             run()
     else:
         assert run() == 1
-        passed, failed = json.loads(capsys.readouterr().out)
+        passed, failed = json.loads(capsys.readouterr().out)["checks"]
         assert (passed["passed"], failed["passed"]) == (True, False)
         assert failed["title"] == "the forms: pulumi up: no error"
         assert failed["output"].endswith("no Deployment")
