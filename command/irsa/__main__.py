@@ -1,10 +1,9 @@
 """``python -m irsa COMMAND …``: which pods may assume which role, and why.
 
-A command is a row of the table below; its module is loaded when it is used, so that ``--help`` and
-a wrong command are fast. Exit codes: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be
-decided.
+The module of a command is loaded when it is used, so that ``--help`` and a wrong command are fast.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,34 +15,39 @@ from irsa.commands.terminal import quietly
 from irsa.printable import line
 
 
-def usage() -> str:
-    """Return the text of ``--help``."""
-    rows = [f"  {name:<12} {command.summary}" for name, command in COMMANDS.items()]
-    return "\n".join([
-        f"usage: {PROGRAM} COMMAND …",
-        "",
-        *rows,
-        "",
-        f"{PROGRAM} COMMAND --help has the options, {PROGRAM} --version the version.",
-        "exit codes: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be decided",
-    ])  # fmt: skip
+def root(*loaded: str) -> cli.Parser:
+    """Return the parser of the whole program, with the options of the loaded commands."""
+    import shtab
+
+    codes = {cli.HOLDS: "passed", cli.FAILS: "failed", cli.UNDECIDED: "could not be decided"}
+    parser = cli.Parser(
+        prog=PROGRAM if not loaded else PROGRAM.replace("python -m ", ""),
+        epilog=cli.epilog(PROGRAM, codes, ("verify --help", "--print-completion bash")),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"irsa {__version__}")
+    shtab.add_argument_to(parser, "--print-completion")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        parents = [import_module(command.module).parser()] if name in loaded else []
+        commands.add_parser(name, help=command.summary, parents=parents, add_help=not parents)
+        for each in parents:
+            each.complete_files(shtab.FILE)
+    return parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code. An error is one line on stderr."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage(), file=sys.stdout if arguments else sys.stderr)
-        return 0 if arguments else cli.USAGE
+    if not arguments:
+        print(root().format_help(), file=sys.stderr)
+        return cli.USAGE
     name, *rest = arguments
-    if name == "--version":
-        print(f"irsa {__version__}")
-        return 0
-    if name not in COMMANDS:
-        return _stopped("irsa", f"no command {name[:100]!r}; commands are {', '.join(COMMANDS)}")
+    options = None
     from irsa.observe.errors import CollectError
 
-    options = None
     try:
+        if name not in COMMANDS:
+            root(*COMMANDS if name.startswith("--print") else ()).parse_args(arguments)
         command = import_module(COMMANDS[name].module)
         options = cli.options_of(command.parser(), rest)
         code = command.run(options)
@@ -59,11 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         error, code = str(problem), cli.UNDECIDED if problem.undecided else cli.USAGE
     if options and getattr(options, "output", "") == "json" and name != "credentials":
         print(cli.json_text(problem=error))  # not to an SDK, which reads credentials there
-    return _stopped(f"irsa {name}", error, code)
-
-
-def _stopped(who: str, why: str, code: int = cli.USAGE) -> int:
-    print(line(f"{who}: {why}"), file=sys.stderr)
+    print(line(f"irsa {name}: {error}" if name in COMMANDS else f"irsa: {error}"), file=sys.stderr)
     return code
 
 

@@ -42,19 +42,16 @@ HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    options = None
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
-    except cli.Stop as stop:
-        print(f"sandbox: {stop}", file=sys.stderr)
-        return stop.code
-    options.foreign = environment_variables.clean(os.environ)
-    try:
+        options.foreign = environment_variables.clean(os.environ)
         return options.run(options)
-    except SandboxError as error:
+    except (cli.Stop, SandboxError) as error:
         if getattr(options, "output", "") == "json":
             print(cli.json_text(problem=str(error)))
         print(f"sandbox: {error}", file=sys.stderr)
-        return 1
+        return getattr(error, "code", 1)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -246,9 +243,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     before = [*itertools.takewhile(lambda argument: argument != "--", arguments)]
     parser = _parser()
+    if before[:1] == ["--print-completion"]:
+        parser.prog = "irsa-sandbox"
     options, unknown = parser.parse_known_args(before)
     runs_a_command = options.run in (_run, _exec)
-    if unknown and runs_a_command:
+    if unknown and runs_a_command and not unknown[0].startswith("-"):
         options.parser.error(f"write the command behind `--`: -- {shlex.join(unknown)}")
     if unknown:
         options.parser.error(f"unrecognized arguments: {shlex.join(unknown)}")
@@ -261,68 +260,45 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(
-        prog=COMMAND,
-        description="A local AWS and Kubernetes in which the real Pulumi engine runs.",
-    )
+    import shtab
+
+    text = "A local AWS and Kubernetes in which the real Pulumi engine runs."
+    parser = cli.Parser(prog=COMMAND, description=text)
+    shtab.add_argument_to(parser, "--print-completion")
     parser.add_argument("--version", action="version", version=f"irsa-sandbox {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(
-        name: str,
-        run: Any,
-        text: str,
-        *examples: str,
-        json_output: bool = True,
-        usage: str | None = None,
-    ) -> Any:
+    def command(name: str, run: Any, text: str, *examples: str) -> Any:
         codes = {0: "done", 1: "refused, failed, or nothing runs"}
-        if usage:
+        if run in (_run, _exec):
             codes = {0: "CMD's, as every other code", 1: "CMD's, or no sandbox or workload runs"}
         subparser = commands.add_parser(
             name,
             help=text,
             description=text,
-            usage=usage,
             epilog=cli.epilog(COMMAND, codes, examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         subparser.set_defaults(run=run, parser=subparser)
-        subparser.add_argument(
-            "--folder",
-            type=Path,
-            default=FOLDER,
-            help="the sandbox's folder (default: .sandbox; for demo, a temporary one)",
-        )
-        if json_output:
+        text = "the sandbox's folder (default: .sandbox; for demo, a temporary one)"
+        subparser.add_argument("--folder", type=Path, default=FOLDER, help=text)
+        if run not in (_down, _run, _exec):
             subparser.add_argument("-o", "--output", choices=("text", "json"), default="text")
         return subparser
 
-    up = command(
-        "up", _up, "start the sandbox, or find the running one", "up", "up --providers kubernetes"
-    )
-    command("down", _down, "stop the sandbox", "down", "down --folder f", json_output=False)
+    text = "start the sandbox, or find the running one"
+    up = command("up", _up, text, "up", "up --providers kubernetes")
+    command("down", _down, "stop the sandbox", "down", "down --folder f")
     command("status", _status, "where everything listens", "status", "status -o json")
     text = f'the environment for a shell: eval "$({COMMAND} env)"'
     command("env", _env, text, "env", "env -o json")
-    command(
-        "run",
-        _run,
-        "run a command in that environment",
-        "run -- aws s3 ls",
-        "run -- pulumi stack ls",
-        json_output=False,
-        usage=f"{COMMAND} run [--folder FOLDER] -- CMD",
-    )
-    execute = command(
-        "exec",
-        _exec,
-        "run a command as a local process with a Pod's environment and volumes",
-        "exec dev/s3-app -- aws sts get-caller-identity",
-        "exec -n dev s3-app -c app -- env",
-        json_output=False,
-        usage=f"{COMMAND} exec [--folder FOLDER] [-n NAMESPACE] WORKLOAD [-c CONTAINER] -- CMD",
-    )
+    text, behind = "run a command in that environment", "[--folder FOLDER] -- CMD"
+    execute = command("run", _run, text, "run -- aws s3 ls", "run -- pulumi stack ls")
+    execute.usage = f"{COMMAND} run {behind}"
+    text = "run a command as a local process with a Pod's environment and volumes"
+    of_pod = ("exec dev/s3-app -- aws s3 ls", "exec -n dev s3-app -c app -- env")
+    execute = command("exec", _exec, text, *of_pod)
+    execute.usage = f"{COMMAND} exec [-n NAMESPACE] WORKLOAD [-c CONTAINER] {behind}"
     help_of_workload = "such as dev/s3-app, or with -n its name alone"
     execute.add_argument("workload", metavar="NAMESPACE/WORKLOAD", help=help_of_workload)
     execute.add_argument("-n", "--namespace", help="namespace of the workload")

@@ -105,7 +105,7 @@ def fields() -> str:
         f"## {title}\n\n" + "\n".join(map(_table, reversed([*dict.fromkeys(_objects(kind))])))
         for title, kind in {
             "every command": Answer,
-            "a command that reads": Judged,
+            "unchecked": Judged,
             **OUTPUTS,
         }.items()
     )

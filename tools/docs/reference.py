@@ -53,12 +53,11 @@ def _command(name: str, command: Command, printed: dict[tuple[str, str], str]) -
                 shared.setdefault(printed[row], []).append(row[0])
     codes = ", ".join(f"{code} {meaning}" for code, meaning in command.codes.items())
     shown = ", ".join(f"`{example}`" for example in command.examples)
-    details = (parser.description or "").partition(". ")[2].replace("\n", " ")
     lines = [
         f"As in [`{command}`](#{command}): {', '.join(shared[command])}.\n" for command in shared
     ]
     tables = [table(("option", ""), new)] if new else []
-    said = f"{details}{' ' * bool(details)}Exit codes: {codes}. Examples: {shown}.\n"
+    said = f"Exit codes: {codes}. Examples: {shown}.\n"
     return "\n".join([f"## {name}\n", said, *tables, *lines])
 
 

@@ -39,8 +39,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "decide": Command(
         "irsa.commands.decide", "decide a scenario as AWS would: allow, deny or unknown, and why",
-        {0: "allow", 1: "deny", 3: "unknown"},
-        ("decide scenario.json", "decide -"),
+        {0: "allow", 1: "deny", 3: "unknown"}, ("decide scenario.json", "decide -"),
     ),
     "verify": Command(
         "irsa.commands.verify", "check a service account's chain and name the link that fails",
@@ -54,8 +53,7 @@ COMMANDS = {
     ),
     "audit": Command(
         "irsa.commands.audit", "check the service accounts of clusters and the roles of accounts",
-        {0: "neither error nor warning", 1: "an error or a warning",
-         3: "a cluster or an account was not read"},
+        {0: "neither error nor warning", 1: "an error or a warning", 3: "a source was not read"},
         ("audit --context blue --context green", "audit --stack preview.json -o sarif"),
     ),
     "diff": Command(
@@ -65,30 +63,25 @@ COMMANDS = {
     ),
     "list": Command(
         "irsa.commands.listing", "list service accounts with the AWS identity of their Pods",
-        {0: "listed", 3: "a cluster or an account was not read"},
-        ("list -o wide", "list --since last-week.json"),
+        {0: "listed", 3: "a source was not read"}, ("list -o wide", "list --since week.json"),
     ),
     "doctor": Command(
         "irsa.commands.doctor", "explain an error message of AWS or an SDK, and say what to check",
-        {0: "known", 3: "not among the known errors"},
-        ("doctor 'ExpiredTokenException: Token expired'", "doctor -"),
+        {0: "known", 3: "not among the known errors"}, ("doctor ExpiredToken", "doctor -"),
     ),
     "credentials": Command(
-        "irsa.commands.credentials",
-        "print a service account's credentials for credential_process",
+        "irsa.commands.credentials", "print a service account's credentials for credential_process",
         {0: "printed", 1: "refused, or no role", 3: "could not be read"},
         ("credentials dev/s3-app", "credentials -n dev s3-app --role-arn ROLE_ARN"),
     ),
     "takeover": Command(
-        "irsa.commands.takeover",
-        "print the lines with which a program takes a stack's resources over",
+        "irsa.commands.takeover", "print the lines with which a program takes over stack resources",
         {0: "printed", 3: "the preview leaves resources out: lines may be missing"},
         ("takeover state.json", "takeover dev --to acme/new/dev"),
     ),
     "move": Command(
         "irsa.commands.move", "move Pods between IRSA and EKS Pod Identity without a failed call",
-        {0: "moved", 1: "refused, or a step failed", 3: "not read or not proven",
-         4: "steps are left"},
+        {0: "moved", 1: "refused, or a step failed", 3: "not read or not proven", 4: "steps left"},
         ("move dev/s3-app --to pod-identity", "move dev/s3-app --to irsa --yes --wait"),
     ),
 }  # fmt: skip
@@ -126,8 +119,14 @@ class Parser(argparse.ArgumentParser):
                 message += f"; the nearest option is {near}"
         raise Stop(f"{message}; {self.prog} --help has the options")
 
+    def complete_files(self, file: object) -> None:
+        """Have completion offer files where an argument is one."""
+        for action in self._actions:
+            if "FILE" in str(action.metavar) or action.dest in ("old", "new"):
+                vars(action)["complete"] = file
+
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        name = action.option_strings[-1] if action.option_strings else action.metavar
+        name = [action.metavar or action.dest, *action.option_strings][-1]
         if not arg_string.strip() and action.nargs != argparse.PARSER:
             raise Stop(f"{name} {arg_string!r}: the value is empty; give one")
         value, free = super()._get_value(action, arg_string), action.nargs == argparse.PARSER
@@ -144,12 +143,12 @@ def options_of(command: argparse.ArgumentParser, arguments: Sequence[str]) -> Op
     return options
 
 
-def parser(name: str, *, outputs: Sequence[str] = OUTPUTS, details: str = "") -> Parser:
+def parser(name: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
     """Return a command's parser, with ``--output`` if it has several."""
     row = COMMANDS[name]
     command = Parser(
         prog=f"{PROGRAM} {name}",
-        description=f"{row.summary[0].upper()}{row.summary[1:]}.{details}",
+        description=f"{row.summary[0].upper()}{row.summary[1:]}.",
         epilog=epilog(PROGRAM, row.codes, row.examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

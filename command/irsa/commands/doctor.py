@@ -79,17 +79,11 @@ def _as_json(error: KnownError, denial: Denial | None, check_of: Check) -> dict[
         "error": error.error,
         "meaning": error.meaning,
         "denial": denial and _denial_as_json(denial),
-        "causes": [_cause_as_json(each, check_of(each)) for each in error.causes],
-    }
-
-
-def _cause_as_json(cause: Cause, check: str) -> dict[str, str | None]:
-    return {
-        "id": cause.id,
-        "cause": cause.cause,
-        "check": check,
-        "link": cause.link or None,
-        "source": cause.source or None,
+        "causes": [
+            {"id": e.id, "cause": e.cause, "check": check_of(e)}
+            | {"link": e.link or None, "source": e.source or None}
+            for e in error.causes
+        ],
     }
 
 

@@ -10,7 +10,7 @@ from irsa.printable import line
 
 COLUMNS = ("service account", "Pods", "identity", "role or key", "last used", "findings")
 NARROWEST = {
-    "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 14,
+    "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 15,
     "last used": 10,
 }  # fmt: skip
 """Least widths, in the order in which columns are narrowed: together they fit 80 columns."""
@@ -101,8 +101,7 @@ def table(listing: Listing, rows: Sequence[ServiceAccountRow], *, width: int | N
         written.append(_cut(place, width or len(place)))
         cut += ["namespace"] * (written[-1] != place and "namespace" not in cut)
         written += [_line(row_texts, narrowed) for _, row_texts in group]
-    last = f"cut to {width} columns: {', '.join(cut)}; -o wide and -o json have all"
-    return [*written, last] if cut and rows else written
+    return written + [f"cut (-o wide has all): {', '.join(cut)}"] * bool(cut and rows)
 
 
 def _place(row: ServiceAccountRow, listing: Listing) -> str:

@@ -19,16 +19,13 @@ from irsa.takeover.components import Takeover, follow_move, takeovers
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    details = (
-        " They are roles with their policies, managed\npolicies, buckets, associations, service "
-        "accounts and OIDC providers. It writes nothing."
-    )
-    command = cli.parser("takeover", details=details)
+    command = cli.parser("takeover")
     command.add_argument(
         "stack",
         metavar="STACK|FILE",
         help="the stack's name, or a file with its state or with what `pulumi preview --json "
-        "--show-sames` prints; - is standard input",
+        "--show-sames` prints; - is standard input. Lines are for its roles with their policies, "
+        "managed policies, buckets, associations, service accounts and OIDC providers",
     )
     command.add_argument(
         "--name",

@@ -33,7 +33,8 @@ def parser() -> argparse.ArgumentParser:
     command = cli.parser("verify")
     add_chain_options(command)
     calls = command.add_argument_group("calls")
-    calls.add_argument("--token-file", help="use the token in this file instead of a new one")
+    text = "use the token in this file instead of a new one"
+    calls.add_argument("--token-file", metavar="FILE", help=text)
     calls.add_argument(
         "--exec",
         action="store_true",

@@ -1,12 +1,13 @@
 """Identities and findings of a service account's row."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from command.tests.audit.audited import annotated, cluster, facts, role
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BARE, TRUST_EKS
-from irsa.commands.inventory_table import cells
+from irsa.commands.inventory_table import COLUMNS, WIDTH, cells, table
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.facts import Unread
@@ -101,3 +102,32 @@ def test_pods_older_than_an_association_are_counted():
     for associations, count in ((associated(), 1), ({}, 0)):
         [row] = listed(cluster(pods=[old, NEW], associations=associations)).rows
         assert row.without_role == count
+
+
+def test_a_table_fits_or_names_the_columns_that_it_cut():
+    plain, seen = listed(cluster(name="blue"), cluster(name="green")), set()
+    for seed in range(300):
+        random = Random(seed)  # noqa: S311
+        long = [random.choice("ab") * random.choice([1, 8, n]) for n in (63, 253, 64, 90, 99, 40)]
+        of_role = [f"arn:aws:iam::{random.randrange(10**11, 10**12)}:role/{long[2]}"]
+        row = replace(
+            plain.rows[0],
+            account=replace(plain.rows[0].account, namespace=long[0], name=long[1]),
+            cluster=replace(plain.rows[0].cluster, name=long[4]),
+            identities=tuple(Identity(IdentityKind.IRSA, arn) for arn in of_role),
+            pods=(replace(NEW, name=long[5], owner=""),),
+            findings=tuple(long[3:5]),
+        )
+        rows = [row, replace(row, account=replace(row.account, namespace="c", name=long[0]))]
+
+        lines, whole = table(plain, rows, width=WIDTH), table(plain, rows, width=None)
+
+        assert max(map(len, lines)) <= WIDTH
+        assert all(text in "\n".join(whole) for row in rows for text in cells(row))
+        cut = lines[-1].partition("cut (-o wide has all): ")[2].split(", ")
+        parts = zip(COLUMNS, zip(*map(cells, rows), strict=True), strict=True)
+        lost = [name for name, texts in parts if any(e not in "\n".join(lines) for e in texts)]
+        lost += ["namespace"] * any(e not in lines for e in whole if e.startswith("cluster "))
+        assert cut == (lost or [""])
+        seen |= {*cut}
+    assert {"", "namespace", "service account", "role or key", "findings"} <= seen
