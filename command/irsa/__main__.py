@@ -21,7 +21,7 @@ def root(*loaded: str) -> cli.Parser:
 
     codes = {cli.HOLDS: "passed", cli.FAILS: "failed", cli.UNDECIDED: "could not be decided"}
     parser = cli.Parser(
-        prog=PROGRAM if not loaded else PROGRAM.replace("python -m ", ""),
+        prog="irsa" if loaded else PROGRAM,
         epilog=cli.epilog(PROGRAM, codes, ("verify --help", "--print-completion bash")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -26,12 +26,6 @@ def test_without_a_command_help_and_version_are_the_answers(arguments, code, tex
     assert bool(text) == bool(out)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help(name, capsys):
-    assert main([name, "--help"]) == 0
-    assert capsys.readouterr().out.startswith(f"usage: python -m irsa {name} ")
-
-
 @pytest.mark.parametrize("arguments", ["--help", "decide --help", "doctor ExpiredToken", "verify"])
 def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments):
     program = (

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from contextlib import suppress
 from importlib import import_module
 
 import pytest
@@ -48,6 +49,7 @@ def test_an_empty_or_negative_value_is_refused_by_name(command, value, capsys):
 @EVERY
 def test_help_has_exit_codes_two_examples_that_parse_and_short_groups(command):
     parser = PARSERS[command]
+    assert parser.format_help().startswith(f"usage: python -m {' '.join(command)} ")
     codes, _, examples = parser.epilog.partition("\nexamples:\n")
     assert re.findall(r"(?m)^  (\d)  \w", codes)[::2][0] == "0"
     assert max(len(group._group_actions) for group in parser._action_groups) <= 8
@@ -68,6 +70,18 @@ def test_an_unknown_option_is_refused_with_the_nearest_one(command, capsys):
             assert MAINS[command[0]]([command[1], *needed.get(command[1], []), typed]) == 2
             [line] = capsys.readouterr().err.splitlines()
             assert f"; the nearest option is {flag(action)}; " in line
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_of_a_shell_has_every_command_and_option(shell, capsys):
+    for program, main in MAINS.items():
+        with suppress(SystemExit):
+            main(["--print-completion", shell])
+        script = capsys.readouterr().out.replace("irsa_sandbox", "irsa-sandbox")
+        assert re.search(rf"(?m)^(complete.*| *#compdef ){program.replace('_', '-')}\b", script)
+        for name, parser in ((name, each) for (of, name), each in PARSERS.items() if of == program):
+            assert name in script
+            assert all(flag(e).lstrip("-") in script for e in parser._actions if e.option_strings)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_table_fits_or_names_the_columns_that_it_cut():
             pods=(replace(NEW, name=long[5], owner=""),),
             findings=tuple(long[3:5]),
         )
-        rows = [row, replace(row, account=replace(row.account, namespace="c", name=long[0]))]
+        rows = [row, replace(row, account=replace(row.account, namespace="c", name=f"{long[1]}-2"))]
 
         lines, whole = table(plain, rows, width=WIDTH), table(plain, rows, width=None)
 

@@ -146,6 +146,15 @@ def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatc
     assert is_terminal or screen.getvalue() == ELSEWHERE
 
 
+def test_a_table_with_long_titles_fits_and_loses_nothing(capsys):
+    record, title = Record(), " ".join(f"claim-{number}" for number in range(60))
+    record.rows.append(ShownClaim("long", title, "", "", passed=True))
+    assert record.finish() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert set(title.split()) <= {*" ".join(lines).split()}
+
+
 def test_work_runs_side_by_side_and_is_shown_as_it_was_announced(capsys):
     record, both, ran = Record(as_json=True), threading.Barrier(2, timeout=300), []
 

@@ -104,6 +104,7 @@ def test_options_stand_before_the_dashes_and_around_the_workload():
         assert options.behind_dashes == command
         parts = (options.workload, options.container, options.folder)
         assert parts == ("dev/s3-app", "app", Path("f"))
+    assert parse(["exec", "-n", "dev", "s3-app", "--", "z"]).namespace == "dev"
     options = parse(["run", "--folder", "f", "--", *command])
     assert (options.folder, options.behind_dashes) == (Path("f"), command)
 
