@@ -31,8 +31,8 @@ def root(*loaded: str) -> cli.Parser:
     for name, command in COMMANDS.items():
         parents = [import_module(command.module).parser()] if name in loaded else []
         commands.add_parser(name, help=command.summary, parents=parents, add_help=not parents)
-        for each in parents:
-            each.complete_files(shtab.FILE)
+        for parent in parents:
+            parent.complete_files(shtab.FILE)
     return parser
 
 

@@ -99,8 +99,8 @@ RUNS = (
 
 def fields() -> str:
     """Return the tables of all commands' fields; raises ValueError if the output has others."""
-    if found := problems():
-        raise ValueError("; ".join(found))
+    if differences := problems():
+        raise ValueError("; ".join(differences))
     return "\n".join(
         f"## {title}\n\n" + "\n".join(map(_table, reversed([*dict.fromkeys(_objects(kind))])))
         for title, kind in {

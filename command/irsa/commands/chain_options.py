@@ -25,15 +25,14 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--stack",
         metavar="STACK|FILE",
-        help="a stack whose program uses the irsa components, in place of a service account or "
-        "with one of its own: its name, or a file that `pulumi stack export` wrote; - is standard "
-        "input",
+        help="a stack whose program uses the irsa components: its name, or a file that "
+        "`pulumi stack export` wrote; - is standard input",
     )
     group.add_argument(
         "--workload",
         metavar="NAME",
         help="with --stack: the Workload, ServiceAccountRole or PodIdentityAssociation of this "
-        "logical name (default: all of them)",
+        "logical name (default: all of them, or those of the service account)",
     )
     group.add_argument("--deployment", help="Deployment that should run as the service account")
     group.add_argument(

@@ -195,7 +195,6 @@ NO_STATE = "neither a `pulumi stack export` nor a `pulumi preview --json`"
     ("options", "message"),
     [
         ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
-        ("--roles r", "unrecognized arguments: --roles; the nearest option is --assume-role; "),
         ("--drift", "--drift needs --stack; give both, or neither"),
         (f"--stack s --assume-role {ROLE}", "replaces cluster and account; leave --assume-role"),
         ("--context a --context b --issuer https://i", "with several contexts; leave --issuer out"),
