@@ -113,6 +113,8 @@ def _check(options: argparse.Namespace) -> None:
         _leave_out(options, reason, ("context", "assume_role"))
     elif options.drift:
         raise cli.Stop("--drift needs --stack; give both, or neither")
+    if len({*options.context}) < len(options.context):
+        raise cli.Stop(f"--context {options.context[-1]}: a context is given twice; give it once")
     if len(options.context) > 1:
         _leave_out(options, "with several contexts", ("issuer", "cluster"))
     accounts = [account_of(arn) for arn in options.assume_role]

@@ -195,6 +195,7 @@ NO_STATE = "neither a `pulumi stack export` nor a `pulumi preview --json`"
     ("options", "message"),
     [
         ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
+        ("--context a --context a", "--context a: a context is given twice; give it once"),
         ("--drift", "--drift needs --stack; give both, or neither"),
         (f"--stack s --assume-role {ROLE}", "replaces cluster and account; leave --assume-role"),
         ("--context a --context b --issuer https://i", "with several contexts; leave --issuer out"),

@@ -19,14 +19,17 @@ from tests.support.fake_sandbox import STATE
 
 @pytest.mark.parametrize("typo", ["parent/typo", "."])
 @pytest.mark.parametrize(
-    "command", ["status", "env", "run -- true", "exec dev/s3-app -- true", "stack preview", "down"]
+    "command",
+    ["status", "env -o json", "run -- true", "exec dev/s3-app -- true", "stack preview", "down"],
 )
 def test_a_folder_without_a_sandbox_is_named_and_nothing_made(tmp_path, capsys, command, typo):
     name, *more = command.split()
     folder = tmp_path / typo
     code = main([name, "--folder", str(folder), *more])
     start = f"start it with `python -m irsa_sandbox up --folder {folder}`"
-    nothing = (1, "", f"sandbox: no sandbox runs in {folder}; {start}\n")
+    problem = f"no sandbox runs in {folder}; {start}"
+    out = json.dumps({"version": 1, "problem": problem}, indent=1) + "\n"
+    nothing = (1, out * ("json" in more), f"sandbox: {problem}\n")
     expected = (0, f"no sandbox ran in {folder}\n", "") if command == "down" else nothing
     assert (code, *capsys.readouterr()) == expected
     assert list(tmp_path.iterdir()) == []
