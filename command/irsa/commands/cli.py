@@ -127,12 +127,11 @@ class Parser(argparse.ArgumentParser):
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         name = [action.metavar or action.dest, *action.option_strings][-1]
-        if not arg_string.strip() and action.nargs != argparse.PARSER:
-            raise Stop(f"{name} {arg_string!r}: the value is empty; give one")
-        value, free = super()._get_value(action, arg_string), action.nargs == argparse.PARSER
-        if re.match(r"-\.?\d", arg_string) and not free and action.dest not in FREE:
-            raise Stop(f"{name} {arg_string}: it is a negative number; give another value")
-        return value
+        negative = action.dest not in FREE and re.match(r"-\.?\d", arg_string)
+        if (negative or not arg_string.strip()) and action.nargs != argparse.PARSER:
+            problem = "negative" if negative else "empty"
+            raise Stop(f"{name} {arg_string!r}: the value is {problem}; give another one")
+        return super()._get_value(action, arg_string)
 
 
 def options_of(command: argparse.ArgumentParser, arguments: Sequence[str]) -> Options:
@@ -193,12 +192,12 @@ def account(name: str, namespace: str | None = None) -> ServiceAccountRef:
     try:
         return parse_account(f"{namespace}/{name}" if namespace else name)
     except ValueError as error:
-        raise Stop(str(error)) from None
+        raise Stop(f"{error}; give it as dev/s3-app, or -n dev s3-app") from None
 
 
 def seconds(text: str) -> float:
-    """Return a time in seconds, or raise ValueError."""
-    if not (math.isfinite(value := float(text)) and value >= 0):
+    """Return a time in seconds, or raise ValueError for text, infinity and nan."""
+    if not math.isfinite(value := float(text)):
         raise ValueError(text)
     return value
 

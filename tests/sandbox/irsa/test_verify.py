@@ -155,4 +155,4 @@ def test_the_token_of_a_file_is_judged_or_the_file_is_one_line(workload, tmp_pat
 
     done = workload.verify("--token-file", str(file))
 
-    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert (done.code, done.err) == (2, f"irsa verify: {done.json['problem']}\n")
