@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from irsa.__main__ import main as irsa
-from irsa.commands.cli import COMMANDS
+from irsa.commands.cli import COMMANDS, Stop
 from irsa_sandbox import __main__ as sandbox
 from tests.support.paths import ROOT
 from tools.docs.json_page import FILES, RUNS
@@ -17,7 +17,6 @@ from tools.docs.json_page import FILES, RUNS
 [subparsers] = [each for each in sandbox._parser()._actions if each.metavar == "COMMAND"]
 PARSERS = {("irsa", name): import_module(each.module).parser() for name, each in COMMANDS.items()}
 PARSERS |= {("irsa_sandbox", name): parser for name, parser in subparsers.choices.items()}
-MAINS = {"irsa": irsa, "irsa_sandbox": sandbox.main}
 EVERY = pytest.mark.parametrize("command", PARSERS, ids=" ".join)
 ANY_TEXT = {
     ("external_id", "-1"): "an external id is any text of STS's characters",
@@ -26,6 +25,17 @@ ANY_TEXT = {
 """Values that a parser takes, with the reason."""
 VALUES = {"stack": "state.json", "since": "list.json", "baseline": "none.json", "to": "a/b/dev"}
 VALUES |= {"issuer": "https://x", "assume_role": "arn:aws:iam::111122223333:role/x"}
+
+
+def usage_error(command, words, capsys):
+    """The line that a command line is refused with; nothing of the sandbox is started."""
+    if command[0] == "irsa_sandbox":
+        with pytest.raises(Stop) as refused:
+            sandbox.parse([command[1], *words])
+        return str(refused.value)
+    assert irsa([command[1], *words]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    return line
 
 
 def flag(action):
@@ -44,9 +54,7 @@ def test_an_empty_or_negative_value_is_refused_by_name(command, value, capsys):
     for action in PARSERS[command]._actions:
         words = [f"{flag(action)}={value}"] if action.option_strings else [*before, value]
         if action.nargs != 0 and (action.dest, value) not in ANY_TEXT:
-            assert MAINS[command[0]]([command[1], *words]) == 2
-            [line] = capsys.readouterr().err.splitlines()
-            assert flag(action) in line, words
+            assert flag(action) in usage_error(command, words, capsys), words
         before += [] if action.option_strings else [next(iter(action.choices or "x"))]
 
 
@@ -67,16 +75,15 @@ def test_help_has_exit_codes_two_examples_that_parse_and_short_groups(command):
 def test_an_unknown_option_is_refused_with_the_nearest_one(command, capsys):
     words = examples(command)[0][4:]
     for option in (flag(e) for e in PARSERS[command]._actions if e.option_strings):
-        assert MAINS[command[0]]([command[1], f"{option[:4]}q{option[4:]}", *words]) == 2
-        [line] = capsys.readouterr().err.splitlines()
+        line = usage_error(command, [f"{option[:4]}q{option[4:]}", *words], capsys)
         assert f"; the nearest option is {option}; " in line
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_completion_of_a_shell_has_every_command_and_option(shell, capsys):
-    for program, main in MAINS.items():
+    for program, run in (("irsa", irsa), ("irsa_sandbox", sandbox.parse)):
         with suppress(SystemExit):
-            main(["--print-completion", shell])
+            run(["--print-completion", shell])
         script = capsys.readouterr().out
         assert re.search(rf"(?m)^(complete.*|#compdef ){program.replace('_', '-')}\b", script)
         own = {name: parser for (of, name), parser in PARSERS.items() if of == program}
