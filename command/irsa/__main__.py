@@ -1,95 +1,69 @@
 """``python -m irsa COMMAND …``: which pods may assume which role, and why.
 
-A command is a row of the table below; its module is loaded when it is used, so that ``--help`` and
-a wrong command are fast. Exit codes: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be
-decided.
+The module of a command is loaded when it is used, so that ``--help`` and a wrong command are fast.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
 
 from irsa import PROGRAM, __version__
 from irsa.commands import cli
+from irsa.commands.cli import COMMANDS
 from irsa.commands.terminal import quietly
 from irsa.printable import line
 
 
-class Command(NamedTuple):
-    """A command, known without loading it."""
+def root(*loaded: str) -> cli.Parser:
+    """Return the parser of the whole program, with the options of the loaded commands."""
+    import shtab
 
-    module: str
-    """Module with ``parser()``, and with ``run(options)``, which returns the exit code."""
-    summary: str
-
-
-COMMANDS = {
-    "decide": Command("irsa.commands.decide", "decide a scenario: allow, deny or unknown, and why"),
-    "verify": Command(
-        "irsa.commands.verify", "check a service account's chain and name the link that fails"
-    ),
-    "explain": Command(
-        "irsa.commands.explain", "draw the chain, and list who else can assume the role"
-    ),
-    "audit": Command(
-        "irsa.commands.audit", "check the service accounts of a cluster and the roles of an account"
-    ),
-    "diff": Command("irsa.commands.diff", "name who gains and who loses access by a change"),
-    "list": Command(
-        "irsa.commands.listing", "list service accounts with the AWS identity of their Pods"
-    ),
-    "doctor": Command("irsa.commands.doctor", "explain an error message, and say what to check"),
-    "credentials": Command(
-        "irsa.commands.credentials", "print a service account's credentials for credential_process"
-    ),
-    "takeover": Command(
-        "irsa.commands.takeover", "print the lines with which a program takes a stack's roles over"
-    ),
-    "move": Command("irsa.commands.move", "move Pods between IRSA and EKS Pod Identity"),
-}
-
-
-def usage() -> str:
-    """Return the text of ``--help``."""
-    rows = [f"  {name:<12} {command.summary}" for name, command in COMMANDS.items()]
-    return "\n".join([
-        f"usage: {PROGRAM} COMMAND …",
-        "",
-        *rows,
-        "",
-        f"{PROGRAM} COMMAND --help has the options, {PROGRAM} --version the version.",
-        "exit codes: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be decided",
-    ])  # fmt: skip
+    codes = {cli.HOLDS: "passed", cli.FAILS: "failed", cli.UNDECIDED: "could not be decided"}
+    parser = cli.Parser(
+        prog="irsa" if loaded else PROGRAM,
+        epilog=cli.epilog(PROGRAM, codes, ("verify --help", "--print-completion bash")),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"irsa {__version__}")
+    shtab.add_argument_to(parser, "--print-completion")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        parents = [import_module(command.module).parser()] if name in loaded else []
+        commands.add_parser(name, help=command.summary, parents=parents, add_help=not parents)
+        for parent in parents:
+            parent.complete_files(shtab.FILE)
+    return parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code. An error is one line on stderr."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage(), file=sys.stdout if arguments else sys.stderr)
-        return 0 if arguments else cli.USAGE
+    if not arguments:
+        print(root().format_help(), file=sys.stderr)
+        return cli.USAGE
     name, *rest = arguments
-    if name == "--version":
-        print(f"irsa {__version__}")
-        return 0
-    if name not in COMMANDS:
-        return _stopped("irsa", f"no command {name[:100]!r}; commands are {', '.join(COMMANDS)}")
+    options = None
     from irsa.observe.errors import CollectError
 
     try:
+        if name not in COMMANDS:
+            root(*COMMANDS if name.startswith("--print") else ()).parse_args(arguments)
         command = import_module(COMMANDS[name].module)
-        return command.run(command.parser().parse_args(rest))
+        options = cli.options_of(command.parser(), rest)
+        code = command.run(options)
+        for option in sorted(options.unread):
+            flag = f"--{option.replace('_', '-')}"
+            cli.complain(name, f"{flag}: it has no effect beside the other options; leave it out")
+        return code
     except SystemExit as done:  # argparse's --help
         return int(done.code or 0)
     except cli.Stop as stop:
-        return _stopped(f"irsa {name}", str(stop), stop.code)
-    except CollectError as error:
-        code = cli.UNDECIDED if error.undecided else cli.USAGE
-        return _stopped(f"irsa {name}", str(error), code)
-
-
-def _stopped(who: str, why: str, code: int = cli.USAGE) -> int:
-    print(line(f"{who}: {why}"), file=sys.stderr)
+        error, code = str(stop), stop.code
+    except CollectError as problem:
+        error, code = str(problem), cli.UNDECIDED if problem.undecided else cli.USAGE
+    if options and getattr(options, "output", "") == "json" and name != "credentials":
+        print(cli.json_text(problem=error))  # not to an SDK, which reads credentials there
+    print(line(f"irsa {name}: {error}" if name in COMMANDS else f"irsa: {error}"), file=sys.stderr)
     return code
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa import __version__
+from irsa.commands import cli
 from irsa.commands.terminal import discard_output, quietly
 
 from . import COMMAND, environment_variables, lifecycle
@@ -32,6 +33,7 @@ OPERATIONS = {
     "show_secrets": ("outputs",),
     "skip_preview": ("up",),
     "diff": ("preview", "up", "refresh", "destroy"),
+    "config": ("preview", "up", "refresh", "destroy"),
 }
 """By an argument of `stack`: the operations that it is for."""
 
@@ -40,13 +42,16 @@ HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = parse(sys.argv[1:] if arguments is None else arguments)
-    options.foreign = environment_variables.clean(os.environ)
+    options = None
     try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        options.foreign = environment_variables.clean(os.environ)
         return options.run(options)
-    except SandboxError as error:
+    except (cli.Stop, SandboxError) as error:
+        if getattr(options, "output", "") == "json":
+            print(cli.json_text(problem=str(error)))
         print(f"sandbox: {error}", file=sys.stderr)
-        return 1
+        return getattr(error, "code", 1)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -70,7 +75,7 @@ def _env(options: argparse.Namespace) -> int:
     state = load(options.folder)
     environment = state.environment()
     if options.output == "json":
-        print(json.dumps(environment))
+        print(cli.json_text(environment=environment))
         return 0
     print(exports(environment, options.foreign))
     return 0
@@ -94,9 +99,10 @@ def _exec(options: argparse.Namespace) -> int:
     from .pods.spec import PodNotReady
     from .state import cluster_client
 
-    namespace, _, workload = options.workload.partition("/")
-    if not namespace or not workload:
-        raise SandboxError(f"{options.workload!r} is not NAMESPACE/WORKLOAD, such as dev/s3-app")
+    name = f"{options.namespace}/{options.workload}" if options.namespace else options.workload
+    namespace, _, workload = name.partition("/")
+    if not namespace or not workload or "/" in workload:
+        raise SandboxError(f"{name!r} is not NAMESPACE/WORKLOAD, such as dev/s3-app")
     state = load(options.folder)
     try:
         return exec_in_pod(
@@ -108,7 +114,7 @@ def _exec(options: argparse.Namespace) -> int:
             **state.pods(),
         )
     except (LookupError, PodNotReady, httpx2.HTTPError) as error:
-        raise SandboxError(f"{options.workload}: {error}") from error
+        raise SandboxError(f"{name}: {error}") from error
 
 
 def _stack(options: argparse.Namespace) -> int:
@@ -137,6 +143,8 @@ def _stack(options: argparse.Namespace) -> int:
                 f"output {options.name!r} does not exist; give one of {', '.join(outputs)}"
             )
         shown = outputs[options.name] if options.name else outputs
+        if options.output == "json":
+            shown = cli.json_text(outputs={options.name: shown} if options.name else shown)
         print(shown if isinstance(shown, str) else json.dumps(shown, indent=1, default=str))
         return 0
     preview = {"up": stack.preview, "destroy": stack.preview_destroy}.get(options.operation)
@@ -151,7 +159,7 @@ def _stack(options: argparse.Namespace) -> int:
     for line in kept:
         _progress(line)
     if options.output == "json":
-        print(json.dumps(counts))
+        print(cli.json_text(changes=counts))
     return 0
 
 
@@ -212,7 +220,7 @@ def _progress(text: str) -> None:
 def _show(state: SandboxState, output: str) -> None:
     facts = {name: value for name, value in asdict(state).items() if name not in HIDDEN}
     if output == "json":
-        print(json.dumps(facts))
+        print(cli.json_text(**facts))
         return
     rows = {
         "AWS": f"HTTPS_PROXY={state.aws_proxy} (CA: {state.aws_ca_bundle})",
@@ -235,69 +243,74 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     before = [*itertools.takewhile(lambda argument: argument != "--", arguments)]
     parser = _parser()
+    if before[:1] == ["--print-completion"]:
+        parser.prog = "irsa-sandbox"
     options, unknown = parser.parse_known_args(before)
     runs_a_command = options.run in (_run, _exec)
-    if unknown and runs_a_command:
-        parser.error(f"write the command behind `--`: -- {shlex.join(unknown)}")
+    if unknown and runs_a_command and not unknown[0].startswith("-"):
+        options.parser.error(f"write the command behind `--`: -- {shlex.join(unknown)}")
     if unknown:
-        parser.error(f"unrecognized arguments: {shlex.join(unknown)}")
+        options.parser.error(f"unrecognized arguments: {shlex.join(unknown)}")
     options.behind_dashes = [*arguments[len(before) + 1 :]]
     if runs_a_command and not options.behind_dashes:
-        parser.error("no command given; write it behind `--`")
+        options.parser.error("no command given; write it behind `--`")
     if options.behind_dashes and not runs_a_command:
-        parser.error("only `run` and `exec` take a command behind `--`")
+        options.parser.error("only `run` and `exec` take a command behind `--`")
     return options
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description="A local AWS and Kubernetes in which the real Pulumi engine runs.",
-    )
+    import shtab
+
+    text = "A local AWS and Kubernetes in which the real Pulumi engine runs."
+    parser = cli.Parser(prog=COMMAND, description=text)
+    shtab.add_argument_to(parser, "--print-completion")
     parser.add_argument("--version", action="version", version=f"irsa-sandbox {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(
-        name: str, run: Any, text: str, *, json_output: bool = True, usage: str | None = None
-    ) -> Any:
-        subparser = commands.add_parser(name, help=text, description=text, usage=usage)
-        subparser.set_defaults(run=run)
-        subparser.add_argument(
-            "--folder",
-            type=Path,
-            default=FOLDER,
-            help="the sandbox's folder (default: .sandbox; for demo, a temporary one)",
+    def command(name: str, run: Any, text: str, *examples: str) -> Any:
+        codes = {0: "done", 1: "refused, failed, or nothing runs"}
+        if run in (_run, _exec):
+            codes = {0: "CMD's, as every other code", 1: "CMD's, or no sandbox or workload runs"}
+        subparser = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=cli.epilog(COMMAND, codes, examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        if json_output:
-            subparser.add_argument("--output", choices=("text", "json"), default="text")
+        subparser.set_defaults(run=run, parser=subparser)
+        text = "the sandbox's folder (default: .sandbox; for demo, a temporary one)"
+        subparser.add_argument("--folder", type=Path, default=FOLDER, help=text)
+        if run not in (_down, _run, _exec):
+            subparser.add_argument("-o", "--output", choices=("text", "json"), default="text")
         return subparser
 
-    up = command("up", _up, "start the sandbox, or find the running one")
-    command("down", _down, "stop the sandbox", json_output=False)
-    command("status", _status, "where everything listens; exit code 1 when nothing runs")
-    command("env", _env, f'the environment for a shell: eval "$({COMMAND} env)"')
-    command(
-        "run",
-        _run,
-        "run a command in that environment",
-        json_output=False,
-        usage=f"{COMMAND} run [--folder FOLDER] -- CMD",
-    )
-    execute = command(
-        "exec",
-        _exec,
-        "run a command as a local process with a Pod's environment and volumes",
-        json_output=False,
-        usage=f"{COMMAND} exec [--folder FOLDER] NAMESPACE/WORKLOAD [--container C] -- CMD",
-    )
-    execute.add_argument("workload", metavar="NAMESPACE/WORKLOAD")
-    execute.add_argument("--container", "-c", help="default: the first one")
-    stack = command("stack", _stack, "run the engine on a project, without a language host")
+    text = "start the sandbox, or find the running one"
+    up = command("up", _up, text, "up", "up --providers kubernetes")
+    command("down", _down, "stop the sandbox", "down", "down --folder f")
+    command("status", _status, "where everything listens", "status", "status -o json")
+    text = f'the environment for a shell: eval "$({COMMAND} env)"'
+    command("env", _env, text, "env", "env -o json")
+    text, behind = "run a command in that environment", "[--folder FOLDER] -- CMD"
+    execute = command("run", _run, text, "run -- aws s3 ls", "run -- pulumi stack ls")
+    execute.usage = f"{COMMAND} run {behind}"
+    text = "run a command as a local process with a Pod's environment and volumes"
+    of_pod = ("exec dev/s3-app -- aws s3 ls", "exec -n dev s3-app -c app -- env")
+    execute = command("exec", _exec, text, *of_pod)
+    execute.usage = f"{COMMAND} exec [-n NAMESPACE] WORKLOAD [-c CONTAINER] {behind}"
+    help_of_workload = "such as dev/s3-app, or with -n its name alone"
+    execute.add_argument("workload", metavar="NAMESPACE/WORKLOAD", help=help_of_workload)
+    execute.add_argument("-n", "--namespace", help="namespace of the workload")
+    execute.add_argument("-c", "--container", help="default: the first one")
+    text = "run the engine on a project, without a language host"
+    stack = command("stack", _stack, text, "stack up", "stack preview --project account_b --diff")
     stack.add_argument("operation", choices=("up", "preview", "refresh", "destroy", "outputs"))
     stack.add_argument("name", nargs="?", metavar="OUTPUT", help="of outputs: this one, alone")
-    stack.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")
-    stack.add_argument("--stack", default="dev")
-    stack.add_argument(
+    program = stack.add_argument_group("program")
+    program.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")
+    program.add_argument("--stack", default="dev", help="default: dev")
+    program.add_argument(
         "--config",
         action="append",
         default=[],
@@ -307,7 +320,8 @@ def _parser() -> argparse.ArgumentParser:
     stack.add_argument("--skip-preview", action="store_true", help="bring up without a preview")
     stack.add_argument("--diff", action="store_true", help="show each change of a property")
     stack.add_argument("--show-secrets", action="store_true", help="show secret outputs in clear")
-    demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
+    text = "the whole story, in a sandbox of its own, as a table of checks"
+    demo = command("demo", _demo, text, "demo", "demo -o json")
     demo.set_defaults(folder=None)
     for starts in (up, demo):
         starts.add_argument(

@@ -143,9 +143,12 @@ class World:
         command = [sys.executable, "-m", "irsa", "verify", "--stack", str(self._state)]
         command += ["--workload", name, "--output", "json"]
         done = self._run([*command, "--trusting-profile", self.run.b.profile])
-        if not done.output.startswith("["):
+        if not done.output.startswith("{"):
             return done
-        [result], _ = json.JSONDecoder().raw_decode(done.output)
+        answer, _ = json.JSONDecoder().raw_decode(done.output)
+        if "problem" in answer:
+            return Done(done.code, answer["problem"])
+        [result] = answer["chains"]
         links = [f"{link['link']}: {link['status']}" for link in result["links"]]
         return Done(done.code, "\n".join(links))
 

@@ -91,7 +91,7 @@ def shell(tmp_path_factory):
     """A sandbox of its own, as the stacks are of a cluster of their own."""
     folder = tmp_path_factory.mktemp("live")
     state = lifecycle.up(folder / "sandbox", print)
-    env = json.loads(sandbox("env", "--output", "json", "--folder", state.folder).stdout)
+    env = json.loads(sandbox("env", "-o", "json", "--folder", state.folder).stdout)["environment"]
     profiles = folder / "profiles"
     profiles.write_text(PROFILES.format(key=state.access_key_id, secret=state.secret_access_key))
     programs = os.pathsep.join([str(Path(state.pulumi).parent), os.environ["PATH"]])

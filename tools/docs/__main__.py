@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--demo", type=Path, metavar="FILE", help="renew the demo's transcripts")
     options = parser.parse_args()
     if options.demo is not None:
-        checks = {check["key"]: check for check in json.loads(options.demo.read_text())}
+        checks = {e["key"]: e for e in json.loads(options.demo.read_text())["checks"]}
         for document in generated.documents():
             document.write_text(generated.with_transcripts(document.read_text(), checks))
     outdated = generated.outdated()

@@ -28,7 +28,21 @@ class DecideStep(TypedDict):
     """Fields and condition keys without which it is unknown."""
 
 
-class DecideAnswer(TypedDict):
+class Answer(TypedDict):
+    """Fields of every command's object but that of `credentials`."""
+
+    version: int
+    """Version of the fields: 1. It changes when a field is removed or renamed."""
+
+
+class Judged(Answer):
+    """Fields of every command that reads facts."""
+
+    unchecked: list[str]
+    """Facts that were not read, and what was not checked, a line each."""
+
+
+class DecideAnswer(Answer):
     """The answer to the scenario."""
 
     decision: str
@@ -65,12 +79,6 @@ class VerifyLink(TypedDict):
 class VerifyChain(TypedDict):
     """The chain of a service account, or of one of its profiles that leads to role B."""
 
-    context: str
-    """Context of the kubeconfig."""
-    cluster: str
-    """Name of the cluster."""
-    account: str
-    """Account of the credentials, or `unknown`."""
     namespace: str
     """Of the service account."""
     service_account: str
@@ -87,6 +95,19 @@ class VerifyChain(TypedDict):
     """In the order of a request."""
 
 
+class VerifyReport(Judged):
+    """The chains that were asked for."""
+
+    context: str
+    """Context of the kubeconfig."""
+    cluster: str
+    """Name of the cluster."""
+    account: str
+    """Account of the credentials, or `unknown`."""
+    chains: list[VerifyChain]
+    """One for each service account and profile."""
+
+
 class ExplainTree(TypedDict):
     """A node of the tree."""
 
@@ -94,6 +115,13 @@ class ExplainTree(TypedDict):
     """Its text."""
     children: "list[ExplainTree]"
     """The nodes below it."""
+
+
+class ExplainReport(Judged):
+    """The chains or roles."""
+
+    trees: list[ExplainTree]
+    """A tree for each chain, or for each role of a file."""
 
 
 class AuditFinding(TypedDict):
@@ -119,6 +147,13 @@ class AuditFinding(TypedDict):
     """The fix."""
     page: str
     """Page of the documentation on which the rule rests."""
+
+
+class AuditReport(Judged):
+    """The audit."""
+
+    findings: list[AuditFinding]
+    """The findings that the baseline leaves."""
 
 
 class DiffChange(TypedDict):
@@ -149,13 +184,11 @@ class DiffRole(TypedDict):
     """Reasons why a change is not known."""
 
 
-class DiffReport(TypedDict):
+class DiffReport(Judged):
     """The comparison."""
 
     roles: list[DiffRole]
     """Roles whose access changes."""
-    not_compared: list[str]
-    """The parts that a preview leaves out."""
 
 
 class ListAssociation(TypedDict):
@@ -226,7 +259,7 @@ class ListCluster(TypedDict):
     """Its account."""
 
 
-class ListReport(TypedDict):
+class ListReport(Judged):
     """The listing, also for `--since`."""
 
     clusters: list[ListCluster]
@@ -234,9 +267,7 @@ class ListReport(TypedDict):
     service_accounts: list[ListServiceAccount]
     """All service accounts, by cluster, namespace and name."""
     notes: list[str]
-    """Facts that were not read or are not counted, a line each."""
-    unchecked: list[str]
-    """Clusters and accounts that were not read, and rules that were not checked."""
+    """Facts of single service accounts that were not read or are not counted, a line each."""
 
 
 class DoctorDenial(TypedDict):
@@ -284,6 +315,13 @@ class DoctorError(TypedDict):
     """If the text is one of AWS's denials."""
     causes: list[DoctorCause]
     """The likeliest first."""
+
+
+class DoctorReport(Answer):
+    """The errors of the text."""
+
+    errors: list[DoctorError]
+    """The known ones; empty if there is none."""
     verify: str
     """The command that checks the chain, with the names of the text."""
     calls: list[str]
@@ -320,7 +358,7 @@ class TakeoverComponent(TypedDict):
     """The parts that the arguments do not cover."""
 
 
-class TakeoverReport(TypedDict):
+class TakeoverReport(Judged):
     """The resources that the program takes over."""
 
     move: list[str]
@@ -329,15 +367,23 @@ class TakeoverReport(TypedDict):
     """The components."""
 
 
+class Stopped(Answer):
+    """The object of a command that could not answer."""
+
+    problem: str
+    """The line of stderr."""
+
+
 OUTPUTS: dict[str, Any] = {
     "decide": DecideAnswer,
-    "verify": list[VerifyChain],
-    "explain": list[ExplainTree],
-    "audit": list[AuditFinding],
+    "verify": VerifyReport,
+    "explain": ExplainReport,
+    "audit": AuditReport,
     "diff": DiffReport,
     "list": ListReport,
-    "doctor": list[DoctorError],
+    "doctor": DoctorReport,
     "credentials": ProcessCredentials,
     "takeover": TakeoverReport,
+    "an error": Stopped,
 }
 """The type of each command's JSON."""

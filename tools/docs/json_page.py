@@ -15,8 +15,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from typing import is_typeddict as is_object
 
 from irsa.__main__ import main
+from irsa.commands.cli import json_text
 from irsa.commands.credentials import process_output
-from irsa.commands.verify import result_json
+from irsa.commands.verify import report
 from irsa.identity.policies import service_trust_policy
 from irsa.identity.pulumi_types import ASSOCIATION, PROVIDER, ROLE, SERVICE_ACCOUNT
 from irsa.observe.facts import Credentials
@@ -24,7 +25,7 @@ from irsa.verify.facts import ByToken
 from irsa.verify.gather import Sources
 from irsa.verify.walk import Chain
 from tools.docs.components import annotated, purpose
-from tools.docs.json_fields import OUTPUTS
+from tools.docs.json_fields import OUTPUTS, Answer, Judged
 from tools.docs.markdown import table
 
 ACCOUNT = "111122223333"
@@ -91,25 +92,31 @@ DENIED = f"User: {ROLE_ARN} is not authorized to perform: s3:ListBucket"
 RUNS = (
     "decide allowed.json", "decide unknown.json", "decide denied.json",
     "explain --trust-policy new.json", "audit --stack state.json", "diff old.json new.json",
-    "list --stack state.json", f"doctor {DENIED}", "takeover state.json",
+    "list --stack state.json", f"doctor {DENIED}", "takeover state.json", "audit --stack none",
 )  # fmt: skip
 """Command lines, in which a file stands for one of `FILES`."""
 
 
 def fields() -> str:
     """Return the tables of all commands' fields; raises ValueError if the output has others."""
-    if found := problems():
-        raise ValueError("; ".join(found))
+    if differences := problems():
+        raise ValueError("; ".join(differences))
     return "\n".join(
-        f"## {command}\n\n{'A list' if get_origin(kind) is list else 'One object'}:\n\n"
-        + "\n".join(map(_table, reversed([*dict.fromkeys(_objects(kind))])))
-        for command, kind in OUTPUTS.items()
+        f"## {title}\n\n" + "\n".join(map(_table, reversed([*dict.fromkeys(_objects(kind))])))
+        for title, kind in {
+            "every command": Answer,
+            "unchecked": Judged,
+            **OUTPUTS,
+        }.items()
     )
 
 
 def _table(kind: Any) -> str:
     rows = [(f"`{name}`", f"`{hint}`", text) for name, hint, text in annotated(kind)]
-    return f"`{kind.__name__}`: {purpose(kind)}\n\n{table(('field', 'type', 'meaning'), rows)}"
+    names = {f"`{name}`" for name in get_type_hints(kind)} - {row[0] for row in rows}
+    rest = f" Also {', '.join(sorted(names))}." if names else ""
+    title = f"`{kind.__name__}`: {purpose(kind)}{rest}"
+    return f"{title}\n\n{table(('field', 'type', 'meaning'), rows)}"
 
 
 def _objects(hint: Any) -> Iterator[Any]:
@@ -142,7 +149,8 @@ def printed() -> Iterator[tuple[str, object]]:
     facts = ByToken(namespace="dev", name="s3-app", now=1, service_account=None, keys={})
     cluster: Any = SimpleNamespace(context="dev", title="dev")
     aws: Any = SimpleNamespace(account=ACCOUNT)
-    yield "verify", [Sources(cluster, aws).place | result_json(facts, Chain(facts).links())]
+    chain = (facts, Chain(facts).links())
+    yield "verify", json.loads(json_text(**report(Sources(cluster, aws).place, [chain], [])))
     yield "credentials", process_output(Credentials("AKIA", "secret", "token", "2026-12-01"))
     with tempfile.TemporaryDirectory() as folder:
         for name, document in FILES.items():
@@ -152,7 +160,8 @@ def printed() -> Iterator[tuple[str, object]]:
             words = [str(Path(folder) / word) if word in FILES else word for word in words]
             with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()):
                 main([command, *words, "--output", "json"])
-            yield command, json.loads(out.getvalue())
+            value = json.loads(out.getvalue())
+            yield "an error" if "problem" in value else command, value
 
 
 def mismatches(value: Any, hint: Any, path: str, seen: set[str]) -> Iterator[str]:

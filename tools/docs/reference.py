@@ -6,7 +6,7 @@ from importlib import import_module
 
 import yaml
 
-from irsa.__main__ import COMMANDS
+from irsa.commands.cli import COMMANDS, Command
 from irsa.commands.known_errors import KNOWN_ERRORS, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
@@ -30,32 +30,41 @@ def _commands() -> str:
 
 def _options() -> str:
     printed: dict[tuple[str, str], str] = {}
-    return "\n".join(_command(name, each.module, printed) for name, each in COMMANDS.items())
+    return "\n".join(_command(name, each, printed) for name, each in COMMANDS.items())
 
 
-def _command(name: str, module: str, printed: dict[tuple[str, str], str]) -> str:
+def _command(name: str, command: Command, printed: dict[tuple[str, str], str]) -> str:
     """A command's options; those that an earlier command has are listed by name.
 
     Not argparse's own help, whose layout differs between Pythons.
     """
-    parser: argparse.ArgumentParser = import_module(module).parser()
-    rows = [_option(option) for option in parser._actions if option.dest != "help"]
-    new = [row for row in rows if printed.setdefault(row, name) == name]
+    parser: argparse.ArgumentParser = import_module(command.module).parser()
+    groups = {
+        group.title: [_option(e) for e in group._group_actions if e.dest != "help"]
+        for group in parser._action_groups
+    }
+    new: list[tuple[str, str]] = []
     shared: dict[str, list[str]] = {}
-    for row in rows:
-        if printed[row] != name:
-            shared.setdefault(printed[row], []).append(row[0])
+    for title, rows in groups.items():
+        added = [row for row in rows if printed.setdefault(row, name) == name]
+        new += [(f"**{title}**", ""), *added] if added else []
+        for row in rows:
+            if printed[row] != name:
+                shared.setdefault(printed[row], []).append(row[0])
+    codes = ", ".join(f"{code} {meaning}" for code, meaning in command.codes.items())
+    shown = ", ".join(f"`{example}`" for example in command.examples)
     lines = [
         f"As in [`{command}`](#{command}): {', '.join(shared[command])}.\n" for command in shared
     ]
     tables = [table(("option", ""), new)] if new else []
-    return "\n".join([f"## {name}\n", f"{parser.description}\n", *tables, *lines])
+    said = f"Exit codes: {codes}. Examples: {shown}.\n"
+    return "\n".join([f"## {name}\n", said, *tables, *lines])
 
 
 def _option(action: argparse.Action) -> tuple[str, str]:
     choices = ",".join(map(str, action.choices or ()))
     value = "" if action.nargs == 0 else str(action.metavar or choices or action.dest.upper())
-    name = " ".join([*action.option_strings[-1:], *([value] if value else [])])
+    name = " ".join([", ".join(action.option_strings), *([value] if value else [])]).strip()
     return f"`{name}`", (action.help or "").replace("%%", "%")
 
 

@@ -23,11 +23,7 @@ OUTPUTS = ("text", "json", "markdown", "sarif")
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser(
-        "audit",
-        "Check the service accounts of clusters and the roles of accounts.",
-        outputs=OUTPUTS,
-    )
+    command = cli.parser("audit", outputs=OUTPUTS)
     command.add_argument(
         "saved",
         nargs="?",
@@ -54,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         findings, notes = without_known(findings, baseline, datetime.now(UTC).date())
         missing = [*missing, *notes]
     if options.output == "json":
-        print(json.dumps([finding.as_json() for finding in findings], indent=1))
+        print(cli.json_text(findings=[e.as_json() for e in findings], unchecked=missing))
     elif options.output == "sarif":
         print(json.dumps(sarif(findings, missing), indent=1))
     elif options.output == "markdown":

@@ -2,13 +2,11 @@
 
 import argparse
 import re
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from itertools import product, starmap
 
-from irsa import printable
 from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
 from irsa.identity.arns import parse_arn
@@ -22,34 +20,22 @@ from irsa.verify.gather import Sources
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:
     """The options that `questions` and `places` read."""
-    command.add_argument(
-        "account",
-        nargs="?",
-        metavar="NAMESPACE/SERVICE-ACCOUNT",
-        help="such as dev/s3-app, in place of --namespace and --service-account",
-    )
-    command.add_argument(
+    cli.add_account(command, "?")
+    group = command.add_argument_group("stack and Pods")
+    group.add_argument(
         "--stack",
         metavar="STACK|FILE",
         help="a stack whose program uses the irsa components: its name, or a file that "
         "`pulumi stack export` wrote; - is standard input",
     )
-    command.add_argument(
+    group.add_argument(
         "--workload",
         metavar="NAME",
         help="with --stack: the Workload, ServiceAccountRole or PodIdentityAssociation of this "
-        "logical name (default: all of them)",
+        "logical name (default: all of them, or those of the service account)",
     )
-    command.add_argument(
-        "--namespace", help="namespace of the service account; with --stack, only its chains"
-    )
-    command.add_argument(
-        "--service-account",
-        metavar="NAME",
-        help="the service account; with --stack, only its chains",
-    )
-    command.add_argument("--deployment", help="Deployment that should run as the service account")
-    command.add_argument(
+    group.add_argument("--deployment", help="Deployment that should run as the service account")
+    group.add_argument(
         "--container",
         action="append",
         default=[],
@@ -57,14 +43,15 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         help="check only this container of the Pods; may be repeated (default: all but those "
         "that other webhooks added)",
     )
-    command.add_argument("--role-arn", help="role that annotation or association should name")
-    command.add_argument(
+    group = command.add_argument_group("access")
+    group.add_argument("--role-arn", help="role that annotation or association should name")
+    group.add_argument(
         "--bucket",
         help="bucket that the role, or role B, should list; what the role's policies name in it is "
         "judged, too",
     )
     for name, what in (("action", "such as sqs:SendMessage"), ("resource", "its ARN, or *")):
-        command.add_argument(
+        group.add_argument(
             f"--{name}",
             action="append",
             default=[],
@@ -72,14 +59,15 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
             help=f"{name} that the role, or role B, should be allowed, {what}; may be repeated, "
             "each action on each resource",
         )
-    command.add_argument(
+    group = command.add_argument_group("role B")
+    group.add_argument(
         "--profile",
         help="profile of the Pod's own AWS config file that leads to role B (default: each that "
         "does)",
     )
-    cli.add_role_b(command, "role B, when no profile names it")
-    command.add_argument("--external-id", help="external id to send to role B")
-    command.add_argument(
+    group.add_argument("--role-b", metavar="ROLE_ARN", help="role B, when no profile names it")
+    group.add_argument("--external-id", help="external id to send to role B")
+    group.add_argument(
         "--trusting-profile",
         action="append",
         default=[],
@@ -101,25 +89,25 @@ def places(options: argparse.Namespace) -> Generator[Sources]:
         yield Sources(cluster, aws, tuple(trusting))
 
 
-def questions(options: argparse.Namespace) -> list[Question]:
-    """The chains that the options name; raises `cli.Stop` when they name none."""
+def questions(options: argparse.Namespace) -> tuple[list[Question], list[str]]:
+    """The chains that the options name, and the components without one; raises `cli.Stop` when they
+    name none."""
+    if options.account and options.service_account:
+        raise cli.Stop(f"{options.account} is given beside --service-account; give one")
     if options.account:
-        if options.namespace or options.service_account:
-            raise cli.Stop(
-                f"{options.account} is given beside --namespace or --service-account; give one"
-            )
-        options.namespace, options.service_account = cli.account(options.account)
+        options.namespace, options.service_account = cli.account(options.account, options.namespace)
     if options.stack:
         document = read_stack(options.stack)
         try:
             stack = stack_of(document, "" if is_file(options.stack) else options.stack)
-            return [_question(options, chain, stack) for chain in _chosen(options, document)]
+            chains, skipped = _chosen(options, document)
         except ValueError as error:
             raise cli.Stop(f"--stack {options.stack}: {error}") from None
+        return [_question(options, chain, stack) for chain in chains], skipped
     if not options.namespace or not options.service_account:
         raise cli.Stop("give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack")
     namespace, name = cli.account(f"{options.namespace}/{options.service_account}")
-    return [_question(options, StackChain(namespace=namespace, name=name), None)]
+    return [_question(options, StackChain(namespace=namespace, name=name), None)], []
 
 
 def _grants(options: argparse.Namespace) -> tuple[Grant, ...]:
@@ -140,8 +128,8 @@ def _grants(options: argparse.Namespace) -> tuple[Grant, ...]:
     return tuple(starmap(Grant, product(options.action, options.resource)))
 
 
-def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]:
-    """The chains of a stack that the options choose; components without a chain go to stderr."""
+def _chosen(options: argparse.Namespace, document: Json) -> tuple[Sequence[StackChain], list[str]]:
+    """The chains of a stack that the options choose, and a line for each component without one."""
     chains, skipped = chains_of(document)
     chosen = [
         chain
@@ -159,10 +147,8 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
         choices = (getattr(options, name) for name in names)
         what = "/".join(choice for choice in choices if choice) or "a service account with a role"
         raise ValueError(f"no chain of {what}; the stack has {', '.join(there)}")
-    if options.workload is None:
-        for name, reason in skipped:
-            print(printable.line(f"skipped: {name}, {reason}"), file=sys.stderr)
-    return chosen
+    every = options.workload is None
+    return chosen, [f"skipped: {name}, {reason}" for name, reason in skipped if every]
 
 
 def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:

@@ -1,9 +1,13 @@
-"""Options, one-line errors and exit codes of the commands."""
+"""The commands, their options, one-line errors, exit codes and JSON."""
 
 import argparse
+import difflib
+import json
+import math
+import re
 import sys
-from collections.abc import Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from irsa import PROGRAM
 from irsa.identity.subjects import ServiceAccountRef, parse_account
@@ -15,7 +19,75 @@ T = TypeVar("T")
 HOLDS, FAILS, USAGE, UNDECIDED = 0, 1, 2, 3
 """Exit codes: the checks passed, or failed; wrong usage or input; could not be decided."""
 
+JSON_VERSION = 1
+"""Of the JSON of every command. A change that removes or renames a field makes it one higher."""
+
 OUTPUTS = ("text", "json")
+
+
+class Command(NamedTuple):
+    """A command, known without loading it."""
+
+    module: str
+    """Module with ``parser()``, and with ``run(options)``, which returns the exit code."""
+    summary: str
+    codes: Mapping[int, str]
+    """Meaning of its exit codes, but for 2."""
+    examples: Sequence[str]
+
+
+COMMANDS = {
+    "decide": Command(
+        "irsa.commands.decide", "decide a scenario as AWS would: allow, deny or unknown, and why",
+        {0: "allow", 1: "deny", 3: "unknown"}, ("decide scenario.json", "decide -"),
+    ),
+    "verify": Command(
+        "irsa.commands.verify", "check a service account's chain and name the link that fails",
+        {0: "passed", 1: "a link failed", 3: "could not be decided"},
+        ("verify dev/s3-app --bucket bucket-s3-app", "verify --stack dev -o json"),
+    ),
+    "explain": Command(
+        "irsa.commands.explain", "draw the chain, and list who else can assume the role",
+        {0: "drawn", 1: "a link fails or a service account does not exist", 3: "a fact is unknown"},
+        ("explain dev/s3-app", "explain --trust-policy docs/examples/trust-deploy.json -o mermaid"),
+    ),
+    "audit": Command(
+        "irsa.commands.audit", "check the service accounts of clusters and the roles of accounts",
+        {0: "neither error nor warning", 1: "an error or a warning", 3: "a source was not read"},
+        ("audit --context blue --context green", "audit --stack preview.json -o sarif"),
+    ),
+    "diff": Command(
+        "irsa.commands.diff", "name who gains and who loses access by a change",
+        {0: "no caller gains", 1: "a caller gains or may gain", 3: "undecided or not compared"},
+        ("diff old.json new.json", "diff preview.json -o markdown"),
+    ),
+    "list": Command(
+        "irsa.commands.listing", "list service accounts with the AWS identity of their Pods",
+        {0: "listed", 3: "a source was not read"}, ("list -o wide", "list --since week.json"),
+    ),
+    "doctor": Command(
+        "irsa.commands.doctor", "explain an error message of AWS or an SDK, and say what to check",
+        {0: "known", 3: "not among the known errors"}, ("doctor ExpiredToken", "doctor -"),
+    ),
+    "credentials": Command(
+        "irsa.commands.credentials", "print a service account's credentials for credential_process",
+        {0: "printed", 1: "refused, or no role", 3: "could not be read"},
+        ("credentials dev/s3-app", "credentials -n dev s3-app --role-arn ROLE_ARN"),
+    ),
+    "takeover": Command(
+        "irsa.commands.takeover", "print the lines with which a program takes over stack resources",
+        {0: "printed", 3: "the preview leaves resources out: lines may be missing"},
+        ("takeover state.json", "takeover dev --to acme/new/dev"),
+    ),
+    "move": Command(
+        "irsa.commands.move", "move Pods between IRSA and EKS Pod Identity without a failed call",
+        {0: "moved", 1: "refused, or a step failed", 3: "not read or not proven", 4: "steps left"},
+        ("move dev/s3-app --to pod-identity", "move dev/s3-app --to irsa --yes --wait"),
+    ),
+}  # fmt: skip
+
+FREE = frozenset({"external_id", "text"})
+"""Options whose value may begin as a negative number does."""
 
 
 class Stop(Exception):
@@ -26,34 +98,108 @@ class Stop(Exception):
         self.code = code
 
 
+class Options(argparse.Namespace):
+    """Options that record which of them the command reads: any other one has no effect."""
+
+    unread: set[str]
+
+    def __getattribute__(self, name: str) -> Any:
+        super().__getattribute__("__dict__").get("unread", set()).discard(name)
+        return super().__getattribute__(name)
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose errors are one line, and which takes no empty value."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise `Stop`."""
+        """Raise `Stop`, for an unknown option with the nearest one."""
+        words = message.split() if message.startswith("unrecognized arguments: -") else []
+        for word in words[2:3]:
+            for near in difflib.get_close_matches(word, self._option_string_actions, 1):
+                message += f"; the nearest option is {near}"
         raise Stop(f"{message}; {self.prog} --help has the options")
 
+    def complete_files(self, file: object) -> None:
+        """Have completion offer files where an argument is one."""
+        for action in self._actions:
+            if "FILE" in str(action.metavar) or action.dest in ("old", "new"):
+                vars(action)["complete"] = file
 
-def parser(name: str, text: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
-    """Return a command's parser, with ``--output``."""
-    command = Parser(prog=f"{PROGRAM} {name}", description=text, allow_abbrev=False)
-    command.add_argument(
-        "--output", choices=outputs, default=outputs[0], help=f"default: {outputs[0]}"
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        name = [action.metavar or action.dest, *action.option_strings][-1]
+        negative = action.dest not in FREE and re.match(r"-\.?\d", arg_string)
+        if (negative or not arg_string.strip()) and action.nargs != argparse.PARSER:
+            problem = "negative" if negative else "empty"
+            raise Stop(f"{name} {arg_string!r}: the value is {problem}; give another one")
+        return super()._get_value(action, arg_string)
+
+
+def options_of(command: argparse.ArgumentParser, arguments: Sequence[str]) -> Options:
+    """Return the options of a command line, of which none was read yet."""
+    options = command.parse_args(arguments, Options())
+    given = vars(options).items()
+    options.unread = {name for name, value in given if value != command.get_default(name)}
+    return options
+
+
+def parser(name: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
+    """Return a command's parser, with ``--output`` if it has several."""
+    row = COMMANDS[name]
+    command = Parser(
+        prog=f"{PROGRAM} {name}",
+        description=f"{row.summary[0].upper()}{row.summary[1:]}.",
+        epilog=epilog(PROGRAM, row.codes, row.examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
+    if outputs:
+        shown = f"default: {outputs[0]}"
+        command.add_argument("-o", "--output", choices=outputs, default=outputs[0], help=shown)
     return command
 
 
-def add_role_b(command: argparse.ArgumentParser, text: str) -> None:
-    """Add the option that names role B."""
-    command.add_argument("--role-b", metavar="ROLE_ARN", help=text)
+def epilog(program: str, codes: Mapping[int, str], examples: Iterable[str]) -> str:
+    """Return the end of a command's help."""
+    every = sorted({**codes, USAGE: "wrong usage or input"}.items())
+    meanings = "\n".join(f"  {code}  {meaning}" for code, meaning in every)
+    shown = "\n".join(f"  {program} {example}" for example in examples)
+    return f"exit codes:\n{meanings}\n\nexamples:\n{shown}"
 
 
-def account(text: str) -> ServiceAccountRef:
+def json_text(**fields: object) -> str:
+    """Return the answer of a command as one JSON object."""
+    return json.dumps({"version": JSON_VERSION, **fields}, indent=1)
+
+
+def add_account(command: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """Add the arguments that name a service account."""
+    group = command.add_argument_group("service account")
+    group.add_argument(
+        "account",
+        nargs=nargs,
+        metavar="NAMESPACE/SERVICE-ACCOUNT",
+        help="such as dev/s3-app, or with -n its name alone",
+    )
+    group.add_argument("-n", "--namespace", help="namespace of the service account")
+    if nargs == "?":
+        group.add_argument("--service-account", metavar="NAME", help="its name, as an option")
+
+
+def account(name: str, namespace: str | None = None) -> ServiceAccountRef:
     """Return the service account that an argument names; raises `Stop`."""
+    if namespace and "/" in name:
+        raise Stop(f"{name} is given beside --namespace {namespace}; give one namespace")
     try:
-        return parse_account(text)
+        return parse_account(f"{namespace}/{name}" if namespace else name)
     except ValueError as error:
-        raise Stop(str(error)) from None
+        raise Stop(f"{error}; give it as dev/s3-app, or -n dev s3-app") from None
+
+
+def seconds(text: str) -> float:
+    """Return a time in seconds, or raise ValueError for text, infinity and nan."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(text)
+    return value
 
 
 def complain(command: str, text: str) -> None:

@@ -25,15 +25,9 @@ from irsa.verify.gather import eks_name
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser(
-        "credentials",
-        "Print a service account's AWS credentials as JSON for credential_process.",
-        outputs=("json",),
-    )
-    command.add_argument(
-        "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
-    )
-    cli.add_role_b(command, "assume role B as well")
+    command = cli.parser("credentials", outputs=("json",))
+    cli.add_account(command)
+    command.add_argument("--role-b", metavar="ROLE_ARN", help="assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
     add_cluster(command)
@@ -54,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _credentials(options: argparse.Namespace, cluster: KubernetesCluster, aws: Aws) -> Credentials:
-    namespace, name = cli.account(options.service_account)
+    namespace, name = cli.account(options.account, options.namespace)
     account = cluster.service_account(namespace, name)
     if account is None:
         raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)

@@ -1,7 +1,6 @@
 """``python -m irsa decide FILE``: decide one scenario; docs/evaluator.md has its fields."""
 
 import argparse
-import json
 
 from irsa.commands import cli
 from irsa.decide.json_input import InputError
@@ -15,12 +14,7 @@ EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser(
-        "decide",
-        "Decide a scenario as AWS would, and print the answer as JSON. Exit codes: 0 allow, "
-        "1 deny, 3 unknown, 2 wrong usage or input.",
-        outputs=("json",),
-    )
+    command = cli.parser("decide", outputs=("json",))
     command.add_argument("file", metavar="FILE", help="the scenario as JSON; - is standard input")
     return command
 
@@ -31,5 +25,5 @@ def run(options: argparse.Namespace) -> int:
         outcome = simulate(parse_scenario(read_text(options.file).encode()))
     except InputError as error:
         raise cli.Stop(str(error)) from None
-    print(json.dumps(outcome.as_json(), indent=2))
+    print(cli.json_text(**outcome.as_json()))
     return EXIT_CODES[outcome.verdict]

@@ -24,9 +24,7 @@ _LEVELS = {"+": "error", "-": "note", "?": "warning"}
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser(
-        "diff", "Name who gains and who loses access by a change.", outputs=OUTPUTS
-    )
+    command = cli.parser("diff", outputs=OUTPUTS)
     command.add_argument(
         "old",
         metavar="OLD",
@@ -48,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
     undecided."""
     changes, missing = _compared(options.old, options.new)
     if options.output == "json":
-        roles = [_as_json(role) for role in changes]
-        print(json.dumps({"roles": roles, "not_compared": missing}, indent=1))
+        print(cli.json_text(roles=[_as_json(role) for role in changes], unchecked=missing))
     elif options.output == "sarif":
         rules = [{"id": effect.value.replace(" ", "-")} for effect in Effect]
         print(json.dumps(report("irsa diff", rules, [*_results(changes)], missing), indent=1))

@@ -1,7 +1,6 @@
 """``python -m irsa doctor "<error text>"``: the causes of an error, and a check for each."""
 
 import argparse
-import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
@@ -19,7 +18,7 @@ Check = Callable[[Cause], str]
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser("doctor", "Explain an AWS or SDK error message, and say what to check.")
+    command = cli.parser("doctor")
     command.add_argument(
         "text",
         nargs="+",
@@ -36,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
         from irsa.observe.files import read_text
 
         text = read_text("-")
+        if not text.strip():
+            raise cli.Stop("ERROR -: standard input is empty; give the message")
     errors = diagnose(text)
     flat = plain(text)
     denial = read_denial(flat)
@@ -44,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
     check = partial(_check, found=placeholders, asking=asking)
     calls = authorization_calls(flat)
     if options.output == "json":
-        more = {"verify": asking, "calls": calls}
-        print(json.dumps([_as_json(error, denial, check) | more for error in errors], indent=1))
+        listed = [_as_json(error, denial, check) for error in errors]
+        print(cli.json_text(errors=listed, verify=asking, calls=calls))
     elif errors:
         said = [f"AWS says: {line(denial.reason)}"] if denial and denial.reason else []
         explain = [f"AWS explains it: {line('; '.join(calls))}"] if calls else []
@@ -78,17 +79,11 @@ def _as_json(error: KnownError, denial: Denial | None, check_of: Check) -> dict[
         "error": error.error,
         "meaning": error.meaning,
         "denial": denial and _denial_as_json(denial),
-        "causes": [_cause_as_json(each, check_of(each)) for each in error.causes],
-    }
-
-
-def _cause_as_json(cause: Cause, check: str) -> dict[str, str | None]:
-    return {
-        "id": cause.id,
-        "cause": cause.cause,
-        "check": check,
-        "link": cause.link or None,
-        "source": cause.source or None,
+        "causes": [
+            {"id": e.id, "cause": e.cause, "check": check_of(e)}
+            | {"link": e.link or None, "source": e.source or None}
+            for e in error.causes
+        ],
     }
 
 

@@ -4,7 +4,6 @@ From a cluster, or from a trust policy or a stack in a file. It assumes no role 
 """
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -39,8 +38,7 @@ CALLS = frozenset(
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    text = "Draw the chain, and list who else can assume the role."
-    command = cli.parser("explain", text, outputs=(*cli.OUTPUTS, "mermaid"))
+    command = cli.parser("explain", outputs=(*cli.OUTPUTS, "mermaid"))
     add_chain_options(command)
     command.add_argument(
         "--trust-policy",
@@ -58,13 +56,13 @@ def run(options: argparse.Namespace) -> int:
     return _explain_cluster(options)
 
 
-def _show(output: str, trees: Sequence[TreeNode]) -> None:
+def _show(output: str, trees: Sequence[TreeNode], unchecked: Sequence[str] = ()) -> None:
     if output == "json":
-        print(json.dumps([tree.as_json() for tree in trees], indent=1))
-    elif output == "mermaid":
-        print(flowchart(trees))
-    else:
-        print("\n\n".join(map(str, trees)))
+        print(cli.json_text(trees=[tree.as_json() for tree in trees], unchecked=unchecked))
+    elif trees:
+        print(flowchart(trees) if output == "mermaid" else "\n\n".join(map(str, trees)))
+    for problem in unchecked:
+        cli.complain("explain", problem)
 
 
 def _explain_trust_policy(name: str, output: str) -> int:
@@ -99,9 +97,7 @@ def _explain_stack(name: str, stack: StackResources, output: str) -> int:
         unread += [f"{role.label}: {callers.undecided}"] * bool(callers.undecided)
     if not trees and not unread:
         raise cli.Stop(f"{name}: it has no IAM role")
-    _show(output, trees)
-    for problem in unread:
-        cli.complain("explain", problem)
+    _show(output, trees, unread)
     return cli.UNDECIDED if unread else cli.HOLDS
 
 
@@ -110,21 +106,20 @@ def _explain_cluster(options: argparse.Namespace) -> int:
     could not be read."""
     trees: list[TreeNode] = []
     codes = {cli.HOLDS}
-    asked = questions(options)
+    asked, unchecked = questions(options)
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
         for facts in chain.from_iterable(gather_each(question, where) for question in asked):
             code, problem = _problem(facts)
             codes.add(code)
             if problem:
-                cli.complain("explain", problem)
+                unchecked.append(problem)
                 continue
             links = [link for link in Chain(facts).links() if link.key not in CALLS]
             if failing_link(links):
                 codes.add(cli.FAILS)
             trees.append(chain_tree(facts, links, callers_in, _allowed_accounts(facts, where)))
-    if trees:
-        _show(options.output, trees)
+    _show(options.output, trees, unchecked)
     return next(code for code in (cli.FAILS, cli.UNDECIDED, cli.HOLDS) if code in codes)
 
 

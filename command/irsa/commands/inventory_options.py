@@ -8,7 +8,7 @@ from irsa.commands import cli
 from irsa.commands.inventory_clusters import read_clusters
 from irsa.commands.inventory_saved import read_saved_account
 from irsa.commands.inventory_stack import read_stack_inventory
-from irsa.commands.sources import add_region
+from irsa.commands.sources import REGION
 from irsa.identity.arns import account_of, check_role_arn
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
@@ -24,15 +24,16 @@ _READ = ("context", "region", "assume_role", "stack", "drift", "issuer", "cluste
 
 def add_inventory_options(command: argparse.ArgumentParser) -> None:
     """The options that `inventory` reads."""
-    command.add_argument(
+    group = command.add_argument_group("clusters and accounts")
+    group.add_argument(
         "--context",
         action="append",
         default=[],
         metavar="NAME",
         help="context of the kubeconfig (default: the current one); repeated: several clusters",
     )
-    add_region(command)
-    command.add_argument(
+    group.add_argument("--region", help=REGION)
+    group.add_argument(
         "--assume-role",
         action="append",
         default=[],
@@ -41,26 +42,27 @@ def add_inventory_options(command: argparse.ArgumentParser) -> None:
         help="role by which its account is read, instead of the credentials' own; may be repeated, "
         "once for each account",
     )
-    command.add_argument(
+    stacks = command.add_argument_group("a stack instead")
+    stacks.add_argument(
         "--stack",
         metavar="STACK|FILE",
         help="the roles and service accounts of a Pulumi stack: its name, or a file with its state "
         "or with a preview as JSON, instead of a cluster and an account",
     )
-    command.add_argument(
+    stacks.add_argument(
         "--drift",
         action="store_true",
         help="with --stack: read the account, too, and name the policies that others gave to the "
         "stack's roles, and access keys of its users that it does not have",
     )
-    command.add_argument(
+    group.add_argument(
         "--issuer",
         type=_issuer,
         metavar="URL",
         help=f"issuer of the cluster's tokens, from {PRINT_ISSUER} (default: the cluster's, or "
         "the stack's)",
     )
-    command.add_argument(
+    group.add_argument(
         "--cluster",
         metavar="NAME",
         help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's, or "
@@ -111,6 +113,8 @@ def _check(options: argparse.Namespace) -> None:
         _leave_out(options, reason, ("context", "assume_role"))
     elif options.drift:
         raise cli.Stop("--drift needs --stack; give both, or neither")
+    if len({*options.context}) < len(options.context):
+        raise cli.Stop(f"--context {options.context[-1]}: a context is given twice; give it once")
     if len(options.context) > 1:
         _leave_out(options, "with several contexts", ("issuer", "cluster"))
     accounts = [account_of(arn) for arn in options.assume_role]

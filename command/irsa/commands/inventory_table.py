@@ -10,11 +10,13 @@ from irsa.printable import line
 
 COLUMNS = ("service account", "Pods", "identity", "role or key", "last used", "findings")
 NARROWEST = {
-    "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 14,
+    "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 15,
     "last used": 10,
 }  # fmt: skip
 """Least widths, in the order in which columns are narrowed: together they fit 80 columns."""
 GAP = 2
+WIDTH = 100
+"""Columns of a table that is not for a terminal."""
 NO, UNKNOWN = "-", "?"
 
 
@@ -86,17 +88,20 @@ def _last_used(row: ServiceAccountRow) -> str:
     return UNKNOWN if used else NO
 
 
-def table(listing: Listing, rows: Sequence[ServiceAccountRow], *, width: int | None) -> str:
-    """Return the rows by cluster and namespace, with texts cut so that lines are at most ``width``
-    wide."""
+def table(listing: Listing, rows: Sequence[ServiceAccountRow], *, width: int | None) -> list[str]:
+    """Return the rows by cluster and namespace as lines of at most ``width``, and a last line that
+    names the columns which were cut."""
     texts = [tuple(map(line, cells(row))) for row in rows]
-    widths = _widths([COLUMNS, *texts], width)
-    written: list[str] = [_line(COLUMNS, widths)] if rows else []
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *texts, strict=True)]
+    narrowed = _narrowed(widths, width) if width else widths
+    written = [_line(COLUMNS, narrowed)] if rows else []
+    cut = [e for e, *both in zip(COLUMNS, widths, narrowed, strict=True) if both[0] > both[1]]
     pairs = zip(rows, texts, strict=True)
-    for place, group in groupby(pairs, lambda pair: _place(pair[0], listing)):
-        written.append(line(place))
-        written += [_line(row_texts, widths) for _, row_texts in group]
-    return "\n".join(written)
+    for place, group in groupby(pairs, lambda pair: line(_place(pair[0], listing))):
+        written.append(_cut(place, width or len(place)))
+        cut += ["namespace"] * (written[-1] != place and "namespace" not in cut)
+        written += [_line(row_texts, narrowed) for _, row_texts in group]
+    return written + [f"cut (-o wide has all): {', '.join(cut)}"] * bool(cut and rows)
 
 
 def _place(row: ServiceAccountRow, listing: Listing) -> str:
@@ -107,19 +112,20 @@ def _place(row: ServiceAccountRow, listing: Listing) -> str:
     return f"cluster {name}, account {row.cluster.account}, {namespace}"
 
 
-def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for name, least in NARROWEST.items() if most else ():
-        over = GAP + sum(widths) + GAP * (len(widths) - 1) - (most or 0)
+def _narrowed(widths: Sequence[int], most: int) -> list[int]:
+    narrowed = [*widths]
+    for name, least in NARROWEST.items():
+        over = GAP + sum(narrowed) + GAP * (len(narrowed) - 1) - most
         at = COLUMNS.index(name)
-        widths[at] = max(min(widths[at], least), widths[at] - max(over, 0))
-    return widths
+        narrowed[at] = max(min(narrowed[at], least), narrowed[at] - max(over, 0))
+    return narrowed
 
 
 def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
     gap = " " * GAP
-    cut = (
-        (text if len(text) <= width else f"{text[: width - 1]}…").ljust(width)
-        for text, width in zip(texts, widths, strict=True)
-    )
+    cut = (_cut(text, width).ljust(width) for text, width in zip(texts, widths, strict=True))
     return f"{gap}{gap.join(cut)}".rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -14,7 +14,7 @@ from irsa import PROGRAM
 from irsa.audit.findings import audit
 from irsa.commands import cli
 from irsa.commands.inventory_options import add_inventory_options, inventory
-from irsa.commands.inventory_table import table
+from irsa.commands.inventory_table import WIDTH, table
 from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.inventory.rows import KEY, Listing, ServiceAccountRow, changes, listing
 from irsa.observe.files import read_text
@@ -23,7 +23,7 @@ from irsa.printable import lines
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser("list", "List service accounts with the AWS identity of their Pods.")
+    command = cli.parser("list", outputs=("text", "wide", "json"))
     add_inventory_options(command)
     command.add_argument(
         "--since",
@@ -49,14 +49,12 @@ def run(options: argparse.Namespace) -> int:
         report = replace(report, rows=rows, notes=[*report.notes, counts])
     code = cli.UNDECIDED if scan.unread else cli.HOLDS
     if options.output == "json":
-        print(json.dumps({**report.as_json(), "unchecked": scan.missing}, indent=1))
+        print(cli.json_text(**report.as_json(), unchecked=scan.missing))
         return code
     rows = [row for row in report.rows if row.matters or options.all or options.since]
-    notes = [*report.notes, *scan.missing, _summary(report, rows)]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    if rows:
-        print(table(report, rows, width=width))
-    print(lines(*notes))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+    shown = table(report, rows, width=None if options.output == "wide" else width)
+    print(lines(*shown, *report.notes, *scan.missing, _summary(report, rows)))
     return code
 
 

@@ -27,16 +27,8 @@ STEPS_LEFT = 4
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.Parser(
-        prog=f"{PROGRAM} move",
-        description="Move a service account's Pods between IRSA and EKS Pod Identity without a "
-        "failed call. Exit codes: 0 moved, 1 refused or a step failed, 2 wrong usage or input, 3 "
-        "not read or not proven, 4 steps are left.",
-        allow_abbrev=False,
-    )
-    command.add_argument(
-        "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
-    )
+    command = cli.parser("move", outputs=())
+    cli.add_account(command)
     command.add_argument(
         "--to", choices=NAMES, required=True, help="the mechanism that the Pods are to have"
     )
@@ -60,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    namespace, name = cli.account(options.service_account)
+    namespace, name = cli.account(options.account, options.namespace)
     question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
     with cluster_and_aws(options) as (cluster, aws):
         where = Sources(cluster, aws)

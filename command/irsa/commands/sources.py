@@ -7,16 +7,14 @@ from contextlib import contextmanager
 from irsa.observe.aws import Aws
 from irsa.observe.kubernetes import KubernetesCluster
 
+REGION = "AWS region (default: the cluster's, or boto3's)"
+
 
 def add_cluster(command: argparse.ArgumentParser) -> None:
     """Add the options that name the cluster and the AWS region."""
-    command.add_argument("--context", help="context of the kubeconfig (default: the current one)")
-    add_region(command)
-
-
-def add_region(command: argparse.ArgumentParser) -> None:
-    """Add the option that names the AWS region."""
-    command.add_argument("--region", help="AWS region (default: the cluster's, or boto3's)")
+    group = command.add_argument_group("cluster and AWS")
+    group.add_argument("--context", help="context of the kubeconfig (default: the current one)")
+    group.add_argument("--region", help=REGION)
 
 
 @contextmanager

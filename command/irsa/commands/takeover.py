@@ -19,17 +19,13 @@ from irsa.takeover.components import Takeover, follow_move, takeovers
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser(
-        "takeover",
-        "Print the lines with which a program takes over a stack's resources, in any language: "
-        "roles with their policies, managed policies, buckets, associations, service accounts and "
-        "OIDC providers. It writes nothing.",
-    )
+    command = cli.parser("takeover")
     command.add_argument(
         "stack",
         metavar="STACK|FILE",
         help="the stack's name, or a file with its state or with what `pulumi preview --json "
-        "--show-sames` prints; - is standard input",
+        "--show-sames` prints; - is standard input. Lines are for its roles with their policies, "
+        "managed policies, buckets, associations, service accounts and OIDC providers",
     )
     command.add_argument(
         "--name",
@@ -74,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         follow_move(chosen, document)
     if options.output == "json":
         listed = [_as_json(plan) for plan in chosen]
-        print(json.dumps({"move": move, "components": listed}, indent=1))
+        print(cli.json_text(move=move, components=listed, unchecked=[missing] if missing else []))
     else:
         first = [shlex.join(move), "# then take them out of that stack's program"] if move else []
         named = [e for e in chosen if e.component and e.resource["type"] in (POLICY, ROLE)]

@@ -5,7 +5,6 @@ commands of the remedy. Needs read access only, and names the permissions that a
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,18 +30,20 @@ WAIT = 90.0  # seconds
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser("verify", "Check the chain from a service account to its data.")
+    command = cli.parser("verify")
     add_chain_options(command)
-    command.add_argument("--token-file", help="use the token in this file instead of a new one")
-    command.add_argument(
+    calls = command.add_argument_group("calls")
+    text = "use the token in this file instead of a new one"
+    calls.add_argument("--token-file", metavar="FILE", help=text)
+    calls.add_argument(
         "--exec",
         action="store_true",
         dest="inside",
         help="run the AWS CLI inside the Pod, too (needs kubectl, and create on pods/exec)",
     )
-    command.add_argument(
+    calls.add_argument(
         "--wait",
-        type=float,
+        type=cli.seconds,
         default=WAIT,
         metavar="SECONDS",
         help=f"time that a change in AWS may take to propagate (default: {WAIT:.0f})",
@@ -53,9 +54,10 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     token = _read_token(options.token_file) if options.token_file else None
+    chosen, skipped = questions(options)
     asked = [
         replace(question, given_token=token, wait=options.wait, inside=options.inside)
-        for question in questions(options)
+        for question in chosen
     ]
     program, again = (*PROGRAM.split(), "verify"), same_place(options)
     with places(options) as where:
@@ -65,11 +67,15 @@ def run(options: argparse.Namespace) -> int:
             for facts in gather_each(question, where)
         ]
         place = where.place
+    if options.external_id and not any(facts.role_b for facts, _ in results):
+        skipped.append("--external-id: it has no effect, no chain leads to a role B")
     if options.output == "json":
-        print(json.dumps([place | result_json(*result) for result in results], indent=1))
+        print(cli.json_text(**report(place, results, skipped)))
     else:
         title = ", ".join(f"{name} {value}" for name, value in place.items())
         print("\n\n".join(text(*result, title, colours()) for result in results))
+    for reason in skipped:
+        cli.complain("verify", reason)
     return EXIT_CODES[status_of([link for _, links in results for link in links])]
 
 
@@ -88,8 +94,16 @@ def _read_token(file: str) -> Token:
         raise cli.Stop(f"--token-file {file}: {error.message}") from error
 
 
-def result_json(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
-    """Return a chain's result for ``--output json``."""
+def report(
+    place: Mapping[str, str],
+    results: Sequence[tuple[Facts, Sequence[Link]]],
+    unchecked: Sequence[str],
+) -> dict[str, object]:
+    """Return the results for ``--output json``."""
+    return {**place, "chains": [_chain(*result) for result in results], "unchecked": unchecked}
+
+
+def _chain(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
     failing = failing_link(links)
     return {
         "namespace": facts.namespace,

@@ -72,7 +72,7 @@ def test_a_cluster_that_cannot_be_read_does_not_hide_the_other(audited, tmp_path
     code, out, _ = audited(fleet, *TWO, *JSON)
     assert code == 3
     # The cluster that is down may use the role.
-    assert {finding["rule"] for finding in json.loads(out)} == {"other-cluster"}
+    assert {finding["rule"] for finding in json.loads(out)["findings"]} == {"other-cluster"}
 
     code, out, _ = audited(fleet, *TWO, *JSON, command="list")
     assert code == 3
@@ -109,7 +109,7 @@ def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
 def test_a_baseline_takes_known_findings_out_until_its_date(audited, tmp_path, until, code):
     fleet = Fleet(2)
     fleet.roles.pop()
-    report = json.loads(audited(fleet, *JSON)[1])
+    report = json.loads(audited(fleet, *JSON)[1])["findings"]
     file = tmp_path / "known.json"
     file.write_text(json.dumps([{**entry, "owner": "team-a", "until": until} for entry in report]))
 
@@ -150,11 +150,12 @@ def gaps(out):
 
 
 def rules(out):
-    return [(each["rule"], each["subject"]) for each in json.loads(out)]
+    return [(each["rule"], each["subject"]) for each in json.loads(out)["findings"]]
 
 
-def test_unchecked_rules_are_on_stderr_and_in_sarif(audited):
+def test_unchecked_rules_are_on_stderr_and_in_sarif_and_json(audited):
     fleet = Fleet(1, refused=frozenset({"GetAccountAuthorizationDetails"}))
+    assert json.loads(audited(fleet, *JSON)[1])["unchecked"] == [NO_DETAILS]
     code, out, err = audited(fleet, "--output", "sarif")
     [invocation] = json.loads(out)["runs"][0]["invocations"]
     texts = [each["message"]["text"] for each in invocation["toolExecutionNotifications"]]
@@ -193,8 +194,8 @@ NO_STATE = "neither a `pulumi stack export` nor a `pulumi preview --json`"
 @pytest.mark.cases(("options", "message"), {
     "--stack with --context": ("--stack s --context c",
         "--stack replaces cluster and account; leave --context out"),
-    "unknown option": ("--roles r",
-        "unrecognized arguments: --roles; python -m irsa audit --help has the opt"),
+    "one context twice": ("--context a --context a",
+        "--context a: a context is given twice; give it once"),
     "--drift alone": ("--drift", "--drift needs --stack; give both, or neither"),
     "--stack with --assume-role": (f"--stack s --assume-role {ROLE}",
         "replaces cluster and account; leave --assume-role"),
@@ -334,7 +335,7 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
     assert (
         f"app, target {ROLE_B_ARN}, may assume {further}, app-of-this-account, "
         f"app, may assume {ROLE_B_ARN}, {further}, app-of-this-account"
-    ) in of_stack(resources, command="list")[1]
+    ) in of_stack(resources, "-o", "wide", command="list")[1]
 
 
 def test_an_association_of_a_stack_is_judged_but_for_its_pods(of_stack):
@@ -432,8 +433,9 @@ def test_an_output_inside_of_a_text_is_the_finding(of_stack, text):
     of_key = tokens({"StringEquals": {f"{text}:sub": "system:serviceaccount:dev:app"}})
     for trust in (of_key, tokens({}, text)):
         code, out = of_stack([role({"Version": "2012-10-17", "Statement": [trust]})], *JSON)
-        [found] = [e["found"] for e in json.loads(out) if e["rule"] == "output-as-text"]
-        others = (e["found"] for e in json.loads(out) if e["rule"] != "output-as-text")
+        findings = json.loads(out)["findings"]
+        [found] = [each["found"] for each in findings if each["rule"] == "output-as-text"]
+        others = (each["found"] for each in findings if each["rule"] != "output-as-text")
         assert (code, [each for each in others if text[:20] in each]) == (1, [])
         assert found.endswith(":sub") == (trust is of_key)
 
@@ -463,7 +465,8 @@ def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack):
     assert "1 of 2 roles of account" in out
     later = ("aws:iam/role:Role", {**role(EXACT)[1], "assumeRolePolicy": UNKNOWN_OUTPUT})
     assert "no role of the stack" not in of_stack([later, ACCOUNT_OF_APP])[1]
-    assert (code, of_stack([created(UNKNOWN_OUTPUT)], *JSON)) == (3, (3, "[]\n"))
+    code_of_json, out = of_stack([created(UNKNOWN_OUTPUT)], *JSON)
+    assert (code, code_of_json, json.loads(out)["findings"]) == (3, 3, [])
     code, out = of_stack([created("{'Version': 1}")], *JSON)
     assert (code, rules(out)) == (1, [("malformed", "role app")])
 

@@ -32,7 +32,7 @@ def test_a_saved_account_is_audited_as_one_page_or_several(tmp_path, capsys):
 
     assert whole == audited(tmp_path, capsys, f"{first}\n{last}\n")
     code, out, err = whole
-    found = {(each["rule"], each["subject"]) for each in json.loads(out)}
+    found = {(each["rule"], each["subject"]) for each in json.loads(out)["findings"]}
     assert (code, found) == (1, {(rule, f"role {BARE['Arn']}") for rule in ("no-sub", "no-aud")})
     assert "not checked: rules on service accounts, associations and OIDC providers" in err
 
@@ -53,4 +53,5 @@ def test_a_saved_account_is_audited_as_one_page_or_several(tmp_path, capsys):
 def test_what_is_no_whole_account_is_one_line(tmp_path, capsys, text, problem):
     code, out, err = audited(tmp_path, capsys, text)
     file = tmp_path / "account.json"
-    assert (code, out, err) == (2, "", f"irsa audit: {file}: {problem}; {SAVE}\n")
+    problem = f"{file}: {problem}; {SAVE}"
+    assert (code, json.loads(out)["problem"], err) == (2, problem, f"irsa audit: {problem}\n")

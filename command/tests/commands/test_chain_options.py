@@ -29,7 +29,7 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db"
 
 
 NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
-TWICE = "dev/app is given beside --namespace or --service-account; give one"
+TWICE = "dev/app is given beside --namespace ops; give one namespace"
 GIVE = "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack"
 
 

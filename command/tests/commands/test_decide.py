@@ -64,7 +64,8 @@ def refused(text, tmp_path, capsys):
     file.write_text(text)
     code = main(["decide", str(file)])
     out, err = capsys.readouterr()
-    assert (code, out, err.count("\n")) == (2, "", 1)
+    problem = json.loads(out)["problem"]
+    assert (code, err) == (2, f"irsa decide: {line(problem)}\n")
     return err.removeprefix("irsa decide: ")
 
 
@@ -156,7 +157,7 @@ def test_the_exit_code_is_the_decision(changed, code, tmp_path, capsys):
     file, step = tmp_path / "scenario.json", web_identity_step(**changed)
     file.write_text(json.dumps(scenario(step)))
     assert main(["decide", "--output", "json", str(file)]) == code
-    assert json.loads(capsys.readouterr().out) == answer(step)
+    assert json.loads(capsys.readouterr().out) == {"version": 1} | answer(step)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--x", "a"], ["--output", "text", "a"]])

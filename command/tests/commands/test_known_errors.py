@@ -223,7 +223,7 @@ def test_the_end_of_a_long_log_is_read():
 def test_json_has_the_causes_in_order(capsys):
     assert main(["doctor", "--output", "json", "Request", "ARN", "is", "invalid"]) == 0
 
-    [error] = json.loads(capsys.readouterr().out)
+    [error] = json.loads(capsys.readouterr().out)["errors"]
     assert error["key"] == "request-arn"
     assert [cause["link"] for cause in error["causes"]] == ["annotation", None]
 

@@ -117,7 +117,7 @@ def test_running_pods_without_the_annotated_role_are_counted(listed):
 def test_a_whole_secret_is_listed_as_unread(listed):
     del listed.account(1)["annotations"]
     listed.pod(1, envFrom=[{"secretRef": {"name": "settings"}}])
-    _, out, _ = listed.list("--all")
+    _, out, _ = listed.list("--all", "-o", "wide")
     assert listed.rows()[1]["secrets_not_read"] == ["Secret settings"]
     assert "node's or none (Secret settings not read)" in out
     assert "one may be an access key (Secrets are not read): 1\n" in out
@@ -127,7 +127,7 @@ def test_pods_are_listed_by_their_deployment(listed):
     owner = {"kind": "ReplicaSet", "name": "web-6f846d5576"}
     listed.pod(0, owner=owner, labels={"pod-template-hash": "6f846d5576"})
     listed.pod(0, owner={"kind": "StatefulSet", "name": "db"})
-    assert "2 (Deployment web, StatefulSet db)" in listed.list()[1]
+    assert "2 (Deployment web, StatefulSet db)" in listed.list("-o", "wide")[1]
 
 
 def test_a_service_account_has_the_findings_of_its_role(listed):

@@ -1,12 +1,13 @@
 """Identities and findings of a service account's row."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from command.tests.audit.audited import annotated, cluster, facts, role
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BARE, TRUST_EKS
-from irsa.commands.inventory_table import cells
+from irsa.commands.inventory_table import COLUMNS, WIDTH, cells, table
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.facts import Unread
@@ -98,3 +99,29 @@ def test_pods_older_than_an_association_are_counted():
     for associations, count in ((associated(), 1), ({}, 0)):
         [row] = listed(cluster(pods=[old, NEW], associations=associations)).rows
         assert row.without_role == count
+
+
+def test_a_table_fits_or_names_the_columns_that_it_cut():
+    plain, seen = listed(cluster(name="blue"), cluster(name="green")), set()
+    for seed in range(300):
+        random = Random(seed)  # noqa: S311 - chooses names
+        long = [random.choice("ab") * random.choice([1, 8, n]) for n in (63, 253, 64, 90, 99, 40)]
+        first = plain.rows[0]
+        row = replace(
+            first,
+            account=replace(first.account, namespace=long[0], name=long[1]),
+            cluster=replace(first.cluster, name=long[4]),
+            identities=(Identity(IdentityKind.IRSA, f"arn:aws:iam::{ACCOUNT_A}:role/{long[2]}"),),
+            pods=(replace(NEW, name=long[5], owner=""),),
+            findings=tuple(long[3:5]),
+        )
+
+        lines, whole = table(plain, [row], width=WIDTH), table(plain, [row], width=None)
+
+        assert max(map(len, lines)) <= WIDTH
+        assert all(text in whole[2] for text in cells(row))
+        lost = [name for name, e in zip(COLUMNS, cells(row), strict=True) if e not in lines[2]]
+        lost += ["namespace"] * (lines[1] != whole[1])
+        assert lines[3:] == [f"cut (-o wide has all): {', '.join(lost)}"] * bool(lost)
+        seen |= {*lost, len(lines)}
+    assert {3, "namespace", "service account", "role or key", "findings"} <= seen

@@ -76,7 +76,9 @@ def test_audit_names_both_urns_and_the_lines(tmp_path, capsys):
 
     code = main(["audit", "--stack", str(file), "--output", "json"])
 
-    findings = [e for e in json.loads(capsys.readouterr().out) if e["severity"] == "error"]
+    findings = [
+        e for e in json.loads(capsys.readouterr().out)["findings"] if e["severity"] == "error"
+    ]
     assert (code, len(findings)) == (1, 2)
     lines = {"role": f"{ROLE}::reports", "read": f"{ATTACHMENT}::reports-0"}
     for finding, before, after in zip(findings, gone, made, strict=True):

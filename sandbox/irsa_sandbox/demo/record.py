@@ -1,6 +1,5 @@
 """The demo's rows: each a command, its real output, and whether it is as it must be."""
 
-import json
 import os
 import sys
 import threading
@@ -14,6 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from irsa.commands.cli import json_text
 
 from ..errors import SandboxError
 
@@ -148,12 +149,12 @@ class Record:
         """Print the table, or everything as JSON; the exit code is 1 when a row failed."""
         failed = [row for row in self.rows if not row.passed]
         if self.as_json:
-            print(json.dumps([row._asdict() for row in self.rows], indent=1))
+            print(json_text(checks=[row._asdict() for row in self.rows]))
         else:
             table = Table(title=f"{len(self.rows)} checks, {len(failed)} failed")
             table.add_column("check")
             table.add_column("result")
             for row in self.rows:
                 table.add_row(row.title, "passed" if row.passed else "[red]FAILED")
-            self._console.print(table)
+            self._console.print(table, soft_wrap=False)  # long titles go on in the next line
         return 1 if failed or not self.rows else 0

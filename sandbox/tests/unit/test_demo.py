@@ -112,7 +112,7 @@ def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, 
             run()
     else:
         assert run() == 1
-        passed, failed = json.loads(capsys.readouterr().out)
+        passed, failed = json.loads(capsys.readouterr().out)["checks"]
         assert (passed["passed"], failed["passed"]) == (True, False)
         assert failed["title"] == "the forms: pulumi up: no error"
         assert failed["output"].endswith("no Deployment")
@@ -141,6 +141,15 @@ def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatc
     assert ("report.csv" in screen.getvalue()) is is_terminal
     assert screen.getvalue().count("\n") < 20
     assert is_terminal or screen.getvalue() == ELSEWHERE
+
+
+def test_a_table_with_long_titles_fits_and_loses_nothing(capsys):
+    record, title = Record(), " ".join(f"claim-{number}" for number in range(60))
+    record.rows.append(ShownClaim("long", title, "", "", passed=True))
+    assert record.finish() == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 100
+    assert {*title.split()} <= {*out.split()}
 
 
 def test_work_runs_side_by_side_and_is_shown_as_it_was_announced(capsys):

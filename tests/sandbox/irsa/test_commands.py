@@ -75,7 +75,7 @@ def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
 
     done = workload.irsa("explain")
 
-    labels = [node["label"] for node in nodes(done.json[0])]
+    labels = [node["label"] for node in nodes(done.json["trees"][0])]
     assert done.code == 0
     assert "✓ trust: trust policy, statement 1: allows it" in labels
     assert f"who can assume {workload.role_arn}" in labels
@@ -85,11 +85,11 @@ def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
 
 def test_a_missing_service_account_is_one_line_and_no_tree(workload):
     done = workload.irsa("explain", "--service-account", "gone")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
-        f"irsa explain: service account {workload.namespace}/gone does not exist; correct the "
-        "name, or create it\n"
+    gone = (
+        f"service account {workload.namespace}/gone does not exist; correct the name, or create it"
     )
+    assert (done.code, done.json) == (1, {"version": 1, "trees": [], "unchecked": [gone]})
+    assert done.err == f"irsa explain: {gone}\n"
 
 
 def test_the_principals_that_a_trusted_account_allows_are_listed(workload, tmp_path):
@@ -106,7 +106,7 @@ def test_the_principals_that_a_trusted_account_allows_are_listed(workload, tmp_p
 
     done = workload.irsa("explain", "--trusting-profile", "b", AWS_CONFIG_FILE=workload.profiles)
 
-    labels = [node["label"] for node in nodes(done.json[0])]
+    labels = [node["label"] for node in nodes(done.json["trees"][0])]
     assert (done.code, done.err) == (1, ""), "the service account's own link fails"
     assert role_arn(ACCOUNT_B, "operator") in labels
     assert not [label for label in labels if label.endswith("role/reader")]
@@ -114,7 +114,7 @@ def test_the_principals_that_a_trusted_account_allows_are_listed(workload, tmp_p
 
 def test_inside_the_pod_the_aws_cli_is_asked(workload):
     done = workload.verify("--exec")
-    [result] = done.json
+    [result] = done.chains
     assert (done.code, troubles(result)) == (0, [])
     assert link_of(result, "inside")["found"].startswith(workload.session_arn)
 

@@ -107,7 +107,7 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     session.cluster.patch(ServiceAccount, NAME, body, **where, field_manager="kubectl-annotate")
     ask = ("--workload", NAME, "--wait", "0")
 
-    [result] = stacks.json("verify", *ask)
+    [result] = stacks.json("verify", *ask)["chains"]
 
     failed = [link for link in result["links"] if link["status"] == "failed"]
     assert [link["link"] for link in failed[:1]] == ["annotation"]
@@ -118,7 +118,7 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     with nothing_gained(session, NAMESPACE, NAME, role):
         stacks.a.refresh()
         stacks.a.up()
-    assert troubles(stacks.json("verify", *ask)[0]) == []
+    assert troubles(stacks.json("verify", *ask)["chains"][0]) == []
     with sdk_in(session, NAMESPACE, NAME) as sdk:
         sdk.client("s3").list_objects_v2(Bucket=stacks.outputs["bucket"])
 
@@ -127,7 +127,8 @@ def test_what_others_put_beside_the_stack_is_named(stacks):
     iam, role = stacks.session.aws("iam"), name_of(stacks.outputs["role_arn"])
 
     def findings() -> dict[str, str]:
-        return {finding["rule"]: finding["found"] for finding in stacks.json("audit", "--drift")}
+        listed = stacks.json("audit", "--drift")["findings"]
+        return {finding["rule"]: finding["found"] for finding in listed}
 
     assert findings().keys() & {"foreign-policy", "foreign-key"} == set()
     arn, every = "arn:aws:iam::aws:policy/ReadOnlyAccess", json.dumps(document(allow("s3:*", "*")))
@@ -143,7 +144,7 @@ def test_what_others_put_beside_the_stack_is_named(stacks):
     state = Path(stacks.export())
     state.write_text(state.read_text().replace(f"{ACCOUNT_A}:user/", f"{ACCOUNT_B}:user/"))
     other = stacks.world.irsa("audit", "--stack", str(state), "--drift", "--output", "json")
-    assert "foreign-key" not in [finding["rule"] for finding in other.json]
+    assert "foreign-key" not in [finding["rule"] for finding in other.json["findings"]]
 
 
 def test_a_stack_is_read_by_its_name(stacks):
@@ -198,7 +199,7 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
     done = stacks.world.irsa("audit", "--stack", str(file), "--output", "json")
 
     assert done.code == 1
-    [finding] = done.json
+    [finding] = done.json["findings"]
     assert finding["rule"] == "everyone"
     assert finding["subject"] == f"role {role_arn(ACCOUNT_A, 'open')}"
     compared = stacks.world.irsa("diff", str(file))

@@ -136,7 +136,7 @@ def test_the_namespace_that_is_going_is_named_and_not_a_permission(workload):
     cluster.patch(ServiceAccount, NAME, kept, namespace=namespace)
     cluster.delete(Namespace, namespace)
 
-    link = link_of(workload.verify().json[0], "token")
+    link = link_of(workload.verify().chains[0], "token")
 
     assert (link["status"], link["commands"]) == ("unknown", [])
     assert "because it is being terminated" in link["found"]
@@ -146,7 +146,7 @@ def test_the_namespace_that_is_going_is_named_and_not_a_permission(workload):
 def test_the_token_of_a_file_is_judged_or_the_file_is_one_line(workload, tmp_path):
     file, session = tmp_path / "token", workload.session
     file.write_text(session.expired(session.token(workload.namespace, NAME)))
-    [result] = workload.verify("--token-file", str(file)).json
+    [result] = workload.verify("--token-file", str(file)).chains
     assert (result["failing_link"], link_of(result, "token")["found"][:12]) == (
         "token",
         "ExpiredToken",
@@ -155,4 +155,4 @@ def test_the_token_of_a_file_is_judged_or_the_file_is_one_line(workload, tmp_pat
 
     done = workload.verify("--token-file", str(file))
 
-    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert (done.code, done.err) == (2, f"irsa verify: {done.json['problem']}\n")

@@ -67,7 +67,7 @@ def chained(irsa_world, tmp_path_factory):
 
 def corrected(chained, key, fix, *more):
     """Check a remedy that is a sentence about the ConfigMap, and do what it says."""
-    [result] = chained.verify(*more).json
+    [result] = chained.verify(*more).chains
     link = link_of(result, key)
     assert (result["failing_link"], link["commands"]) == (key, [])
     assert link["remedy"] == f"{fix} in [profile B] in ConfigMap aws, and restart the Pods"

@@ -70,7 +70,7 @@ def test_the_agents_add_on_is_created(workload):
     pods = workload.session.cluster.list
     eventually(lambda: ADDON not in [p.metadata.name for p in pods(Pod, namespace="kube-system")])
 
-    [result] = workload.verify().json
+    [result] = workload.verify().chains
     apply(workload, link_of(result, "agent")["commands"])
 
     assert result["failing_link"] == "agent"
@@ -132,7 +132,7 @@ def test_the_target_role_s_session_is_the_pod_s(agent, tmp_path, trusts_it):
     targeting.target(targeting.account._replace(name="app" if trusts_it else "other"))
 
     if trusts_it:
-        assert troubles(targeting.verify().json[0]) == []
+        assert troubles(targeting.verify().chains[0]) == []
         assert targeting.sdk().startswith(targeting.session_arn)
     else:
         remedied(targeting, "role-b-trust", "'other'")

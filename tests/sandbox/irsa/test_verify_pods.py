@@ -102,7 +102,7 @@ def test_a_pod_older_than_the_annotation_is_replaced(workload):
     paused = {"spec": {"paused": True}}
     workload.session.cluster.patch(Deployment, "paused", paused, namespace=workload.namespace)
     workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
-    [result] = workload.verify(deployment="").json
+    [result] = workload.verify(deployment="").chains
     commands = str(link_of(result, "injection")["commands"])
     named = [name in commands for name in ("early", "paused", f"/{NAME}")]
     assert named == [True, True, False]
@@ -143,17 +143,17 @@ def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, 
     def failing() -> str:
         """The link that fails after a restart, while the webhook leaves the Pods alone."""
         workload.restart()
-        return workload.verify().json[0]["failing_link"]
+        return workload.verify().chains[0]["failing_link"]
 
     with registered_webhook(workload, **dead, failurePolicy="Ignore"):
         eventually(lambda: failing() == "webhook")
         with registered_webhook(workload, **dead, failurePolicy=policy):
             said = "no Pod can be made now" if policy == "Fail" else "a Pod that is made now"
             eventually(lambda: said in str(workload.verify().json))
-            [result] = workload.verify().json
+            [result] = workload.verify().chains
             both = [link_of(result, key) for key in ("webhook", "injection")]
             assert [link["commands"] for link in both] == [[], []]
 
-    eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
-    run(workload, link_of(workload.verify().json[0], "injection")["commands"])
+    eventually(lambda: workload.verify().chains[0]["failing_link"] == "injection")
+    run(workload, link_of(workload.verify().chains[0], "injection")["commands"])
     eventually(lambda: workload.verify().code == 0)

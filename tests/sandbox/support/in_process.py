@@ -37,6 +37,10 @@ class Result:
     def json(self) -> Any:
         return json.loads(self.out)
 
+    @property
+    def chains(self) -> Any:
+        return self.json["chains"]
+
 
 def run(
     command: Callable[[list[str]], int],

@@ -56,14 +56,14 @@ def remedied(
     Then every link passes, and boto3 in the Pod is the role.
     """
     done = workload.verify(*more, deployment=deployment)
-    [result] = done.json
+    [result] = done.chains
     assert (done.code, result["failing_link"]) == (1, link), done.out
     assert finding in link_of(result, link)["found"]
     for _ in range(ATTEMPTS):
         commands = link_of(result, result["failing_link"])["commands"]
         assert commands
         apply(workload, commands)
-        [result] = workload.verify(*more, deployment=deployment).json
+        [result] = workload.verify(*more, deployment=deployment).chains
         if result["verdict"] != "failed":
             break
     assert troubles(result) == []

@@ -139,6 +139,7 @@ class Workload:
         """Verify one Deployment, or with an empty name whatever runs as the service account."""
         named = ("--deployment", deployment) if deployment else ()
         stated = () if "--role-arn" in more else ("--role-arn", self.role_arn)
+        more = () if more == ("--role-arn", "") else more  # a reader who knows no role
         return self.irsa("verify", *named, *stated, "--bucket", self.bucket, "--wait", "0", *more)
 
     def verify_in_b(self, *more: str) -> Result:

@@ -118,7 +118,7 @@ class Several:
     def verify(self, *of: str) -> list[tuple[str, str, str]]:
         """Service account, profile and verdict of each chain."""
         done = self.world.irsa("verify", *of, "--wait", "0", "--output", "json")
-        return sorted((e["service_account"], e["profile"], e["verdict"]) for e in done.json)
+        return sorted((e["service_account"], e["profile"], e["verdict"]) for e in done.chains)
 
     def export(self, folder: Path) -> str:
         return programs.exported(self.stack(self.workloads), folder)

@@ -181,7 +181,7 @@ def deleted(world, stack, folder, *flags):
     """Findings of `audit` of the plan about what it deletes."""
     plan = folder / "preview.json"
     plan.write_text(preview(stack, "--json", *flags))
-    found = world.irsa("audit", "--stack", str(plan), "--output", "json").json
+    found = world.irsa("audit", "--stack", str(plan), "--output", "json").json["findings"]
     return [each for each in found if each["rule"] in ("imported-and-deleted", "perhaps-deleted")]
 
 

@@ -142,7 +142,7 @@ def test_an_option_is_explained_once_and_named_by_each_command_that_has_it():
     for name, command in PROGRAM.items():
         section = block.partition(f"## {name}\n")[2].partition("\n## ")[0]
         for action in import_module(command.module).parser()._actions[1:]:  # --help is the first
-            assert f"`{(action.option_strings or [''])[-1]}" in section, (name, action)
+            assert f"`{', '.join(action.option_strings)}" in section, (name, action)
 
 
 def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(monkeypatch):
