@@ -14,8 +14,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -119,9 +118,8 @@ def _stack(options: argparse.Namespace) -> int:
             allowed = f"is for {' and '.join(operations)}, not for {options.operation}"
             raise SandboxError(f"{argument} {allowed}; leave it out")
     # pulumi takes a second to import
-    from .engine.stack import SandboxStack, hide_interrupted_readers, summary
+    from .engine.stack import SandboxStack, summary
 
-    hide_interrupted_readers()
     stack = SandboxStack(
         state,
         options.project,
@@ -146,28 +144,16 @@ def _stack(options: argparse.Namespace) -> int:
     kept = stack.retained() if options.operation == "destroy" else []
     on_output = None if options.output == "json" else _print_while_read
     details = {"diff": True} if options.diff else {}
-    with _interrupted_by_the_engine():
+    try:
         counts = getattr(stack, options.operation)(on_output=on_output, **details)
+    except KeyboardInterrupt:
+        _progress("sandbox: interrupted; run the command again to finish it")
+        raise
     for line in kept:
         _progress(line)
     if options.output == "json":
         print(json.dumps(counts))
     return 0
-
-
-@contextmanager
-def _interrupted_by_the_engine() -> Iterator[None]:
-    """Leave the first Ctrl-C to the engine, which finishes its calls and saves the state. Without a
-    reader of its output it would die between the two."""
-
-    def again(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, again)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -191,9 +177,6 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _demo(options: argparse.Namespace) -> int:
     from .demo import run
-    from .engine.stack import hide_interrupted_readers
-
-    hide_interrupted_readers()
     return run(options.folder, _progress, output=options.output, providers=_choice(options))
 
 
@@ -201,7 +184,7 @@ def _print_while_read(text: str) -> None:
     """Print a line of the engine's, whose work continues after a closed pipe."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError:
         discard_output()
 
 

@@ -4,20 +4,23 @@
 PLUGINS LOCK STARTER`. PLUGINS are the providers that are not attached, with commas between. The
 last two are file descriptors: the folder's lock, which it holds until it ends, and a pipe whose
 other end its starter has. It tells its progress on standard output, a line a step, closes it when
-everything answers, and ends on SIGTERM, when a part of it dies, and when its starter goes before
-everything answers.
+everything answers, and ends on SIGTERM, when a part of it dies, when its folder is removed, and
+when its starter goes before everything answers.
 """
 
 import logging
 import os
 import queue
+import select
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
+from .folder import is_lock_of
 from .reaper import reaper
 from .serving.files import write_private
 from .state import ENDED_FILE, FAILED, LOG_FILE, save
@@ -42,7 +45,8 @@ def main(
     # during the start ends this process at once.
     _reaper = reaper(os.getpgrp(), lock)
     started, signals = threading.Event(), queue.SimpleQueue[None]()
-    threading.Thread(target=_end_with, args=(starter, started), daemon=True).start()
+    own = partial(is_lock_of, folder, lock)
+    threading.Thread(target=_end_with, args=(starter, own, started), daemon=True).start()
     with ExitStack() as running:
         try:
             from .parts import Parts  # takes a second, in which the start can be cancelled
@@ -58,27 +62,35 @@ def main(
             # Not an event, whose lock the interrupted thread may hold.
             signal.signal(number, lambda *_: signals.put(None))
         _close_output()
-        return _watch(folder, parts.ended, signals)
+        return _watch(folder, own, parts.ended, signals)
 
 
-def _end_with(starter: int, started: threading.Event) -> None:
-    """Cancel the start when its starter is gone: Ctrl-C, a closed terminal, `kill -9`."""
-    os.read(starter, 1)  # nothing is ever written: this is the pipe's end
+def _end_with(starter: int, own: Callable[[], bool], started: threading.Event) -> None:
+    """Cancel the start when its starter is gone (Ctrl-C, a closed terminal, `kill -9`), or when the
+    folder is no longer this sandbox's."""
+    while own() and not select.select([starter], [], [], WATCH_EVERY)[0]:
+        pass  # nothing is ever written: this is the pipe's end
     if not started.is_set():
         _end()
 
 
 def _watch(
-    folder: Path, parts: Iterable[Callable[[], str | None]], signals: "queue.SimpleQueue[None]"
+    folder: Path,
+    own: Callable[[], bool],
+    parts: Iterable[Callable[[], str | None]],
+    signals: "queue.SimpleQueue[None]",
 ) -> int:
     """Return when the sandbox is to end. A part that died takes the rest with it: without etcd
-    nothing of the cluster is left, and half a sandbox gives answers that mislead."""
+    nothing of the cluster is left, and half a sandbox gives answers that mislead. A folder that was
+    removed may be another sandbox's by now: nothing is written there."""
     while True:
         with suppress(queue.Empty):
             signals.get(timeout=WATCH_EVERY)
             return 0
         for ended in parts:
-            if (how := ended()) is not None:
+            if not own():
+                return 1
+            if (how := ended()) is not None and own():
                 log.error("%s", how)
                 write_private(folder / ENDED_FILE, how.encode())
                 return 1

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..engine.processes import interrupting
 from ..errors import SandboxError
 
 T = TypeVar("T")
@@ -140,6 +141,11 @@ class Record:
             text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
             title = f"{self._part}: no error"
             self._show(ShownClaim("unfinished", title, self._part, text.strip(), passed=False))
+        except KeyboardInterrupt:
+            self._over.set()
+            with interrupting():
+                self._pool.shutdown(cancel_futures=True)
+            raise
         finally:
             self._over.set()
             self._pool.shutdown(cancel_futures=True)

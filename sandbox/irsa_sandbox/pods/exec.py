@@ -1,6 +1,8 @@
 """Runs a command as a workload's Pod: what `kubectl exec` does where containers run."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +11,7 @@ from typing import Any
 import lightkube
 from lightkube.resources.core_v1 import Pod
 
+from irsa.commands.terminal import on_interrupt
 from irsa.identity.policy_json import Json
 from irsa.observe.pods import read_workloads
 
@@ -49,13 +52,31 @@ def exec_in_pod(
 
 
 def _run(command: list[str], env: Mapping[str, str]) -> int:
-    with subprocess.Popen(command, env=env) as child:
-        while True:
-            try:
-                code = child.wait()
-            except KeyboardInterrupt:
-                continue  # the terminal sent it to the command too, which decides what to do
-            return SIGNAL_CODE - code if code < 0 else code
+    """Run the command, which gets this process's signals and decides what to do."""
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        if not started:
+            early.append(number)
+        elif number != signal.SIGINT or not _in_foreground():
+            started[0].send_signal(number)
+
+    with on_interrupt(pass_on), subprocess.Popen(command, env=env) as child:
+        started.append(child)
+        for number in early:
+            pass_on(number, None)
+        code = child.wait()
+    return SIGNAL_CODE - code if code < 0 else code
+
+
+def _in_foreground() -> bool:
+    """Return True if Ctrl-C in the terminal reaches the command as well, which has our group."""
+    try:
+        with open("/dev/tty", "rb") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:  # there is no terminal
+        return False
 
 
 def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:
