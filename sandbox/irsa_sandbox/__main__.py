@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa import __version__
-from irsa.commands.terminal import discard_output, quietly
+from irsa.commands.terminal import SIGNALED, discard_output, quietly
 
 from . import COMMAND, environment_variables, lifecycle
 from .state import FOLDER, SandboxError, SandboxState, exports, load
@@ -177,6 +177,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _demo(options: argparse.Namespace) -> int:
     from .demo import run
+
     return run(options.folder, _progress, output=options.output, providers=_choice(options))
 
 
@@ -321,7 +322,8 @@ def console() -> int:
     """Run a command as a program of its own."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = quietly(main)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C is for the engine, which ends
+    if code > SIGNALED:
+        os._exit(code)  # without the threads that run the user's program
     return code
 
 

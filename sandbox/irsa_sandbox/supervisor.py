@@ -11,13 +11,11 @@ when its starter goes before everything answers.
 import logging
 import os
 import queue
-import select
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 
 from .folder import is_lock_of
@@ -45,8 +43,7 @@ def main(
     # during the start ends this process at once.
     _reaper = reaper(os.getpgrp(), lock)
     started, signals = threading.Event(), queue.SimpleQueue[None]()
-    own = partial(is_lock_of, folder, lock)
-    threading.Thread(target=_end_with, args=(starter, own, started), daemon=True).start()
+    threading.Thread(target=_end_with, args=(starter, started), daemon=True).start()
     with ExitStack() as running:
         try:
             from .parts import Parts  # takes a second, in which the start can be cancelled
@@ -62,38 +59,35 @@ def main(
             # Not an event, whose lock the interrupted thread may hold.
             signal.signal(number, lambda *_: signals.put(None))
         _close_output()
-        return _watch(folder, own, parts.ended, signals)
+        return _watch(folder, lock, parts.ended, signals)
 
 
-def _end_with(starter: int, own: Callable[[], bool], started: threading.Event) -> None:
-    """Cancel the start when its starter is gone (Ctrl-C, a closed terminal, `kill -9`), or when the
-    folder is no longer this sandbox's."""
-    while own() and not select.select([starter], [], [], WATCH_EVERY)[0]:
-        pass  # nothing is ever written: this is the pipe's end
+def _end_with(starter: int, started: threading.Event) -> None:
+    """Cancel the start when its starter is gone: Ctrl-C, a closed terminal, `kill -9`."""
+    os.read(starter, 1)  # nothing is ever written: this is the pipe's end
     if not started.is_set():
         _end()
 
 
 def _watch(
     folder: Path,
-    own: Callable[[], bool],
+    lock: int,
     parts: Iterable[Callable[[], str | None]],
     signals: "queue.SimpleQueue[None]",
 ) -> int:
     """Return when the sandbox is to end. A part that died takes the rest with it: without etcd
-    nothing of the cluster is left, and half a sandbox gives answers that mislead. A folder that was
-    removed may be another sandbox's by now: nothing is written there."""
+    nothing of the cluster is left, and half a sandbox gives answers that mislead."""
     while True:
         with suppress(queue.Empty):
             signals.get(timeout=WATCH_EVERY)
             return 0
-        for ended in parts:
-            if not own():
-                return 1
-            if (how := ended()) is not None and own():
-                log.error("%s", how)
-                write_private(folder / ENDED_FILE, how.encode())
-                return 1
+        how = next(filter(None, (ended() for ended in parts)), None)
+        if not is_lock_of(folder, lock):  # removed: it may be another sandbox's folder by now
+            return 1
+        if how is not None:
+            log.error("%s", how)
+            write_private(folder / ENDED_FILE, how.encode())
+            return 1
 
 
 def _end() -> None:

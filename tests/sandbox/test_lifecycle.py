@@ -2,21 +2,24 @@
 
 import os
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
+from irsa.commands.terminal import SIGNALS
 from irsa_sandbox import lifecycle
 from irsa_sandbox.folder import is_held
 from irsa_sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import SANDBOX, sandbox, started
-from tests.support.processes import ran
+from tests.support.processes import command_lines, ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -93,24 +96,38 @@ def test_a_sandbox_ends_when_a_part_of_it_dies(running, folder):
         )
 
 
-def test_ctrl_c_cancels_a_start_and_the_next_one_works(folder):
+def test_a_start_is_interrupted_at_each_line_and_the_next_one_works(folder):
     lifecycle.down(folder)
-    log, etcd = folder / LOG_FILE, folder / "kubernetes" / "logs" / "etcd.log"
-    # While modules load, while the supervisor's do, and while etcd and the API server start.
-    for is_time in (lambda: True, log.exists, etcd.exists):
-        for file in (log, etcd):
-            file.unlink(missing_ok=True)
+    lines: list[str] = []
+    lifecycle.up(folder, lines.append)
+    # Beside the lines: while modules load.
+    for line, sign in zip(["", *lines], cycle(SIGNALS), strict=False):
+        lifecycle.down(folder)
         with started("up", "--folder", str(folder)) as process:
-            eventually(is_time)
-            os.killpg(process.pid, signal.SIGINT)
-            output, _ = process.communicate()
-        assert process.returncode in (130, -signal.SIGINT)
+            output = next(told for told in process.stdout if line in told) if line else ""
+            os.killpg(process.pid, sign)
+            output += process.communicate()[0]
+        assert process.returncode in (128 + sign, -sign)
         assert "Traceback" not in output
-        assert not is_held(folder)
-        assert not log.exists() or "Traceback" not in log.read_text()
+        assert str(folder) not in command_lines()
 
     assert sandbox("up", "--folder", str(folder)).returncode == 0
     assert sandbox("down", "--folder", str(folder)).stdout == "stopped\n"
+
+
+def test_a_sandbox_ends_with_its_folder_and_leaves_a_later_one_alone(folder):
+    lifecycle.down(folder)
+    lines: list[str] = []
+    leader = os.getpgid(lifecycle.up(folder, lines.append).pid)
+    shutil.rmtree(folder)
+    fresh = lifecycle.up(folder, print)
+    assert eventually(lambda: not processes(leader))
+    assert lifecycle.up(folder, print) == fresh
+    for line in lines:  # during the start
+        lifecycle.down(folder)
+        with pytest.raises(SandboxError, match=r"^[^\n]+$"):
+            lifecycle.up(folder, lambda told, line=line: told == line and shutil.rmtree(folder))
+        assert eventually(lambda: str(folder) not in command_lines())
 
 
 def test_a_start_ends_with_its_starter(tmp_path):

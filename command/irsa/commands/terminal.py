@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,14 +45,13 @@ def quietly(command: Callable[[], int]) -> int:
 
 
 @contextmanager
-def on_interrupt(action: Any) -> Iterator[None]:
-    """Let Ctrl-C, `kill` and a closed terminal do something else: end the process at once
-    (``SIG_DFL``), where there is nothing to tidy up, or nothing (``SIG_IGN``), where tidying up is
-    under way. They do not arrive on other threads than the main one. What `nohup` ignores stays
-    ignored."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+def on_interrupt(action: Any) -> Generator[None]:
+    """Let Ctrl-C, `kill` and a closed terminal end the process at once (``SIG_DFL``), where there
+    is nothing to tidy up, do nothing (``SIG_IGN``), where tidying up is under way, or call a
+    function. On other threads they do not arrive. What `nohup` ignores stays ignored."""
     is_main = threading.current_thread() is threading.main_thread()
-    changed = [n for n in SIGNALS if is_main and before[n] != signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in SIGNALS if is_main}
+    changed = [number for number, old in before.items() if old != signal.SIG_IGN]
     for number in changed:
         signal.signal(number, action)
     try:

@@ -141,14 +141,10 @@ class Record:
             text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
             title = f"{self._part}: no error"
             self._show(ShownClaim("unfinished", title, self._part, text.strip(), passed=False))
-        except KeyboardInterrupt:
+        finally:
             self._over.set()
             with interrupting():
                 self._pool.shutdown(cancel_futures=True)
-            raise
-        finally:
-            self._over.set()
-            self._pool.shutdown(cancel_futures=True)
 
     def finish(self) -> int:
         """Print the table, or everything as JSON; the exit code is 1 when a row failed."""

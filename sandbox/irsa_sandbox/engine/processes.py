@@ -2,8 +2,8 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,40 +14,36 @@ from irsa.commands.terminal import on_interrupt
 
 from ..waiting import wait_until
 
-LAST_LINES = 5.0
-"""Seconds in which the last lines of a process that has ended are read."""
 
-
-class _Engine(subprocess.Popen[str]):
-    """A process of the CLI in a session of its own. Of two SIGINT the second lets the engine drop
-    its calls, so a terminal's must not come beside the one that is passed on."""
-
-    running = set["_Engine"]()
+class _Process(subprocess.Popen[str]):
+    """One in a session of its own: a second SIGINT lets an engine drop its calls, so a terminal's
+    must not come beside the one that is passed on."""
 
     def __init__(self, *command: Any, **options: Any) -> None:
         super().__init__(*command, start_new_session=True, **options)
-        self.running.add(self)
+        _running.add(self)
 
     @override
-    def __exit__(self, kind: Any, *error: Any) -> None:
-        try:
-            if kind:  # without a reader of its output the engine would die between call and state
-                with interrupting():
-                    self.wait()
-                    wait_until(lambda: self.stdout.closed and self.stderr.closed, LAST_LINES)
-        finally:
-            super().__exit__(kind, *error)
-            self.running.discard(self)
+    def __exit__(self, error: Any, *more: Any) -> None:
+        pipes = [stream for stream in (self.stdout, self.stderr) if stream]
+        with interrupting() if error else nullcontext():
+            self.wait()
+            # Its readers close them at the end. A plugin may hold them.
+            wait_until(lambda: all(stream.closed for stream in pipes), 5.0)
+        _running.discard(self)
+
+
+_running = set[_Process]()
 
 
 @contextmanager
-def interrupting() -> Iterator[None]:
-    """Interrupt all engines, now and by each Ctrl-C during the context. The first time an engine
-    finishes its calls and saves the state."""
+def interrupting() -> Generator[None]:
+    """Interrupt all processes, now and by each Ctrl-C during the context. At the first one an
+    engine finishes its calls and saves the state."""
 
     def interrupt(*_: object) -> None:
-        for engine in [*_Engine.running]:
-            engine.send_signal(signal.SIGINT)
+        for process in [*_running]:
+            process.send_signal(signal.SIGINT)
 
     with on_interrupt(interrupt):
         interrupt()
@@ -55,6 +51,6 @@ def interrupting() -> Iterator[None]:
 
 
 def use_sessions() -> None:
-    """Let the Automation API start each process in a session; it has no option for it."""
+    """Let the Automation API start processes in sessions; it has no option for it."""
     module: Any = _cmd
-    module.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": _Engine})
+    module.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": _Process})

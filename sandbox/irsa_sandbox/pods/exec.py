@@ -57,9 +57,11 @@ def _run(command: list[str], env: Mapping[str, str]) -> int:
     early: list[int] = []
 
     def pass_on(number: int, _frame: object) -> None:
+        # Ctrl-C in the terminal reaches the command, which has our group, by itself.
+        is_here = os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
         if not started:
             early.append(number)
-        elif number != signal.SIGINT or not _in_foreground():
+        elif number != signal.SIGINT or not is_here:
             started[0].send_signal(number)
 
     with on_interrupt(pass_on), subprocess.Popen(command, env=env) as child:
@@ -68,15 +70,6 @@ def _run(command: list[str], env: Mapping[str, str]) -> int:
             pass_on(number, None)
         code = child.wait()
     return SIGNAL_CODE - code if code < 0 else code
-
-
-def _in_foreground() -> bool:
-    """Return True if Ctrl-C in the terminal reaches the command as well, which has our group."""
-    try:
-        with open("/dev/tty", "rb") as terminal:
-            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
-    except OSError:  # there is no terminal
-        return False
 
 
 def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:

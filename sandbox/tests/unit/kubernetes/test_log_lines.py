@@ -27,6 +27,8 @@ BUSY = "accept: too many open files; retrying"
         (PANIC, "failed to write (error: no space left on device)"),
         ('{"msg": "limit is too low", "limit": 128, "ts": 1}', "limit is too low (limit: 128)"),
         ('{"msg": "bye", "stacktrace": "f()"}', "bye"),
+        ('{"level":"fatal","msg":"no"}\n{"level":"info","msg":"notified init daemon"}', "no"),
+        ("E1201 9:12 run.go:72] a\nE1201 b\nI1201 c\nbye\n", "E1201 b"),
         ('{"no": "message"}', '{"no": "message"}'),
         (PANIC.partition("\n")[2], "panic: failed to update; member in bad state"),
         ("\tonly.go:1 +0x1\n", "only.go:1 +0x1"),

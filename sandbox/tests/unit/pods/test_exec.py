@@ -38,6 +38,10 @@ def execute(tmp_path, notes, pods, command, name="s3-app-1") -> int:
     [
         (["sh", "-c", "exit 7"], 7, "", "mount paths"),
         (["sh", "-c", "kill -TERM $$"], 143, "", "mount paths"),
+        # To `exec` alone; the command decides.
+        (["sh", "-c", "kill -TERM $PPID; exec sleep 600"], 143, "", "mount paths"),
+        (["sh", "-c", "kill -HUP $PPID; exec sleep 600"], 129, "", "mount paths"),
+        (["sh", "-c", "trap 'exit 7' INT; kill -INT $PPID; sleep 1"], 7, "", "mount paths"),
         (["no-such-command"], 127, "", "no-such-command: no such command on this machine"),
         (["cat", f"{TOKEN_PATH}/token"], 0, "token-1", "mount paths"),  # its path is mapped
     ],
