@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa import __version__
-from irsa.commands.terminal import SIGNALED, discard_output, quietly
+from irsa.commands.terminal import SIGNALED, discard_output, on_interrupt, quietly
 
 from . import COMMAND, environment_variables, lifecycle
 from .state import FOLDER, SandboxError, SandboxState, exports, load
@@ -147,7 +147,12 @@ def _stack(options: argparse.Namespace) -> int:
     try:
         counts = getattr(stack, options.operation)(on_output=on_output, **details)
     except KeyboardInterrupt:
-        _progress("sandbox: interrupted; run the command again to finish it")
+        with on_interrupt(signal.SIG_IGN):
+            dropped = stack.export().get("pending_operations")  # by a second Ctrl-C
+        way_on = "run the command again to finish it"
+        if dropped:
+            way_on = "docs/existing.md says how to go on (a run that was killed)"
+        _progress(f"sandbox: interrupted; {way_on}")
         raise
     for line in kept:
         _progress(line)

@@ -16,7 +16,7 @@ from irsa.commands.terminal import on_interrupt
 
 from . import toolchain
 from .environment_variables import background
-from .folder import clear, is_held, refuse_others, take
+from .folder import clear, is_held, is_lock_of, refuse_others, take
 from .state import (
     ENDED_FILE,
     FAILED,
@@ -170,4 +170,5 @@ def _start_supervisor(
                 last = line.rstrip()
                 on_progress(last)
     if problem is not None:
+        problem = problem if is_lock_of(folder, lock.fileno()) else "its folder was removed"
         raise SandboxError(f"the sandbox did not start: {problem} (log: {folder / LOG_FILE})")

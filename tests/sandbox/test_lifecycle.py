@@ -5,18 +5,15 @@ import shlex
 import shutil
 import signal
 import stat
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from irsa.commands.terminal import SIGNALS
 from irsa_sandbox import lifecycle
-from irsa_sandbox.folder import is_held
-from irsa_sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
+from irsa_sandbox.state import SandboxError, load
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import SANDBOX, sandbox, started
 from tests.support.processes import command_lines, ran
@@ -101,7 +98,7 @@ def test_a_start_is_interrupted_at_each_line_and_the_next_one_works(folder):
     lines: list[str] = []
     lifecycle.up(folder, lines.append)
     # Beside the lines: while modules load.
-    for line, sign in zip(["", *lines], cycle(SIGNALS), strict=False):
+    for line, sign in zip(["", *lines], [*SIGNALS, signal.SIGKILL], strict=True):
         lifecycle.down(folder)
         with started("up", "--folder", str(folder)) as process:
             output = next(told for told in process.stdout if line in told) if line else ""
@@ -109,7 +106,7 @@ def test_a_start_is_interrupted_at_each_line_and_the_next_one_works(folder):
             output += process.communicate()[0]
         assert process.returncode in (128 + sign, -sign)
         assert "Traceback" not in output
-        assert str(folder) not in command_lines()
+        assert eventually(lambda: str(folder) not in command_lines())
 
     assert sandbox("up", "--folder", str(folder)).returncode == 0
     assert sandbox("down", "--folder", str(folder)).stdout == "stopped\n"
@@ -125,19 +122,9 @@ def test_a_sandbox_ends_with_its_folder_and_leaves_a_later_one_alone(folder):
     assert lifecycle.up(folder, print) == fresh
     for line in lines:  # during the start
         lifecycle.down(folder)
-        with pytest.raises(SandboxError, match=r"^[^\n]+$"):
+        with pytest.raises(SandboxError, match="its folder was removed"):
             lifecycle.up(folder, lambda told, line=line: told == line and shutil.rmtree(folder))
         assert eventually(lambda: str(folder) not in command_lines())
-
-
-def test_a_start_ends_with_its_starter(tmp_path):
-    command = [*SANDBOX, "up", "--folder", str(tmp_path)]
-    with subprocess.Popen(command, cwd=lifecycle.ROOT, stderr=subprocess.DEVNULL) as starter:
-        eventually((tmp_path / LOG_FILE).exists)
-        starter.kill()
-
-    eventually(lambda: not is_held(tmp_path))
-    assert not (tmp_path / STATE_FILE).exists()
 
 
 def test_a_failed_start_is_one_line(tmp_path, monkeypatch):

@@ -181,6 +181,9 @@ class Package(Generic[S]):
     explain: Callable[[Exception], str | None] = lambda _error: None
     """One line for an error of the package's client library, or None for a defect of ours."""
 
+    cancel: Callable[[S], None] = lambda _session: None
+    """End the waits of a provider instance."""
+
     def type_of(self, token: str) -> ResourceType[S]:
         """The type of that token; raise `Refused` for one that the sandbox lacks."""
         for kind in self.types:

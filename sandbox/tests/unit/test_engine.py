@@ -149,7 +149,7 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
     [
         (255, "", LOCKED, "the stack is locked by process 4711 of ana; wait until it ends"),
         (255, REFUSED, "", "no matching EC2 VPC found"),
-        (255, CANCELED, "", "update canceled; run the command again to finish it"),
+        (255, CANCELED, "", "update canceled"),
         (-9, "Updating (dev):\n", "", "the Pulumi engine was killed (signal 9); refresh the s"),
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
