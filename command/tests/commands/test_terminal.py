@@ -1,4 +1,4 @@
-"""How a command ends."""
+"""End of a command by a signal."""
 
 import signal
 import sys
