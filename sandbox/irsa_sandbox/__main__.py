@@ -149,9 +149,8 @@ def _stack(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         with on_interrupt(signal.SIG_IGN):
             dropped = stack.export().get("pending_operations")  # by a second Ctrl-C
-        way_on = "run the command again to finish it"
-        if dropped:
-            way_on = "docs/existing.md says how to go on (a run that was killed)"
+        again = "run the command again to finish it"
+        way_on = "see docs/existing.md, 'A run that was killed'" if dropped else again
         _progress(f"sandbox: interrupted; {way_on}")
         raise
     for line in kept:
