@@ -1,4 +1,4 @@
-"""What the user reads while a command waits."""
+"""Lines for the user while a command waits."""
 
 from irsa_sandbox import waiting
 from tests.sandbox.support.cluster import eventually
