@@ -3,6 +3,7 @@
 Each prints one JSON object on standard output, and its progress on standard error.
 """
 
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benches._measure import progress
-from irsa.commands.terminal import INTERRUPTED
+from irsa.commands.terminal import SIGNALED
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -50,7 +51,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt:  # the terminal tells the bench as well, and it stops its sandbox
-        return process.wait() or INTERRUPTED
+        return process.wait() or SIGNALED + signal.SIGINT
 
 
 if __name__ == "__main__":

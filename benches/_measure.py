@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from irsa.commands.terminal import quietly
+from irsa.commands.terminal import on_interrupt, quietly
 from irsa_sandbox import lifecycle
 from irsa_sandbox.state import SandboxError
 
@@ -74,8 +74,7 @@ def cpu_seconds(run: Callable[[], object]) -> float:
 
 def run(main: Callable[[], None]) -> None:
     """Run a bench; `kill` ends it as Ctrl-C does, and either way it takes down what it started."""
-    for sign in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores the first
-        signal.signal(sign, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     try:
         sys.exit(quietly(lambda: main() or 0))
     except SandboxError as error:
@@ -89,7 +88,7 @@ def own_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with lifecycle.on_interrupt(signal.SIG_IGN):
+        with on_interrupt(signal.SIG_IGN):
             lifecycle.down(folder)
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,15 +14,14 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from irsa import __version__
 from irsa.commands import cli
-from irsa.commands.terminal import discard_output, quietly
+from irsa.commands.terminal import SIGNALED, discard_output, on_interrupt, quietly
 
 from . import COMMAND, environment_variables, lifecycle
 from .state import FOLDER, SandboxError, SandboxState, exports, load
@@ -125,9 +124,8 @@ def _stack(options: argparse.Namespace) -> int:
             allowed = f"is for {' and '.join(operations)}, not for {options.operation}"
             raise SandboxError(f"{argument} {allowed}; leave it out")
     # pulumi takes a second to import
-    from .engine.stack import SandboxStack, hide_interrupted_readers, summary
+    from .engine.stack import SandboxStack, summary
 
-    hide_interrupted_readers()
     stack = SandboxStack(
         state,
         options.project,
@@ -154,28 +152,20 @@ def _stack(options: argparse.Namespace) -> int:
     kept = stack.retained() if options.operation == "destroy" else []
     on_output = None if options.output == "json" else _print_while_read
     details = {"diff": True} if options.diff else {}
-    with _interrupted_by_the_engine():
+    try:
         counts = getattr(stack, options.operation)(on_output=on_output, **details)
+    except KeyboardInterrupt:
+        with on_interrupt(signal.SIG_IGN):
+            dropped = stack.export().get("pending_operations")  # by a second Ctrl-C
+        again = "run the command again to finish it"
+        way_on = "see docs/existing.md, 'A run that was killed'" if dropped else again
+        _progress(f"sandbox: interrupted; {way_on}")
+        raise
     for line in kept:
         _progress(line)
     if options.output == "json":
         print(cli.json_text(changes=counts))
     return 0
-
-
-@contextmanager
-def _interrupted_by_the_engine() -> Iterator[None]:
-    """Leave the first Ctrl-C to the engine, which finishes its calls and saves the state. Without a
-    reader of its output it would die between the two."""
-
-    def again(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, again)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -199,9 +189,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _demo(options: argparse.Namespace) -> int:
     from .demo import run
-    from .engine.stack import hide_interrupted_readers
 
-    hide_interrupted_readers()
     return run(options.folder, _progress, output=options.output, providers=_choice(options))
 
 
@@ -209,7 +197,7 @@ def _print_while_read(text: str) -> None:
     """Print a line of the engine's, whose work continues after a closed pipe."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError:
         discard_output()
 
 
@@ -352,7 +340,8 @@ def console() -> int:
     """Run a command as a program of its own."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = quietly(main)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C is for the engine, which ends
+    if code > SIGNALED:
+        os._exit(code)  # without the threads that run the user's program
     return code
 
 

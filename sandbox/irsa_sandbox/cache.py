@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .waiting import waiting_for
+
 PRIVATE = 0o700
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -92,7 +94,8 @@ def private_umask() -> Iterator[None]:
 def lock(folder: Path) -> Iterator[None]:
     """Keep other set-ups out while ``folder`` is made; the kernel frees the lock of the dead."""
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with waiting_for(lambda: f"another set-up, which makes {folder}"):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -64,6 +64,13 @@ def is_held(folder: Path) -> bool:
     return False
 
 
+def is_lock_of(folder: Path, lock: int) -> bool:
+    """Return True if an open lock is the one in ``folder``; False after `rm -rf`, for example."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return os.path.samestat((folder / LOCK_FILE).lstat(), os.fstat(lock))
+    return False
+
+
 def read_own(file: Path) -> bytes:
     """Return a file's content; `SandboxError` for another user's, which can lie there since the
     folder was checked if others may write to the folder around it."""

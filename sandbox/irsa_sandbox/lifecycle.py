@@ -6,16 +6,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
+from irsa.commands.terminal import on_interrupt
+
 from . import toolchain
 from .environment_variables import background
-from .folder import clear, is_held, refuse_others, take
+from .folder import clear, is_held, is_lock_of, refuse_others, take
 from .state import (
     ENDED_FILE,
     FAILED,
@@ -30,7 +31,7 @@ from .state import (
     wait_for_start,
 )
 from .toolchain.plugins import ANY, Choice, link, write_script
-from .waiting import wait_until
+from .waiting import wait_until, waiting_for
 
 STOP_TIMEOUT = 120.0  # seconds
 ROOT = Path(__file__).parents[2]
@@ -107,26 +108,14 @@ def down(folder: Path) -> bool:
         return False
     with suppress(ProcessLookupError):  # it ended just now
         os.kill(running_pid(folder), signal.SIGTERM)
-    if not wait_until(lambda: not is_held(folder), STOP_TIMEOUT):
+    with waiting_for(lambda: f"the end of the sandbox in {folder}"):
+        stopped = wait_until(lambda: not is_held(folder), STOP_TIMEOUT)
+    if not stopped:
         raise SandboxError(
             f"the sandbox in {folder} did not stop in {STOP_TIMEOUT:g} s; its log is "
             f"{folder / LOG_FILE}"
         )
     return True
-
-
-@contextmanager
-def on_interrupt(action: signal.Handlers) -> Iterator[None]:
-    """Let Ctrl-C end the process at once (``SIG_DFL``), where there is nothing to tidy up, or do
-    nothing (``SIG_IGN``), where tidying up is under way. On other threads it does not arrive."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, action)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -153,7 +142,7 @@ def _start_supervisor(
     supervisor = [sys.executable, "-m", f"{__package__}.supervisor", folder, programs.pulumi]
     supervisor += [programs.control_plane, ",".join(sorted(programs.plugins))]
     supervisor += [str(lock.fileno()), str(watched)]
-    problem = None
+    problem, last = None, "the sandbox"
     # Through a shell that ends at once, in a session of its own: the supervisor is no child of this
     # process, and Ctrl-C in this terminal is not for it.
     with (
@@ -170,6 +159,7 @@ def _start_supervisor(
             start_new_session=True,
             pass_fds=(lock.fileno(), watched),
         ) as shell,
+        waiting_for(lambda: last),
     ):
         theirs.close()
         assert shell.stdout is not None  # noqa: S101 - asked for above
@@ -177,6 +167,8 @@ def _start_supervisor(
             if line.startswith(FAILED):
                 problem = line.removeprefix(FAILED).strip()
             else:
-                on_progress(line.rstrip())
+                last = line.rstrip()
+                on_progress(last)
     if problem is not None:
+        problem = problem if is_lock_of(folder, lock.fileno()) else "its folder was removed"
         raise SandboxError(f"the sandbox did not start: {problem} (log: {folder / LOG_FILE})")

@@ -17,6 +17,7 @@ from .environment_variables import NO_AWS_FILES, no_proxy
 from .errors import SandboxError
 from .folder import is_held, read_own
 from .serving.files import JAVA_TRUST_STORE, write_private
+from .waiting import waiting_for
 
 if TYPE_CHECKING:
     import lightkube
@@ -210,11 +211,12 @@ def load(folder: Path) -> SandboxState:
 
 def wait_for_start(folder: Path) -> SandboxState | None:
     """The sandbox that runs in ``folder``, when it has started; None when none runs (any more)."""
-    while is_held(folder):
-        facts = _facts(folder)
-        if facts is not None and _ended(folder) is None:
-            return _state(folder, facts)
-        time.sleep(0.1)
+    with waiting_for(lambda: f"the sandbox in {folder}, which starts or ends (`down` ends it)"):
+        while is_held(folder):
+            facts = _facts(folder)
+            if facts is not None and _ended(folder) is None:
+                return _state(folder, facts)
+            time.sleep(0.1)
     return None
 
 

@@ -4,8 +4,8 @@
 PLUGINS LOCK STARTER`. PLUGINS are the providers that are not attached, with commas between. The
 last two are file descriptors: the folder's lock, which it holds until it ends, and a pipe whose
 other end its starter has. It tells its progress on standard output, a line a step, closes it when
-everything answers, and ends on SIGTERM, when a part of it dies, and when its starter goes before
-everything answers.
+everything answers, and ends on SIGTERM, when a part of it dies, when its folder is removed, and
+when its starter goes before everything answers.
 """
 
 import logging
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from .folder import is_lock_of
 from .reaper import reaper
 from .serving.files import write_private
 from .state import ENDED_FILE, FAILED, LOG_FILE, save
@@ -58,7 +59,7 @@ def main(
             # Not an event, whose lock the interrupted thread may hold.
             signal.signal(number, lambda *_: signals.put(None))
         _close_output()
-        return _watch(folder, parts.ended, signals)
+        return _watch(folder, lock, parts.ended, signals)
 
 
 def _end_with(starter: int, started: threading.Event) -> None:
@@ -69,7 +70,10 @@ def _end_with(starter: int, started: threading.Event) -> None:
 
 
 def _watch(
-    folder: Path, parts: Iterable[Callable[[], str | None]], signals: "queue.SimpleQueue[None]"
+    folder: Path,
+    lock: int,
+    parts: Iterable[Callable[[], str | None]],
+    signals: "queue.SimpleQueue[None]",
 ) -> int:
     """Return when the sandbox is to end. A part that died takes the rest with it: without etcd
     nothing of the cluster is left, and half a sandbox gives answers that mislead."""
@@ -77,11 +81,13 @@ def _watch(
         with suppress(queue.Empty):
             signals.get(timeout=WATCH_EVERY)
             return 0
-        for ended in parts:
-            if (how := ended()) is not None:
-                log.error("%s", how)
-                write_private(folder / ENDED_FILE, how.encode())
-                return 1
+        how = next(filter(None, (ended() for ended in parts)), None)
+        if not is_lock_of(folder, lock):  # removed: it may be another sandbox's folder by now
+            return 1
+        if how is not None:
+            log.error("%s", how)
+            write_private(folder / ENDED_FILE, how.encode())
+            return 1
 
 
 def _end() -> None:

@@ -2,21 +2,22 @@
 
 import os
 import shlex
+import shutil
 import signal
 import stat
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from irsa.commands.terminal import SIGNALS
 from irsa_sandbox import lifecycle
 from irsa_sandbox.folder import is_held
 from irsa_sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import SANDBOX, sandbox, started
-from tests.support.processes import ran
+from tests.support.processes import command_lines, ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -93,34 +94,46 @@ def test_a_sandbox_ends_when_a_part_of_it_dies(running, folder):
         )
 
 
-def test_ctrl_c_cancels_a_start_and_the_next_one_works(folder):
+def test_a_start_is_interrupted_at_each_line_and_the_next_one_works(folder):
     lifecycle.down(folder)
-    log, etcd = folder / LOG_FILE, folder / "kubernetes" / "logs" / "etcd.log"
-    # While modules load, while the supervisor's do, and while etcd and the API server start.
-    for is_time in (lambda: True, log.exists, etcd.exists):
-        for file in (log, etcd):
-            file.unlink(missing_ok=True)
+    lines: list[str] = []
+    lifecycle.up(folder, lines.append)
+    # Beside the lines: while modules load.
+    for line, sign in zip(["", *lines], [*SIGNALS, signal.SIGKILL], strict=True):
+        lifecycle.down(folder)
         with started("up", "--folder", str(folder)) as process:
-            eventually(is_time)
-            os.killpg(process.pid, signal.SIGINT)
-            output, _ = process.communicate()
-        assert process.returncode in (130, -signal.SIGINT)
-        assert "Traceback" not in output
+            output = next(told for told in process.stdout if line in told) if line else ""
+            os.killpg(process.pid, sign)
+            output += process.communicate()[0]
+        assert process.returncode in (128 + sign, -sign)
+        assert eventually(lambda: str(folder) not in command_lines())
+        log = (folder / LOG_FILE).read_text() if line else ""
+        assert "Traceback" not in output + log
         assert not is_held(folder)
-        assert not log.exists() or "Traceback" not in log.read_text()
+        assert not line or not (folder / STATE_FILE).exists()
 
     assert sandbox("up", "--folder", str(folder)).returncode == 0
     assert sandbox("down", "--folder", str(folder)).stdout == "stopped\n"
 
 
-def test_a_start_ends_with_its_starter(tmp_path):
-    command = [*SANDBOX, "up", "--folder", str(tmp_path)]
-    with subprocess.Popen(command, cwd=lifecycle.ROOT, stderr=subprocess.DEVNULL) as starter:
-        eventually((tmp_path / LOG_FILE).exists)
-        starter.kill()
+def remove(folder: Path) -> None:
+    """Remove a folder to which processes write meanwhile."""
+    eventually(lambda: shutil.rmtree(folder, ignore_errors=True) or not folder.exists())
 
-    eventually(lambda: not is_held(tmp_path))
-    assert not (tmp_path / STATE_FILE).exists()
+
+def test_a_sandbox_ends_with_its_folder_and_leaves_a_later_one_alone(folder):
+    lifecycle.down(folder)
+    lines: list[str] = []
+    leader = os.getpgid(lifecycle.up(folder, lines.append).pid)
+    remove(folder)
+    fresh = lifecycle.up(folder, print)
+    assert eventually(lambda: not processes(leader))
+    assert lifecycle.up(folder, print) == fresh
+    for line in lines:  # during the start
+        lifecycle.down(folder)
+        with pytest.raises(SandboxError, match="its folder was removed"):
+            lifecycle.up(folder, lambda told, line=line: told == line and remove(folder))
+        assert eventually(lambda: str(folder) not in command_lines())
 
 
 def test_a_failed_start_is_one_line(tmp_path, monkeypatch):

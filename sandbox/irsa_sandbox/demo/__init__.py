@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from irsa.commands.terminal import on_interrupt
+
 from .. import COMMAND, lifecycle
 from ..aws.accounts import ACCOUNT_B
 from ..engine.stack import ROOT, SandboxStack, summary
@@ -62,7 +64,7 @@ def run(
             ):
                 _story(systems, record)
         finally:
-            with lifecycle.on_interrupt(signal.SIG_IGN):
+            with on_interrupt(signal.SIG_IGN):
                 lifecycle.down(path)
     return record.finish()
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from irsa.commands.cli import json_text
 
+from ..engine.processes import interrupting
 from ..errors import SandboxError
 
 T = TypeVar("T")
@@ -143,7 +144,8 @@ class Record:
             self._show(ShownClaim("unfinished", title, self._part, text.strip(), passed=False))
         finally:
             self._over.set()
-            self._pool.shutdown(cancel_futures=True)
+            with interrupting():
+                self._pool.shutdown(cancel_futures=True)
 
     def finish(self) -> int:
         """Print the table, or everything as JSON; the exit code is 1 when a row failed."""

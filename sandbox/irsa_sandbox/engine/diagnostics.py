@@ -36,7 +36,6 @@ _ECHOES = (
 _MORE = ("because ",)
 """Starts the second line of an error that says why. Others are a traceback's, mostly."""
 
-_CANCELED = "update canceled"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
 _UNKNOWN_STACK = 'unknown stack "'
 _REPEATED = re.compile(rf"^ *[+~=-]* +\S+ .+ (\([\d.]+m?s\) warning: |error: {PROGRAM})")
@@ -59,8 +58,6 @@ def explain(error: CommandError) -> str:
             f"the Pulumi engine was killed (signal {signal}); refresh the stack, then run it again"
         )
     line = diagnostics(text)
-    if line == _CANCELED:
-        return "update canceled; run the command again to finish it"
     if _UNKNOWN_STACK in line:
         return f"{line}; bring that stack up first, or correct its name"
     return line

@@ -8,8 +8,6 @@ the engine writes to them.
 import logging
 import runpy
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,6 +28,7 @@ from pulumi.runtime.stack import register_stack_transformation
 from ..environment_variables import exported
 from ..serving.files import write_private
 from ..state import PULUMI_BACKEND, PULUMI_HOME, SandboxError, SandboxState
+from . import processes
 from .diagnostics import explain, in_program, left_locked, without_repeats
 from .project import copy_settings, read_project, write_settings
 from .stand_ins import packages_of, stand_in
@@ -94,6 +93,7 @@ class SandboxStack:
         """
         _hide_unfinished_coroutines()
         _use_a_connection_for_each_engine()
+        processes.use_sessions()
         self._project = project.resolve()
         self._inline, self._stand_ins = program, stand_ins or {}
         self._error = ""
@@ -264,19 +264,6 @@ def _use_a_connection_for_each_engine() -> None:
     happens to get the port of an earlier one would be taken for gone until the next attempt is due.
     """
     _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
-
-
-def hide_interrupted_readers() -> None:
-    """Print no traceback or warning of the threads with which pulumi reads its CLI's output and
-    events: Ctrl-C closes the pipes under them."""
-    warnings.filterwarnings("ignore", "Error in event stream")
-    before = threading.excepthook
-
-    def hook(raised: threading.ExceptHookArgs) -> None:
-        if not (raised.exc_type is ValueError and "closed file" in str(raised.exc_value)):
-            before(raised)
-
-    threading.excepthook = hook
 
 
 @cache

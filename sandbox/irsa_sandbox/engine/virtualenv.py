@@ -12,6 +12,7 @@ from pulumi.runtime.proto import language_pb2
 from typing_extensions import override
 
 from ..errors import SandboxError
+from ..reaper import reaper
 
 RUNNER = Path(__file__).with_name("run_program.py")
 REPORTED = 32
@@ -45,16 +46,19 @@ class Program(NamedTuple):
 
     def run(self, request: language_pb2.RunRequest) -> language_pb2.RunResponse:
         """Run the program for the engine that made the request."""
-        done = subprocess.run(
-            # A program that fails leaves pulumi's coroutines unfinished, which is not its fault.
-            [self.python, "-W", "ignore:coroutine:RuntimeWarning", RUNNER],
-            cwd=self.project,
-            input=request.SerializeToString(),
-            stderr=subprocess.PIPE,
-            check=False,
-            start_new_session=True,  # Ctrl-C is for the engine, which ends the program
-        )
-        text = done.stderr.decode(errors="replace")
+        with (
+            subprocess.Popen(
+                # A program that fails leaves pulumi's coroutines unfinished, not by its fault.
+                [self.python, "-W", "ignore:coroutine:RuntimeWarning", RUNNER],
+                cwd=self.project,
+                stdin=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the engine, which ends the program
+            ) as done,
+            reaper(done.pid),
+        ):
+            _, told = done.communicate(request.SerializeToString())
+        text = told.decode(errors="replace")
         if done.returncode in (0, REPORTED):
             print(text, file=sys.stderr, end="")
             return language_pb2.RunResponse(bail=done.returncode == REPORTED)

@@ -17,16 +17,21 @@ LONGEST = 300  # characters
 _FRAME = re.compile(
     r"goroutine \d+ |\s|created by |[\w./()*-]+\(.*\)$|r?[a-z0-9]+\s+0x[0-9a-f]+$|exit "
 )
+_ERROR = re.compile(r'[EF]\d{4} |panic: |(?i:error|fatal)\b|\{.*"level":"(?:error|\w*panic|fatal)"')
+"""Starts an error's line: of Kubernetes' programs, of Go's runtime, in words, of etcd."""
+
 _ABOUT = ("level", "ts", "caller", "logger", "stacktrace")
 """Keys of etcd's JSON lines without information for a user."""
 
 
 def telling(text: str) -> str:
-    """The line with a known cause, else the last one that is not part of a stack trace."""
+    """The line with a known cause, else the last error, else the last line that is not part of a
+    stack trace."""
     lines = [line for line in text.splitlines() if line.strip()]
     known = [line for line in lines if any(cause in line.lower() for cause in CAUSES)]
     spoken = [line for line in lines if not _FRAME.match(line)]
-    line = (known or spoken or lines or ["its log is empty"])[-1]
+    errors = [line for line in spoken if _ERROR.match(line)]
+    line = (known or errors or spoken or lines or ["its log is empty"])[-1]
     return _cut(" ".join(_plain(line).split()))
 
 

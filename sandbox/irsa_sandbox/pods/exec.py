@@ -1,6 +1,8 @@
 """Runs a command as a workload's Pod: what `kubectl exec` does where containers run."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +11,7 @@ from typing import Any
 import lightkube
 from lightkube.resources.core_v1 import Pod
 
+from irsa.commands.terminal import on_interrupt
 from irsa.identity.policy_json import Json
 from irsa.observe.pods import read_workloads
 
@@ -49,13 +52,24 @@ def exec_in_pod(
 
 
 def _run(command: list[str], env: Mapping[str, str]) -> int:
-    with subprocess.Popen(command, env=env) as child:
-        while True:
-            try:
-                code = child.wait()
-            except KeyboardInterrupt:
-                continue  # the terminal sent it to the command too, which decides what to do
-            return SIGNAL_CODE - code if code < 0 else code
+    """Run the command, which gets this process's signals and decides what to do."""
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        # Ctrl-C in the terminal reaches the command, which has our group, by itself.
+        is_here = os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
+        if not started:
+            early.append(number)
+        elif number != signal.SIGINT or not is_here:
+            started[0].send_signal(number)
+
+    with on_interrupt(pass_on), subprocess.Popen(command, env=env) as child:
+        started.append(child)
+        for number in early:
+            pass_on(number, None)
+        code = child.wait()
+    return SIGNAL_CODE - code if code < 0 else code
 
 
 def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:

@@ -208,6 +208,9 @@ class Package(Generic[S]):
     explain: Callable[[Exception], str | None] = lambda _error: None
     """One line for an error of the package's client library, or None for a defect of ours."""
 
+    cancel: Callable[[S], None] = lambda _session: None
+    """End the waits of a provider instance."""
+
     def type_of(self, token: str, values: Properties) -> ResourceType[S]:
         """The type of a resource with these inputs, or this state; raise `Refused` for one that the
         sandbox lacks, and for a stand-in of its own."""

@@ -85,6 +85,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         return empty_pb2.Empty()
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        if (session := self._front.kept(context.peer())) is not None:
+            self._package.cancel(session)
         return empty_pb2.Empty()
 
     def Handshake(

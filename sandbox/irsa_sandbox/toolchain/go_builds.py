@@ -15,6 +15,7 @@ from threading import Lock
 
 from ..cache import cached_build
 from ..environment_variables import go_build_environment
+from ..reaper import reaper
 from .downloads import Progress, ToolError
 
 GO_OLDEST = (1, 26, 6)
@@ -117,20 +118,25 @@ def _go(
 ) -> str:
     """Run Go in the module of that name; its output. ``on_line`` gets the lines on stderr."""
     last = "no message"
-    with subprocess.Popen(
-        [go, *arguments],
-        cwd=SOURCES / name,
-        env={**go_build_environment(os.environ), **COMPILER_VARIABLES, "GOTOOLCHAIN": "local"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        subprocess.Popen(
+            [go, *arguments],
+            cwd=SOURCES / name,
+            env={**go_build_environment(os.environ), **COMPILER_VARIABLES, "GOTOOLCHAIN": "local"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process,
+        reaper(process.pid),  # with the compilers that it runs
+    ):
         assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018
         for line in process.stderr:  # one compiled package a line, or what is wrong
             if " " in line and not line.startswith("\t"):
                 last = line.strip()
             on_line(line)
         output = process.stdout.read()  # less than a pipe holds
+        process.wait()
     if process.returncode:
         raise ToolError(f"go {arguments[0]}: {last}")
     return output

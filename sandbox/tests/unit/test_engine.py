@@ -146,7 +146,7 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
 @pytest.mark.cases(("code", "stdout", "stderr", "line"), {
     "locked": (255, "", LOCKED, "the stack is locked by process 4711 of ana; wait until it ends"),
     "program's error": (255, REFUSED, "", "no matching EC2 VPC found"),
-    "canceled": (255, CANCELED, "", "update canceled; run the command again to finish it"),
+    "canceled": (255, CANCELED, "", "update canceled"),
     "killed": (-9, "Updating (dev):\n", "",
         "the Pulumi engine was killed (signal 9); refresh the s"),
     "passphrase": (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),

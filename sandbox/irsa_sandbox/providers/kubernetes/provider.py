@@ -13,9 +13,10 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import yaml
@@ -71,6 +72,7 @@ class ClusterSession:
     config_map_mutable: bool
     secret_mutable: bool
     upsert: bool
+    canceled: Event = field(default_factory=Event)
 
 
 class Clusters:
@@ -225,7 +227,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
         live = session.api.get(path)
         if live is not None:
             session.api.delete(path)
-            await_gone(session.api, path, live)
+            await_gone(session.api, path, live, session.canceled)
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -282,7 +284,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
 
     def _await(self, session: ClusterSession, path: str, resource_id: str) -> None:
         if not self.is_patch:
-            await_ready(session.api, path, resource_id)
+            await_ready(session.api, path, resource_id, session.canceled)
 
     def _kind(self, session: ClusterSession) -> Kind:
         kind = session.api.kind(self.api_version, self.kind)
@@ -315,6 +317,7 @@ def package(credentials: Mapping[str, str]) -> Package[ClusterSession]:
             KubernetesObject(token) if token.count(":") == 2 and ":helm.sh/" not in token else None
         ),
         explain=explain,
+        cancel=lambda session: session.canceled.set(),
     )
 
 

@@ -4,6 +4,7 @@ The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` 
 """
 
 from collections.abc import Iterator
+from threading import Event
 
 from irsa.identity.policy_json import Json
 
@@ -17,7 +18,7 @@ DEFAULT_TIMEOUT = 120.0  # seconds
 DELETION_UNDER_WAY = 15.0  # seconds; a Namespace takes five to ten
 
 
-def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
+def await_ready(api: KubernetesApi, path: str, resource_id: str, canceled: Event) -> None:
     """Wait for a Deployment's rollout; raise `NotReady` with what its Pods say.
 
     Other kinds are ready at once.
@@ -26,15 +27,18 @@ def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
     if deployment.get("kind") != "Deployment" or annotation(deployment, SKIP_ANNOTATION) == "true":
         return
     timeout = _timeout(deployment)
-    if not wait_until(lambda: _available(api.get(path) or {}), timeout):
+    wait_until(lambda: canceled.is_set() or _available(api.get(path) or {}), timeout)
+    if not _available(api.get(path) or {}):
         reasons = list(_pod_reasons(api, deployment)) or ["no Pod was created"]
-        what = f"Deployment {resource_id} is not available after {timeout:g} s"
+        when = "yet" if canceled.is_set() else f"after {timeout:g} s"
+        what = f"Deployment {resource_id} is not available {when}"
         raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
 
 
-def await_gone(api: KubernetesApi, path: str, deleted: Json) -> None:
+def await_gone(api: KubernetesApi, path: str, deleted: Json, canceled: Event) -> None:
     """Wait until a deleted object is gone; raise `Refused` with what holds it."""
-    if not wait_until(lambda: api.get(path) is None, _timeout(deleted)):
+    wait_until(lambda: canceled.is_set() or api.get(path) is None, _timeout(deleted))
+    if api.get(path) is not None:
         metadata = deleted["metadata"]
         name = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
         held = ", ".join(_held_by(api.get(path) or deleted)) or "something that it does not name"

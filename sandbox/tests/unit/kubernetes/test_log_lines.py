@@ -27,6 +27,9 @@ BUSY = "accept: too many open files; retrying"
     "JSON with a limit": ('{"msg": "limit is too low", "limit": 128, "ts": 1}',
         "limit is too low (limit: 128)"),
     "JSON with a trace": ('{"msg": "bye", "stacktrace": "f()"}', "bye"),
+    "fatal error before a note": (
+        '{"level":"fatal","msg":"no"}\n{"level":"info","msg":"notified init daemon"}', "no"),
+    "last error of klog": ("E1201 9:12 run.go:72] a\nE1201 b\nI1201 c\nbye\n", "E1201 b"),
     "JSON without a message": ('{"no": "message"}', '{"no": "message"}'),
     "panic": (PANIC.partition("\n")[2], "panic: failed to update; member in bad state"),
     "trace alone": ("\tonly.go:1 +0x1\n", "only.go:1 +0x1"),

@@ -36,6 +36,11 @@ def execute(tmp_path, notes, pods, command, name="s3-app-1") -> int:
 @pytest.mark.cases(("command", "code", "output", "note"), {
     "exit code": (["sh", "-c", "exit 7"], 7, "", "mount paths"),
     "signal": (["sh", "-c", "kill -TERM $$"], 143, "", "mount paths"),
+    # To `exec` alone; the command decides.
+    "kill of exec": (["sh", "-c", "kill -TERM $PPID; exec sleep 600"], 143, "", "mount paths"),
+    "closed terminal": (["sh", "-c", "kill -HUP $PPID; exec sleep 600"], 129, "", "mount paths"),
+    "Ctrl-C that is trapped": (["sh", "-c", "trap 'exit 7' INT; kill -INT $PPID; sleep 1"], 7, "",
+        "mount paths"),
     "unknown": (["no-such-command"], 127, "", "no-such-command: no such command on this machine"),
     "file of a mapped path": (["cat", f"{TOKEN_PATH}/token"], 0, "token-1", "mount paths"),
 })  # fmt: skip

@@ -2,12 +2,16 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from irsa_sandbox.toolchain import SOURCES, ToolError, go_builds
 from irsa_sandbox.toolchain.go_builds import build
+from tests.sandbox.support.cluster import eventually
+from tests.support.processes import ran
 from tests.support.refusal import refusal
 
 STUB = "example.com/cloud/driver"
@@ -94,3 +98,15 @@ def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypa
     told: list[str] = []
     build("tool", ".", tmp_path / "made", told.append, stamps={})
     assert told[1] == "tool: 1 of 2 packages compiled, about 1 min left"
+
+
+def test_a_build_ends_with_the_process_that_started_it(tmp_path):
+    go, pid = tmp_path / "go", tmp_path / "pid"
+    go.write_text(f"#!/bin/sh\necho $$ >{pid}\nexec sleep 600\n")
+    go.chmod(0o700)
+    call = f"go_builds._go(go_builds.Path({str(go)!r}), 'pulumi', 'build')"
+    code = f"from irsa_sandbox.toolchain import go_builds; {call}"
+    with subprocess.Popen([sys.executable, "-c", code]) as build:
+        started = eventually(lambda: pid.exists() and pid.read_text().strip())
+        build.kill()
+    assert eventually(lambda: ran("ps", "-p", started).returncode)
