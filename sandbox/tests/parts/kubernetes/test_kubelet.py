@@ -1,7 +1,8 @@
 """Pods of real controllers, run by the sandbox's kubelet, and commands run as them."""
 
 import pytest
-from lightkube.resources.core_v1 import Node
+from lightkube.resources.core_v1 import Endpoints, Node, Service
+from lightkube.resources.discovery_v1 import EndpointSlice
 from websockets.exceptions import InvalidStatus
 
 from tests.sandbox.support.cluster import ROLE_ANNOTATION, eventually
@@ -16,7 +17,14 @@ NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" n
 NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 
 
-def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespace):
+def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, namespace):
+    def addresses() -> set[str]:
+        slices = cluster.client.list(EndpointSlice, namespace=namespace)
+        endpoints = [endpoint for each in slices for endpoint in each.endpoints or ()]
+        return {address for endpoint in endpoints for address in endpoint.addresses}
+
+    ports = [{"port": 80}]
+    cluster.apply(Service, namespace, "web", spec={"selector": {"app": "web"}, "ports": ports})
     cluster.deployment(
         namespace,
         "web",
@@ -32,7 +40,11 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
     [node] = [node.to_dict() for node in cluster.client.list(Node)]
     assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
     pods = cluster.pods(namespace)
-    assert len({pod["status"]["podIP"] for pod in pods}) == 3
+    ips = {pod["status"]["podIP"] for pod in pods}
+    assert len(ips) == 3
+    eventually(lambda: addresses() == ips)
+    [endpoints] = cluster.client.list(Endpoints, namespace=namespace)
+    assert {address.ip for subset in endpoints.subsets or () for address in subset.addresses} == ips
     for pod in pods:
         status = pod["status"]
         assert (status["phase"], pod["spec"]["nodeName"]) == ("Running", "sandbox")
