@@ -4,6 +4,7 @@ The same as with terraform-provider-aws 6.47.1, where its plugin is on PATH.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -41,6 +42,8 @@ TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
 PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
 OF_BUCKET = json.dumps(tls_only_bucket_policy("arn:aws:s3:::made"))
+ORDERED = {"instanceTypes", "thumbprintLists"}
+"""Lists with an order; every other list is a set."""
 UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
 """Inputs that an import does not find in AWS."""
 
@@ -136,8 +139,8 @@ TYPES = {
         {"versioningConfiguration": {"status": "Enabled"}},
     ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
-        setting(encryption("AES256"), encryption("aws:kms", kmsMasterKeyId="alias/key"),
-                encryption("AES256", bucket_key=True)),
+        setting(encryption("aws:kms"), encryption("AES256"),
+                encryption("aws:kms", bucket_key=True, kmsMasterKeyId="alias/key")),
     "aws:s3/bucketPolicy:BucketPolicy": setting(
         {"policy": OF_BUCKET}, {"policy": OF_BUCKET.replace("s3:*", "s3:PutObject")}
     ),
@@ -152,7 +155,8 @@ TYPES = {
         {"name": "planned", "roleArn": ROLE_ARN, "vpcConfig": VPC,
          "bootstrapSelfManagedAddons": False},
         {"version": "1.36", "enabledClusterLogTypes": ["api"], "vpcConfig": PUBLIC, **TAGS},
-        {"name": "other-name", "bootstrapSelfManagedAddons": True, "roleArn": POD_ROLE},
+        {"name": "other-name", "bootstrapSelfManagedAddons": True, "roleArn": POD_ROLE,
+         "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.2.0.0/16"}},
         {**AUTO_MODE, "accessConfig": {"authenticationMode": "API"}, "deletionProtection": True,
          "version": "1.33", "vpcConfig": PUBLIC},
     ),
@@ -248,6 +252,51 @@ def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine
     for _ in range(2):  # one that is gone is deleted as well
         engine.delete(changed)
     assert (engine.refresh(changed) is None) is (token not in STAY)
+
+
+def off(inputs: Any) -> Any:
+    """Return the inputs with every switch off."""
+    if isinstance(inputs, dict):
+        return {name: off(value) for name, value in inputs.items()}
+    if isinstance(inputs, list):
+        return [off(value) for value in inputs]
+    return False if inputs is True else inputs
+
+
+def twice(inputs: Any, name: str = "") -> Any:
+    """Return the inputs with every set backwards, and each of its values twice."""
+    if isinstance(inputs, dict):
+        return {name: twice(value, name) for name, value in inputs.items()}
+    if isinstance(inputs, list):
+        listed = [twice(value) for value in inputs]
+        return listed if name in ORDERED else listed[::-1] * 2
+    return inputs
+
+
+def written_otherwise() -> Iterator[Any]:
+    """Yield inputs of every type, and the same by `off` or `twice`, where that differs."""
+    for token, kind in TYPES.items():
+        for changes in ("in_place", "filled", "replacing"):
+            for other in (off, twice):
+                more = getattr(kind, changes)
+                if changes != "filled":  # others of them do not fit together
+                    more = {name: value for name, value in more.items() if other(value) != value}
+                inputs = kind.inputs | more
+                if other(inputs) != inputs:
+                    case = f"{token.rpartition(':')[2]} {changes} {other.__name__}"
+                    yield pytest.param(token, inputs, other(inputs), id=case)
+
+
+@pytest.mark.parametrize(("token", "inputs", "written"), list(written_otherwise()))
+def test_a_switch_that_is_off_and_a_value_twice_in_a_set_settle(
+    account, either: Engine, token, inputs, written
+):
+    made = either.create(token, written)
+    for seen in (made, either.refresh(made)):
+        assert seen is not None
+        assert either.diff(seen, written) == NOTHING
+        if written == twice(inputs):
+            assert either.diff(seen, inputs) == NOTHING
 
 
 @EACH
