@@ -22,6 +22,9 @@ PROVIDERS = ("aws", "eks", "kubernetes")
 ATTACHED = "attached"
 PUBLISHED = "published"
 
+FROM_GIT = "plugins/resource-*.*_*-v*"
+"""Plugins that the engine names after a host and a path: ``resource-HOST_PATH-vVERSION``."""
+
 DOWNLOADS = "https://get.pulumi.com"
 CONNECT_TIMEOUT = 3.0  # seconds
 
@@ -77,6 +80,17 @@ def link(programs: Mapping[str, Path], home: Path) -> None:
     """
     for name, program in programs.items():
         write_script(_in_home(name, home), program)
+
+
+def link_packages(theirs: Path, home: Path) -> None:
+    """Let an engine with this Pulumi folder find the packages that `pulumi package add` fetched
+    from git into the user's. Their folders cannot be links either; what is in them can."""
+    for folder in theirs.glob(FROM_GIT):
+        linked, is_partial = home / folder.relative_to(theirs), Path(f"{folder}.partial").exists()
+        if folder.is_dir() and not (is_partial or linked.exists()):
+            linked.mkdir(parents=True)
+            for content in folder.iterdir():
+                (linked / content.name).symlink_to(content)
 
 
 def write_script(file: Path, *command: str | Path) -> None:
