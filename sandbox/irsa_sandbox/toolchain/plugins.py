@@ -86,8 +86,8 @@ def link_packages(theirs: Path, home: Path) -> None:
     """Let an engine with this Pulumi folder find the packages that `pulumi package add` fetched
     from git into the user's. Their folders cannot be links either; what is in them can."""
     for folder in theirs.glob(FROM_GIT):
-        linked, is_partial = home / folder.relative_to(theirs), Path(f"{folder}.partial").exists()
-        if folder.is_dir() and not (is_partial or linked.exists()):
+        linked = home / folder.relative_to(theirs)
+        if folder.is_dir() and not linked.exists():
             linked.mkdir(parents=True)
             for content in folder.iterdir():
                 (linked / content.name).symlink_to(content)

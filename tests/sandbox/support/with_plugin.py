@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pulumi_aws as aws
+import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions, automation
 
@@ -50,6 +51,7 @@ _RANDOM = (
     (r"\beks\.\d+", "<EKS's own version>"),
     (r"\b(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/)[A-F0-9]{32}", r"\1<id>"),
     (r"https://127\.0\.0\.1:\d+", "<the cluster's address>"),
+    (r"\b10\.100(\.\d+){2}\b", "<a service's address>"),
 )
 """Values that AWS, Kubernetes, the sandbox and the engine generate each time."""
 
@@ -119,6 +121,14 @@ def program(
     key = {"user_name": user, "key_version": key_version, "policy_arns": access}
     made = irsa.AccessKeyUser("user", irsa.AccessKeyUserArgs(**key), in_a)
     pods("s3-app-key", account(name="s3-app-key"), access_key=programs.key_of(made))
+
+    selector, ports = {"app": IRSA}, [{"port": 80}]
+    exposed = {"selector": selector, "ports": ports}
+    metadata = {"name": "plain", "namespace": NAMESPACE}
+    k8s.core.v1.Service("plain", metadata=metadata, spec=exposed, opts=opts)
+    template = {"metadata": {"labels": selector}, "spec": spec}
+    plain = {"selector": {"matchLabels": selector}, "service_name": "plain", "template": template}
+    k8s.apps.v1.StatefulSet("plain", metadata=metadata, spec=plain, opts=opts)
 
     irsa_account = account(name=service_account)
     irsa_role = new_role(IRSA, role, irsa_account, policy_arns=access, **of_role)

@@ -1,5 +1,7 @@
 """Pods of real controllers, run by the sandbox's kubelet, and commands run as them."""
 
+import re
+
 import pytest
 from lightkube.resources.core_v1 import Endpoints, Node, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
@@ -17,12 +19,12 @@ NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" n
 NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 
 
-def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, namespace):
-    def addresses() -> set[str]:
-        slices = cluster.client.list(EndpointSlice, namespace=namespace)
-        endpoints = [endpoint for each in slices for endpoint in each.endpoints or ()]
-        return {address for endpoint in endpoints for address in endpoint.addresses}
+def addresses(cluster, namespace, kind) -> set[str]:
+    listed = [each.to_dict() for each in cluster.client.list(kind, namespace=namespace)]
+    return {*re.findall(r"'(10\.[\d.]+)'", str(listed))}
 
+
+def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, namespace):
     ports = [{"port": 80}]
     cluster.apply(Service, namespace, "web", spec={"selector": {"app": "web"}, "ports": ports})
     cluster.deployment(
@@ -42,9 +44,8 @@ def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, n
     pods = cluster.pods(namespace)
     ips = {pod["status"]["podIP"] for pod in pods}
     assert len(ips) == 3
-    eventually(lambda: addresses() == ips)
-    [endpoints] = cluster.client.list(Endpoints, namespace=namespace)
-    assert {address.ip for subset in endpoints.subsets or () for address in subset.addresses} == ips
+    for kind in (Endpoints, EndpointSlice):
+        eventually(lambda kind=kind: addresses(cluster, namespace, kind) == ips)
     for pod in pods:
         status = pod["status"]
         assert (status["phase"], pod["spec"]["nodeName"]) == ("Running", "sandbox")

@@ -13,14 +13,7 @@ import pytest
 from irsa_sandbox import toolchain
 from irsa_sandbox.cache import cached_build, key
 from irsa_sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolError, plugins
-from irsa_sandbox.toolchain.plugins import (
-    MODULE_VERSION,
-    PROVIDERS,
-    Choice,
-    link,
-    link_packages,
-    obtain,
-)
+from irsa_sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
 from tests.support.refusal import refusal
 
 NO_PULUMI = Path("/no/pulumi")
@@ -194,17 +187,3 @@ def test_the_engine_finds_a_plugin_under_the_version_that_it_asks_for(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"{real} a b c\n"
     assert not folder.is_symlink(), "the engine passes over links"
-
-
-def test_the_engine_finds_packages_that_were_added_from_git(tmp_path):
-    folder = "plugins/resource-github.example_acme_irsa.git_components-v0.2.0"
-    theirs, home = tmp_path / "theirs", tmp_path / "home"
-    for name in (folder, "plugins/resource-random-v4.0.0", "plugins/resource-a.b_c-v1.0.0"):
-        (theirs / name / "components").mkdir(parents=True)
-    (theirs / "plugins/resource-a.b_c-v1.0.0.partial").touch()
-    (theirs / folder / "components/PulumiPlugin.yaml").write_text("runtime: python")
-    for _ in range(2):
-        link_packages(theirs, home)
-    assert [*(home / "plugins").iterdir()] == [home / folder]
-    assert not (home / folder).is_symlink(), "the engine passes over links"
-    assert (home / folder / "components/PulumiPlugin.yaml").read_text() == "runtime: python"
