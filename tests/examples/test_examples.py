@@ -22,7 +22,7 @@ from tests.examples.programs import EXAMPLES
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.programs import unchanged
-from tests.sandbox.support.with_plugin import sandbox_with
+from tests.sandbox.support.with_plugin import either_session
 from tests.support import language_host
 from tests.support.code_blocks import blocks
 from tests.support.processes import ran
@@ -31,17 +31,7 @@ pytestmark = pytest.mark.sandbox
 
 OBJECT = "november.csv"
 
-
-@pytest.fixture(
-    scope="module", params=["", pytest.param("kubernetes", marks=pytest.mark.published)]
-)
-def session(request, session, tmp_path_factory):
-    """A sandbox with its own providers, and one with pulumi-kubernetes' plugin."""
-    if not request.param:
-        yield session
-        return
-    with sandbox_with(request.param, tmp_path_factory.mktemp("published")) as published:
-        yield published
+session = either_session
 
 
 @contextmanager

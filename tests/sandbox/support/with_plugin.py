@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
+import yaml
 from pulumi import ResourceOptions, automation
 
 import irsa_components as irsa
@@ -28,6 +29,7 @@ from irsa_sandbox.providers.values import DEFAULTS
 from irsa_sandbox.session import Session
 from irsa_sandbox.toolchain.plugins import Choice, find
 from tests.sandbox.support import programs
+from tests.support.paths import ROOT
 
 NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
 PROJECT, IMAGE = "compared", "public.ecr.aws/aws-cli/aws-cli"
@@ -78,6 +80,12 @@ class Written(NamedTuple):
     def covers(self, found: Difference) -> bool:
         resource = f"{found.type}::{found.name}"
         return bool(re.fullmatch(self.resource, resource) and re.fullmatch(self.path, found.path))
+
+
+def listed(of: str) -> dict[str, list[Written]]:
+    """The differences of states or of previews, by plugin."""
+    tables = yaml.safe_load((ROOT / "sandbox/tests/parts/providers/differences.yaml").read_text())
+    return {plugin: [Written(**row) for row in rows] for plugin, rows in tables[of].items()}
 
 
 def program(
@@ -161,6 +169,20 @@ def sandbox_with(plugin: str, folder: Path) -> Iterator[Session]:
     with closing(Session(state)) as session:
         yield session
     lifecycle.down(state.path)
+
+
+@pytest.fixture(
+    scope="module", params=["", pytest.param("kubernetes", marks=pytest.mark.published)]
+)
+def either_session(
+    request: pytest.FixtureRequest, session: Session, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Session]:
+    """A sandbox with its own providers, and one with pulumi-kubernetes' plugin."""
+    if not request.param:
+        yield session
+        return
+    with sandbox_with(request.param, tmp_path_factory.mktemp("published")) as published:
+        yield published
 
 
 @contextmanager

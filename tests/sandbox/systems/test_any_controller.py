@@ -14,10 +14,11 @@ import irsa_components as irsa
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.support import programs
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, in_namespace, stack_of
-from tests.sandbox.support.with_plugin import sandbox_with
+from tests.sandbox.support.with_plugin import either_session
 
 pytestmark = pytest.mark.sandbox
 
+session = either_session
 NAMESPACE = "anything"
 LABELS = {"app": "app"}
 TEMPLATE = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
@@ -75,17 +76,7 @@ def program(session, folder):
         chart(folder, transformed)
 
 
-@pytest.fixture(params=["", pytest.param("kubernetes", marks=pytest.mark.published)])
-def either_session(request, session, sandbox, tmp_path):
-    if not request.param:
-        yield session
-        return
-    with sandbox_with(request.param, tmp_path / "sandbox") as published:
-        yield published
-
-
-def test_every_kind_has_the_identity_and_what_others_wrote_stays(either_session, tmp_path):
-    session = either_session
+def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbox, tmp_path):
     stack = stack_of(session, NAMESPACE, lambda: program(session, tmp_path / "chart"))
     assert stack.preview().keys() == {"create"}
     stack.up()

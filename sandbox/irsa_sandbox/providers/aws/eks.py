@@ -88,10 +88,7 @@ class ClusterType(_Eks):
             "identity",
             shown=lambda found: [{"oidcs": [{"issuer": found["oidc"]["issuer"]}]}],
         ),
-        "kubernetesNetworkConfig": Property(
-            Is.FILLED | Is.PARTIAL,
-            shown=lambda found: found if "elasticLoadBalancing" in found else {},
-        ),
+        "kubernetesNetworkConfig": Is.FILLED | Is.PARTIAL,
         "kubernetesNetworkConfig.ipFamily": Is.REPLACING,
         "kubernetesNetworkConfig.serviceIpv4Cidr": Is.REPLACING,
         "name": Property(Is.REPLACING, rule=r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}"),

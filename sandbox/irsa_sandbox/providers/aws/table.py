@@ -20,7 +20,7 @@ from irsa.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
-from ..values import UNKNOWN, defaults, get_path, has_unknown, set_path, shaped_like
+from ..values import UNKNOWN, defaults, get_path, has_unknown, merged, set_path, shaped_like
 from .canonical import canonical
 
 
@@ -307,6 +307,12 @@ class AwsType(ResourceType[AwsSession]):
         """Pulumi's bridge does so with all that could have a name made up and has not, whether the
         name stays or changes (`nameRequiresDeleteBeforeReplace` in pulumi-terraform-bridge)."""
         return self.autoname and self.name_property not in defaults(news)
+
+    @override
+    def before(self, olds: Properties, state: Properties, news: Properties) -> Properties:
+        """As with the published provider: an input that AWS has already is no change."""
+        there = {name: value for name, value in state.items() if value not in ([], {})}
+        return merged(shaped_like(there, news), olds)
 
     @override
     def kept(self, olds: Properties, news: Properties) -> Properties:

@@ -23,6 +23,7 @@ from tests.sandbox.support.provider_harness import (
     Resource,
     shown,
 )
+from tests.sandbox.support.with_plugin import differences, explained, listed
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -36,7 +37,7 @@ POLICIES = {
 POD_ROLE, OTHER_POD_ROLE = (f"arn:aws:iam::{ACCOUNT_A}:role/{name}" for name in ("app", "other"))
 ACCESS = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS"
 VIEW, EDIT = f"{ACCESS}ViewPolicy", f"{ACCESS}EditPolicy"
-ONE_NAMESPACE = {"type": "namespace", "namespaces": ["dev"]}
+NAMESPACES = {"type": "namespace", "namespaces": ["dev", "apps"]}
 TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
 PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
@@ -188,7 +189,7 @@ TYPES = {
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Type(
         {"clusterName": "dev", "principalArn": OTHER_POD_ROLE, "policyArn": VIEW,
          "accessScope": {"type": "cluster"}},
-        replacing={"policyArn": EDIT, "accessScope": ONE_NAMESPACE, "principalArn": POD_ROLE},
+        replacing={"policyArn": EDIT, "accessScope": NAMESPACES, "principalArn": POD_ROLE},
         import_id=f"dev#{OTHER_POD_ROLE}#{VIEW}",
     ),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": Type(
@@ -288,8 +289,27 @@ def test_a_change_has_the_same_effect_in_both_providers(account, either: Engine,
     assert effect(either.diff(made, inputs)) == "nothing"
 
 
+@pytest.mark.published
+@pytest.mark.parametrize("either", ["plugin"], indirect=True)
+@EACH
+def test_both_providers_preview_the_same_changes(account, aws, engine, either, token):
+    kind, previews = TYPES[token], []
+    for provider in (engine, either):
+        restore = aws.emulator.snapshot()
+        made = provider.create(token, kind.inputs)
+        changed = {
+            (token, name): provider.changes(made, {**kind.inputs, name: value})
+            for name, value in (kind.in_place | kind.replacing).items()
+        }
+        previews.append({key: {"update": {"detailed": paths}} for key, paths in changed.items()})
+        restore()
+    explained(differences(*previews), listed("previews")["aws"])
+
+
 @pytest.mark.parametrize("token", [token for token, kind in TYPES.items() if kind.filled])
-def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engine, token):
+def test_an_input_that_aws_fills_in_may_leave_the_program_and_return(
+    account, either: Engine, token
+):
     """The schema of terraform-provider-aws calls them optional and computed."""
     base, filled = TYPES[token].inputs, TYPES[token].filled
     made = either.create(token, {**base, **filled})
@@ -298,6 +318,7 @@ def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engin
         assert either.diff(made, {**base, **fewer}) == NOTHING, name
     left = either.update(made, base)
     assert shown(left.state, *filled) == shown(made.state, *filled)
+    assert either.diff(left, {**base, **filled}) == NOTHING
     # The state has the program's inputs now, and a refresh brings none of the others back.
     seen = either.refresh(Resource(made.urn, made.id, either.check(token, base), left.state))
     assert seen is not None
