@@ -130,7 +130,7 @@ class ResourceType(Generic[S]):
         return resource_id
 
     def before(self, olds: Properties, state: Properties, news: Properties) -> Properties:
-        """What ``news`` are compared with: ``olds``, or more of the state."""
+        """Return the values that ``news`` are compared with: ``olds``, or more of the state."""
         return olds
 
     def kept(self, olds: Properties, news: Properties) -> Properties:
