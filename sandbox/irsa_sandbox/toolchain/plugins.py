@@ -22,9 +22,6 @@ PROVIDERS = ("aws", "eks", "kubernetes")
 ATTACHED = "attached"
 PUBLISHED = "published"
 
-FROM_GIT = "plugins/resource-*.*_*-v*"
-"""Plugins that the engine names after a host and a path: ``resource-HOST_PATH-vVERSION``."""
-
 DOWNLOADS = "https://get.pulumi.com"
 CONNECT_TIMEOUT = 3.0  # seconds
 
@@ -85,7 +82,7 @@ def link(programs: Mapping[str, Path], home: Path) -> None:
 def link_packages(theirs: Path, home: Path) -> None:
     """Let an engine with this Pulumi folder find the packages that `pulumi package add` fetched
     from git into the user's. Their folders cannot be links either; what is in them can."""
-    for folder in theirs.glob(FROM_GIT):
+    for folder in theirs.glob("plugins/resource-*.*_*-v*"):  # named after HOST_PATH
         linked = home / folder.relative_to(theirs)
         if folder.is_dir() and not linked.exists():
             linked.mkdir(parents=True)
