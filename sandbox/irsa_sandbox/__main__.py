@@ -24,7 +24,7 @@ from irsa.commands import cli
 from irsa.commands.terminal import SIGNALED, discard_output, on_interrupt, quietly
 
 from . import COMMAND, environment_variables, lifecycle
-from .state import FOLDER, SandboxError, SandboxState, exports, load
+from .state import FOLDER, PULUMI_HOME, SandboxError, SandboxState, exports, load
 from .toolchain import plugins
 
 OPERATIONS = {
@@ -70,9 +70,14 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _env(options: argparse.Namespace) -> int:
+def _environment(options: argparse.Namespace) -> dict[str, str]:
     state = load(options.folder)
-    environment = state.environment()
+    plugins.link_packages(_choice(options).home.resolve(), state.path / PULUMI_HOME)
+    return state.environment()
+
+
+def _env(options: argparse.Namespace) -> int:
+    environment = _environment(options)
     if options.output == "json":
         print(cli.json_text(environment=environment))
         return 0
@@ -81,9 +86,8 @@ def _env(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    state = load(options.folder)
     command = options.behind_dashes
-    os.environ.update(state.environment())
+    os.environ.update(_environment(options))
     try:
         os.execvp(command[0], command)
     except OSError as error:
@@ -331,7 +335,7 @@ def _names(text: str) -> frozenset[str]:
 
 def _choice(options: argparse.Namespace) -> plugins.Choice:
     """The providers that are left to plugins, which the caller may have in a folder of his own."""
-    chosen = plugins.Choice(options.providers)
+    chosen = plugins.Choice(getattr(options, "providers", None))
     home = options.foreign.get("PULUMI_HOME")
     return chosen._replace(home=Path(home)) if home else chosen
 

@@ -8,17 +8,19 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import venv
 
 import pytest
 import yaml
+from pulumi import ComponentResource, ResourceOptions
 
 from irsa import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.clone import clone_in
-from tests.sandbox.support.programs import ids, stack_of, unchanged
+from tests.sandbox.support.programs import ids, refusal, stack_of, unchanged
 from tests.sandbox.support.workload import sdk_in
 from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
@@ -51,9 +53,14 @@ def git(clone, *arguments):
 
 
 @pytest.fixture(scope="module")
-def pulumi(session, repository, tmp_path_factory):
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def pulumi(session, repository, home, tmp_path_factory):
     """The CLI on a machine that reaches the repository alone."""
-    home, tools, server = (tmp_path_factory.mktemp(name) for name in ("home", "tools", "server"))
+    tools, server = (tmp_path_factory.mktemp(name) for name in ("tools", "server"))
     language_host.put_into(tools, "python")
     environment = {
         **os.environ,
@@ -88,6 +95,30 @@ def test_the_engine_gets_the_package_from_git(pulumi, repository, form):
     assert done.returncode == 0, done.stderr
     schema = json.loads(done.stdout)
     assert (schema["name"], schema["namespace"], schema["version"]) == ("irsa", "irsa", version)
+
+
+def test_a_package_that_was_added_is_in_the_sandbox(session, pulumi, home, tmp_path, monkeypatch):
+    """Nothing is fetched there: no git server answers."""
+    added = documented("pulumi package add ")
+    done = pulumi("package", "get-schema", added)
+    assert done.returncode == 0, done.stderr
+
+    def program():
+        address, version = added.removeprefix("https://").split("@v")
+        where = {"plugin_download_url": f"git://{address}", "version": version}
+        ComponentResource(
+            "irsa:index:DataBucket", "data", {}, ResourceOptions(**where), remote=True
+        )
+
+    language_host.put_into(tmp_path, "python")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{tmp_path}")
+    stack = stack_of(session, "added", program)
+    assert "install resource plugin 'pulumi-resource-irsa'" in refusal(stack.preview)
+
+    command = [sys.executable, "-m", "irsa_sandbox", "env", "--folder", session.state.path]
+    ran(*command, env={**os.environ, "PULUMI_HOME": str(home / ".pulumi")}, check=True)
+
+    assert stack.preview()["create"] > 1
 
 
 @pytest.fixture

@@ -64,7 +64,10 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
 
         import pytest
         from lightkube.resources.apps_v1 import Deployment, ReplicaSet
-        from lightkube.resources.core_v1 import Namespace, Node, Pod, ServiceAccount
+        from lightkube.resources.core_v1 import (
+            Endpoints, Namespace, Node, Pod, Service, ServiceAccount
+        )
+        from lightkube.resources.discovery_v1 import EndpointSlice
 
         OWN = "of-the-module"
 
@@ -81,7 +84,8 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
                 found += [bucket["Name"] for bucket in buckets]
                 found += account.client("eks").list_clusters()["clusters"]
                 found += [secret["ARN"] for secret in secrets.list_secrets()["SecretList"]]
-            for kind in (Namespace, Node, Pod, ServiceAccount, Deployment, ReplicaSet):
+            owned = (Deployment, ReplicaSet, Service, Endpoints, EndpointSlice)
+            for kind in (Namespace, Node, Pod, ServiceAccount, *owned):
                 where = {} if kind in (Namespace, Node) else {"namespace": "*"}
                 listed = sandbox.kubernetes.list(kind, **where)
                 found += [f"{each.metadata.namespace}/{each.metadata.name}" for each in listed]
@@ -100,6 +104,8 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
             template = {"metadata": {"labels": labels}, "spec": pods}
             spec = {"selector": {"matchLabels": labels}, "template": template}
             metadata = {"name": OWN, "namespace": OWN}
+            service = {"selector": labels, "ports": [{"port": 80}]}
+            kubernetes.create(Service.from_dict({"metadata": metadata, "spec": service}))
             kubernetes.create(Deployment.from_dict({"metadata": metadata, "spec": spec}))
             kubernetes.wait(Deployment, OWN, namespace=OWN, for_conditions=["Available"])
             yield

@@ -97,6 +97,7 @@ class Eks:
             ("POST", rf"{_CLUSTER}/addons(?:/(?P<addon>[^/]+)/update)?", self._write_addon),
             ("DELETE", rf"{_CLUSTER}/addons/(?P<addon>[^/]+)", self._delete_addon),
             ("DELETE", _CLUSTER, self._delete),
+            ("DELETE", "/tags/.+", self._untag),
             ("POST", rf"{_CLUSTER}/node-groups", self._create_nodes),
             ("POST", "/clusters", self._create),
         )
@@ -190,6 +191,11 @@ class Eks:
             for key in [key for key in addons if key.startswith(f"{cluster}/")]:
                 self._records.tags.pop(addons.pop(key)["addonArn"], None)
         return answer
+
+    async def _untag(self, _match: re.Match[str], request: AwsRequest) -> Response:
+        """Remove every tag that is named; MiniStack removes the first."""
+        queries = [{**request.query, "tagKeys": [key]} for key in request.query["tagKeys"]]
+        return [await self._forward(request._replace(query=query)) for query in queries][-1]
 
     async def _write_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""

@@ -42,6 +42,8 @@ CONTROLLERS = (
     "daemonset-controller",
     "job-controller",
     "cronjob-controller",
+    "endpoints-controller",
+    "endpointslice-controller",
     "persistentvolumeclaim-protection-controller",
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",

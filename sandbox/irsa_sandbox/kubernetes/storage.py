@@ -26,7 +26,10 @@ CLOCKS = (b"/registry/leases/kube-system/apiserver-", b"/registry/peerserverleas
 EVENTS = b"/registry/events/"
 """These go with time on their own, so none comes back."""
 
-OWNERS = (b"/registry/namespaces/", b"/registry/deployments/", b"/registry/replicasets/")
+OWNERS = tuple(
+    b"/registry/" + kind
+    for kind in (b"namespaces/", b"deployments/", b"replicasets/", b"services/specs/")
+)
 
 QUIET = 0.03  # seconds without a change, after which controllers are taken to be done
 ROUNDS = 10

@@ -136,6 +136,10 @@ class ResourceType(Generic[S]):
         """The id that the state keeps, of the one that an import is given."""
         return resource_id
 
+    def before(self, olds: Properties, state: Properties, news: Properties) -> Properties:
+        """Return the values that ``news`` are compared with: ``olds``, or more of the state."""
+        return olds
+
     def kept(self, olds: Properties, news: Properties) -> Properties:
         """``news`` with the values of ``olds`` that stay when the program leaves them out."""
         return news

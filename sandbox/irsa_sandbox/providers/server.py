@@ -147,11 +147,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         return pb.CheckResponse(inputs=encode(checked, secret))
 
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        olds, _ = decode(request.old_inputs)
+        (olds, _), (state, _) = decode(request.old_inputs), decode(request.olds)
         news, _ = decode(request.news)
         with self._resource(context, request.urn, news) as (kind, session):
             replace_on = kind.replacing(session)
-        differences = list(changes(olds, kind.kept(olds, news)))
+        differences = list(changes(kind.before(olds, state, news), kind.kept(olds, news)))
         removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
         kept = kind.updated_on_removal & removed

@@ -94,6 +94,15 @@ def shaped_like(live: Any, wanted: Any) -> Any:
     return live
 
 
+def merged(base: Any, values: Any) -> Any:
+    """``values``, and what only ``base`` has."""
+    if isinstance(base, list) and isinstance(values, list) and len(base) == len(values):
+        return [merged(left, right) for left, right in zip(base, values, strict=True)]
+    if not (isinstance(base, Mapping) and isinstance(values, Mapping)):
+        return values
+    return {**base, **{name: merged(base.get(name), value) for name, value in values.items()}}
+
+
 class PropertyChange(NamedTuple):
     """One property that differs, by its path (``spec.template.containers[0].image``)."""
 

@@ -79,6 +79,17 @@ def link(programs: Mapping[str, Path], home: Path) -> None:
         write_script(_in_home(name, home), program)
 
 
+def link_packages(theirs: Path, home: Path) -> None:
+    """Let an engine with this Pulumi folder find the packages that `pulumi package add` fetched
+    from git into the user's. Their folders cannot be links either; what is in them can."""
+    for folder in theirs.glob("plugins/resource-*.*_*-v*"):  # named after HOST_PATH
+        linked = home / folder.relative_to(theirs)
+        if folder.is_dir() and not linked.exists():
+            linked.mkdir(parents=True)
+            for content in folder.iterdir():
+                (linked / content.name).symlink_to(content)
+
+
 def write_script(file: Path, *command: str | Path) -> None:
     """Write a program that runs the command with further arguments."""
     file.parent.mkdir(parents=True, exist_ok=True)

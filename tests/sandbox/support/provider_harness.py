@@ -84,9 +84,17 @@ class Engine:
         urn, properties = _urn(token, name), encode(checked)
         return self._stub.Create(pb.CreateRequest(urn=urn, properties=properties, preview=preview))
 
-    def diff(self, resource: Resource, inputs: Properties) -> Difference:
+    def changes(self, resource: Resource, inputs: Properties) -> dict[str, str]:
+        """Paths that a preview names, and how they change."""
+        detailed = self._diff(resource, inputs).detailedDiff.items()
+        return {path: pb.PropertyDiff.Kind.Name(change.kind) for path, change in detailed}
+
+    def _diff(self, resource: Resource, inputs: Properties) -> pb.DiffResponse:
         checked = self.check(_token(resource), inputs, resource.inputs)
-        response = self._stub.Diff(pb.DiffRequest(**_change(resource, checked)))
+        return self._stub.Diff(pb.DiffRequest(**_change(resource, checked)))
+
+    def diff(self, resource: Resource, inputs: Properties) -> Difference:
+        response = self._diff(resource, inputs)
         replacing = sorted(response.replaces)
         # A plugin may name no path: its bridge does not, for types of Terraform's framework.
         unnamed = {"unnamed"} if response.changes == pb.DiffResponse.DIFF_SOME else set()

@@ -13,7 +13,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pulumi_aws as aws
+import pulumi_kubernetes as k8s
 import pytest
+import yaml
 from pulumi import ResourceOptions, automation
 
 import irsa_components as irsa
@@ -27,6 +29,7 @@ from irsa_sandbox.providers.values import DEFAULTS
 from irsa_sandbox.session import Session
 from irsa_sandbox.toolchain.plugins import Choice, find
 from tests.sandbox.support import programs
+from tests.support.paths import ROOT
 
 NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
 PROJECT, IMAGE = "compared", "public.ecr.aws/aws-cli/aws-cli"
@@ -50,6 +53,7 @@ _RANDOM = (
     (r"\beks\.\d+", "<EKS's own version>"),
     (r"\b(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/)[A-F0-9]{32}", r"\1<id>"),
     (r"https://127\.0\.0\.1:\d+", "<the cluster's address>"),
+    (r"\b10\.100(\.\d+){2}\b", "<a service's address>"),
 )
 """Values that AWS, Kubernetes, the sandbox and the engine generate each time."""
 
@@ -76,6 +80,12 @@ class Written(NamedTuple):
     def covers(self, found: Difference) -> bool:
         resource = f"{found.type}::{found.name}"
         return bool(re.fullmatch(self.resource, resource) and re.fullmatch(self.path, found.path))
+
+
+def listed(of: str) -> dict[str, list[Written]]:
+    """The differences of states or of previews, by plugin."""
+    tables = yaml.safe_load((ROOT / "sandbox/tests/parts/providers/differences.yaml").read_text())
+    return {plugin: [Written(**row) for row in rows] for plugin, rows in tables[of].items()}
 
 
 def program(
@@ -120,6 +130,14 @@ def program(
     made = irsa.AccessKeyUser("user", irsa.AccessKeyUserArgs(**key), in_a)
     pods("s3-app-key", account(name="s3-app-key"), access_key=programs.key_of(made))
 
+    selector, ports = {"app": IRSA}, [{"port": 80}]
+    exposed = {"selector": selector, "ports": ports}
+    metadata = {"name": "plain", "namespace": NAMESPACE}
+    k8s.core.v1.Service("plain", metadata=metadata, spec=exposed, opts=opts)
+    template = {"metadata": {"labels": selector}, "spec": spec}
+    plain = {"selector": {"matchLabels": selector}, "service_name": "plain", "template": template}
+    k8s.apps.v1.StatefulSet("plain", metadata=metadata, spec=plain, opts=opts)
+
     irsa_account = account(name=service_account)
     irsa_role = new_role(IRSA, role, irsa_account, policy_arns=access, **of_role)
     pods(IRSA, irsa_account, role_arn=irsa_role.role_arn, **of_workload)
@@ -151,6 +169,20 @@ def sandbox_with(plugin: str, folder: Path) -> Iterator[Session]:
     with closing(Session(state)) as session:
         yield session
     lifecycle.down(state.path)
+
+
+@pytest.fixture(
+    scope="module", params=["", pytest.param("kubernetes", marks=pytest.mark.published)]
+)
+def either_session(
+    request: pytest.FixtureRequest, session: Session, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Session]:
+    """A sandbox with its own providers, and one with pulumi-kubernetes' plugin."""
+    if not request.param:
+        yield session
+        return
+    with sandbox_with(request.param, tmp_path_factory.mktemp("published")) as published:
+        yield published
 
 
 @contextmanager

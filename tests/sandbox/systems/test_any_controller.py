@@ -1,5 +1,6 @@
 """The identity of a service account on whatever runs its pods, under the real engine."""
 
+import json
 from pathlib import Path
 
 import pulumi
@@ -13,9 +14,11 @@ import irsa_components as irsa
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.support import programs
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, in_namespace, stack_of
+from tests.sandbox.support.with_plugin import either_session
 
 pytestmark = pytest.mark.sandbox
 
+session = either_session
 NAMESPACE = "anything"
 LABELS = {"app": "app"}
 TEMPLATE = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
@@ -38,11 +41,21 @@ def foreign(opts: ResourceOptions) -> None:
     k8s.batch.v1.CronJob("foreign", metadata=named("foreign"), spec=spec, opts=child)
 
 
+def chart(folder: Path, opts: ResourceOptions) -> None:
+    """A chart of others, whose resources Kubernetes' plugin registers."""
+    spec = {"selector": {"matchLabels": LABELS}, "template": TEMPLATE}
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": named("chart")}
+    (folder / "templates").mkdir(parents=True, exist_ok=True)
+    (folder / "Chart.yaml").write_text("{apiVersion: v2, name: chart, version: 1.0.0}")
+    (folder / "templates/app.yaml").write_text(json.dumps({**manifest, "spec": spec}))
+    k8s.helm.v4.Chart("chart", chart=str(folder), namespace=NAMESPACE, opts=opts)
+
+
 def named(name):
     return {"name": name, "namespace": NAMESPACE}
 
 
-def program(session):
+def program(session, folder):
     opts = in_namespace(in_cluster(session), NAMESPACE, force_destroy=True)
     target = irsa.TargetRoleArgs(role_arn=irsa.role_arn(ACCOUNT_B, "b"))
     args = irsa.WorkloadIdentityArgs(
@@ -57,16 +70,20 @@ def program(session):
     k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=app_opts)
     spec = {**spec, "service_name": "app"}
     k8s.apps.v1.StatefulSet("app", metadata=named("app"), spec=spec, opts=app_opts)
-    foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[identity.transform])))
+    transformed = ResourceOptions.merge(opts, ResourceOptions(transforms=[identity.transform]))
+    foreign(transformed)
+    if session.state.plugins:
+        chart(folder, transformed)
 
 
-def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbox):
-    stack = stack_of(session, NAMESPACE, lambda: program(session))
+def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbox, tmp_path):
+    stack = stack_of(session, NAMESPACE, lambda: program(session, tmp_path / "chart"))
     assert stack.preview().keys() == {"create"}
     stack.up()
 
     kinds = [(StatefulSet, "app"), (DaemonSet, "app")]
     kinds += [(Deployment, "foreign"), (Deployment, "secret"), (CronJob, "foreign")]
+    kinds += [(Deployment, "chart")] if session.state.plugins else []
     for kind, name in kinds:
         spec = session.cluster.get(kind, name, namespace=NAMESPACE).to_dict()["spec"]
         template = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]
@@ -80,7 +97,8 @@ def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbo
             assert {"name": "SECRET", "value": "s3cret"} in container["env"]
     by_urn = {resource["urn"]: resource for resource in stack.export()["resources"]}
     [inputs] = (by_urn[urn]["inputs"] for urn in by_urn if urn.endswith("Deployment::foreign"))
-    assert "plaintext" in inputs["spec"], "a secret stays one"
+    text = json.dumps(inputs)
+    assert text.count("s3cret") == text.count(r"\"s3cret\"") == 1, "only in JSON, as a secret is"
     programs.unchanged(stack)
 
 

@@ -74,6 +74,7 @@ class ClusterType(_Eks):
         "accessConfig.bootstrapClusterCreatorAdminPermissions": Is.REPLACING,
         "bootstrapSelfManagedAddons": Property(Is.REPLACING, default=True),
         "computeConfig": Property(Is.FILLED, absent={}),
+        "computeConfig.nodePools": Is.UNORDERED,
         "deletionProtection": Is.FILLED,
         "enabledClusterLogTypes": Property(
             Is.UNORDERED, "logging", absent=[], sent=_logging, shown=_log_types
@@ -81,15 +82,15 @@ class ClusterType(_Eks):
         "encryptionConfig": Property(
             absent={}, sent=lambda config: [config], shown=lambda found: found[0] if found else {}
         ),
+        "encryptionConfig.resources": Is.UNORDERED,
         "identities": Property(
             Is.OUTPUT,
             "identity",
             shown=lambda found: [{"oidcs": [{"issuer": found["oidc"]["issuer"]}]}],
         ),
-        "kubernetesNetworkConfig": Property(
-            Is.FILLED | Is.PARTIAL,
-            shown=lambda found: found if "elasticLoadBalancing" in found else {},
-        ),
+        "kubernetesNetworkConfig": Is.FILLED | Is.PARTIAL,
+        "kubernetesNetworkConfig.ipFamily": Is.REPLACING,
+        "kubernetesNetworkConfig.serviceIpv4Cidr": Is.REPLACING,
         "name": Property(Is.REPLACING, rule=r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}"),
         "roleArn": Is.REQUIRED | Is.REPLACING | Is.ARN,
         "storageConfig": Property(Is.FILLED, absent={}),
@@ -227,7 +228,7 @@ class AddonType(_Eks):
         "arn": Property(Is.OUTPUT, "addonArn"),
         "clusterName": _NAMES,
         "configurationValues": Property(Is.FILLED, absent=""),
-        _ASSOCIATIONS: Property(absent=[]),
+        _ASSOCIATIONS: Property(Is.UNORDERED, absent=[]),
         "preserve": Is.HELD,
         "resolveConflictsOnCreate": Is.HELD,
         "resolveConflictsOnUpdate": Is.HELD,

@@ -154,8 +154,7 @@ class BucketOwnershipControlsType(_Setting):
 
 
 _ENCRYPTION = {"sseAlgorithm": "SSEAlgorithm", "kmsMasterKeyId": "KMSMasterKeyID"}
-_BUCKET_KEY = {"bucketKeyEnabled": "BucketKeyEnabled"}
-_OF_AWS = {aws: name for name, aws in (_ENCRYPTION | _BUCKET_KEY).items()}
+_OF_AWS = {aws: name for name, aws in _ENCRYPTION.items()}
 
 
 def _renamed(values: Properties, names: dict[str, str]) -> Properties:
@@ -164,12 +163,14 @@ def _renamed(values: Properties, names: dict[str, str]) -> Properties:
 
 def _rule_to_aws(rule: Properties) -> Properties:
     default = _renamed(rule["applyServerSideEncryptionByDefault"], _ENCRYPTION)
-    return {"ApplyServerSideEncryptionByDefault": default, **_renamed(rule, _BUCKET_KEY)}
+    bucket_key = rule.get("bucketKeyEnabled", False)
+    return {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bucket_key}
 
 
 def _rule_from_aws(rule: Properties) -> Properties:
     default = _renamed(rule["ApplyServerSideEncryptionByDefault"], _OF_AWS)
-    return {"applyServerSideEncryptionByDefault": default, **_renamed(rule, _OF_AWS)}
+    bucket_key = rule.get("BucketKeyEnabled", False)
+    return {"applyServerSideEncryptionByDefault": default, "bucketKeyEnabled": bucket_key}
 
 
 class BucketServerSideEncryptionConfigurationType(_Setting):
@@ -180,11 +181,12 @@ class BucketServerSideEncryptionConfigurationType(_Setting):
     properties: ClassVar = {
         **_Setting.of_bucket,
         "rules": Property(
-            Is.REQUIRED,
+            Is.REQUIRED | Is.PARTIAL | Is.UNORDERED,
             "ServerSideEncryptionConfiguration",
             sent=lambda rules: {"Rules": [_rule_to_aws(rule) for rule in rules]},
             shown=lambda found: [_rule_from_aws(rule) for rule in found["Rules"]],
         ),
+        "rules.*.applyServerSideEncryptionByDefault.kmsMasterKeyId": Is.FILLED,
         "rules.*.bucketKeyEnabled": Is.FILLED,
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Flag, auto
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Any, ClassVar, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -20,7 +20,7 @@ from irsa.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
-from ..values import UNKNOWN, defaults, get_path, set_path, shaped_like
+from ..values import UNKNOWN, defaults, get_path, has_unknown, merged, set_path, shaped_like
 from .canonical import canonical
 
 
@@ -72,7 +72,7 @@ class Is(Flag):
     DOCUMENT = auto()
     """A policy document; compared by meaning."""
     UNORDERED = auto()
-    """A list without an order."""
+    """A set: a list without an order, and with each value once."""
     PARTIAL = auto()
     """An object whose missing fields AWS fills in."""
 
@@ -243,8 +243,9 @@ class AwsType(ResourceType[AwsSession]):
     def _in_order(self, values: Properties) -> Properties:
         for path in self.having(Is.UNORDERED):
             listed = get_path(values, path)
-            if isinstance(listed, list) and UNKNOWN not in listed:
-                values = set_path(values, path, sorted(listed, key=repr))
+            if isinstance(listed, list) and not has_unknown(listed):
+                once = [value for value, _ in groupby(sorted(listed, key=repr))]
+                values = set_path(values, path, once)
         return values
 
     @override
@@ -306,6 +307,12 @@ class AwsType(ResourceType[AwsSession]):
         """Pulumi's bridge does so with all that could have a name made up and has not, whether the
         name stays or changes (`nameRequiresDeleteBeforeReplace` in pulumi-terraform-bridge)."""
         return self.autoname and self.name_property not in defaults(news)
+
+    @override
+    def before(self, olds: Properties, state: Properties, news: Properties) -> Properties:
+        """As with the published provider: an input that AWS has already is no change."""
+        there = {name: value for name, value in state.items() if value not in ([], {})}
+        return merged(shaped_like(there, news), olds)
 
     @override
     def kept(self, olds: Properties, news: Properties) -> Properties:
@@ -400,8 +407,10 @@ def _document(name: str, text: Any) -> Any:
 def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:
     name, *rest = path
     if name == "*" and isinstance(olds, list) and isinstance(news, list):
-        pairs = zip_longest(olds[: len(news)], news)
-        return [_kept(old, new, rest) for old, new in pairs]
+        pairs = zip_longest(olds[: len(news)], news)  # one that changes is another member of a set
+        return [
+            _kept(old, new, rest) if shaped_like(old, new) == new else new for old, new in pairs
+        ]
     if not isinstance(olds, Mapping) or not isinstance(news, Mapping):
         return news
     if olds.get(name) in (None, "", {}):  # an empty list may be the program's

@@ -17,6 +17,7 @@ from lightkube.config.kubeconfig import KubeConfig
 from irsa.identity.policy_json import Json
 
 from ... import COMMAND
+from .rules import FORCE_ANNOTATION
 
 TIMEOUT = httpx2.Timeout(30.0)
 
@@ -74,12 +75,19 @@ class KubernetesApi:
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
     def apply(
-        self, path: str, content: Json, *, manager: str, force: bool, dry_run: bool = False
+        self,
+        path: str,
+        content: Json,
+        *,
+        manager: str,
+        force: bool = False,
+        from_kubectl: bool = False,
+        dry_run: bool = False,
     ) -> Json:
         """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/.
 
-        Like the published provider, it takes fields over from kubectl without ``force``, but not in
-        a preview, and none that were set through a subresource, as by `kubectl scale`.
+        With ``from_kubectl`` it takes fields over that kubectl set, but none that were set through
+        a subresource, as by `kubectl scale`.
         """
         query = {"fieldManager": manager, "fieldValidation": "Strict"}
         if dry_run:
@@ -88,7 +96,7 @@ class KubernetesApi:
             query["force"] = "true"
         headers = {"Content-Type": "application/apply-patch+yaml"}
         answer = self._http.patch(path, json=content, params=query, headers=headers)
-        if answer.status_code == 409 and not force and not dry_run:
+        if answer.status_code == 409 and from_kubectl and not force:
             owners = re.findall(r'conflicts? with "([^"]+)"( with sub)?', answer.json()["message"])
             if all(name.startswith("kubectl") and not through for name, through in owners):
                 return self.apply(path, content, manager=manager, force=True)
@@ -119,7 +127,10 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, httpx2.HTTPStatusError):
         message = _status(error.response, "message") or error.response.text[:200]
         if error.response.status_code == 409 and message.startswith("Apply failed"):
-            message += '; annotate the object with pulumi.com/patchForce: "true" to take it over'
+            message += (
+                "; let its manager remove the field, or annotate the object with "
+                f'{FORCE_ANNOTATION}: "true" to take it over'
+            )
         return f"Kubernetes refused ({error.response.status_code}): {message}"
     if isinstance(error, httpx2.TransportError):
         return (

@@ -187,7 +187,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
                 "exists; bring it in with the resource option `import_`, or change what it "
                 "has with a …Patch resource, which leaves it when it goes"
             )
-        session.api.apply(path, inputs, manager=created.once[FIELD_MANAGER], force=_force(inputs))
+        self._apply(session, path, inputs, created.once[FIELD_MANAGER])
         try:
             self._await(session, path, resource_id)
         except NotReady as error:
@@ -211,7 +211,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
     ) -> None:
         path = self._path(session, resource_id)
         self._check_exists(session, path, resource_id)
-        session.api.apply(path, news, manager=olds[FIELD_MANAGER], force=_force(news))
+        self._apply(session, path, news, olds[FIELD_MANAGER])
         self._await(session, path, resource_id)
 
     @override
@@ -222,7 +222,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
             # first: an object that is gone is there again, with nothing in it.
             names = {key: get_path(state, f"metadata.{key}") for key in ("name", "namespace")}
             nothing = {"apiVersion": self.api_version, "kind": self.kind, "metadata": names}
-            session.api.apply(path, nothing, manager=state[FIELD_MANAGER], force=False)
+            session.api.apply(path, nothing, manager=state[FIELD_MANAGER])
             return
         live = session.api.get(path)
         if live is not None:
@@ -274,6 +274,11 @@ class KubernetesObject(ResourceType[ClusterSession]):
             if refusal(error) not in ("Forbidden", "NotFound"):
                 raise
         return {**inputs, "status": UNKNOWN}
+
+    def _apply(self, session: ClusterSession, path: str, inputs: Properties, manager: str) -> None:
+        """Apply like the published provider: what kubectl set is no conflict, but with a patch."""
+        options = {"force": _force(inputs), "from_kubectl": not self.is_patch}
+        session.api.apply(path, inputs, manager=manager, **options)
 
     def _check_exists(self, session: ClusterSession, path: str, resource_id: str) -> None:
         if session.api.get(path) is None:

@@ -110,12 +110,12 @@ def test_an_add_on_that_is_updated_without_its_role_loses_it(aws: Aws, eks):
 
 
 def test_an_add_on_has_the_default_version_and_the_tags_of_now(eks):
-    addon = eks.create_addon(**PROXY, tags={"a": "1", "b": "2"})["addon"]
+    addon = eks.create_addon(**PROXY, tags=dict.fromkeys("abde", "1"))["addon"]
     assert addon["addonVersion"] == ADDONS["kube-proxy"].versions[VERSION][-1]
     assert not {"serviceAccountRoleArn", "configurationValues"} & addon.keys()
-    eks.untag_resource(resourceArn=addon["addonArn"], tagKeys=["a"])
+    eks.untag_resource(resourceArn=addon["addonArn"], tagKeys=["a", "d", "e"])
     eks.tag_resource(resourceArn=addon["addonArn"], tags={"c": "3"})
-    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
+    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "1", "c": "3"}
 
 
 @pytest.mark.parametrize(

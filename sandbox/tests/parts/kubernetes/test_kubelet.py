@@ -1,7 +1,10 @@
 """Pods of real controllers, run by the sandbox's kubelet, and commands run as them."""
 
+import re
+
 import pytest
-from lightkube.resources.core_v1 import Node
+from lightkube.resources.core_v1 import Endpoints, Node, Service
+from lightkube.resources.discovery_v1 import EndpointSlice
 from websockets.exceptions import InvalidStatus
 
 from tests.sandbox.support.cluster import ROLE_ANNOTATION, eventually
@@ -16,7 +19,14 @@ NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" n
 NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 
 
-def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespace):
+def addresses(cluster, namespace, kind) -> set[str]:
+    listed = [each.to_dict() for each in cluster.client.list(kind, namespace=namespace)]
+    return {*re.findall(r"'(10\.[\d.]+)'", str(listed))}
+
+
+def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, namespace):
+    ports = [{"port": 80}]
+    cluster.apply(Service, namespace, "web", spec={"selector": {"app": "web"}, "ports": ports})
     cluster.deployment(
         namespace,
         "web",
@@ -32,7 +42,10 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
     [node] = [node.to_dict() for node in cluster.client.list(Node)]
     assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
     pods = cluster.pods(namespace)
-    assert len({pod["status"]["podIP"] for pod in pods}) == 3
+    ips = {pod["status"]["podIP"] for pod in pods}
+    assert len(ips) == 3
+    for kind in (Endpoints, EndpointSlice):
+        eventually(lambda kind=kind: addresses(cluster, namespace, kind) == ips)
     for pod in pods:
         status = pod["status"]
         assert (status["phase"], pod["spec"]["nodeName"]) == ("Running", "sandbox")

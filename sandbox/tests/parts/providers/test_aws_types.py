@@ -23,6 +23,7 @@ from tests.sandbox.support.provider_harness import (
     Resource,
     shown,
 )
+from tests.sandbox.support.with_plugin import differences, explained, listed
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -36,11 +37,13 @@ POLICIES = {
 POD_ROLE, OTHER_POD_ROLE = (f"arn:aws:iam::{ACCOUNT_A}:role/{name}" for name in ("app", "other"))
 ACCESS = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS"
 VIEW, EDIT = f"{ACCESS}ViewPolicy", f"{ACCESS}EditPolicy"
-ONE_NAMESPACE = {"type": "namespace", "namespaces": ["dev"]}
+NAMESPACES = {"type": "namespace", "namespaces": ["dev", "apps"]}
 TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
 PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
 OF_BUCKET = json.dumps(tls_only_bucket_policy("arn:aws:s3:::made"))
+ORDERED = {"instanceTypes", "thumbprintLists"}
+"""Lists with an order; every other list is a set."""
 UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
 """Inputs that an import does not find in AWS."""
 
@@ -136,8 +139,8 @@ TYPES = {
         {"versioningConfiguration": {"status": "Enabled"}},
     ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
-        setting(encryption("AES256"), encryption("aws:kms", kmsMasterKeyId="alias/key"),
-                encryption("AES256", bucket_key=True)),
+        setting(encryption("aws:kms"), encryption("AES256"),
+                encryption("aws:kms", bucket_key=True, kmsMasterKeyId="alias/key")),
     "aws:s3/bucketPolicy:BucketPolicy": setting(
         {"policy": OF_BUCKET}, {"policy": OF_BUCKET.replace("s3:*", "s3:PutObject")}
     ),
@@ -152,7 +155,8 @@ TYPES = {
         {"name": "planned", "roleArn": ROLE_ARN, "vpcConfig": VPC,
          "bootstrapSelfManagedAddons": False},
         {"version": "1.36", "enabledClusterLogTypes": ["api"], "vpcConfig": PUBLIC, **TAGS},
-        {"name": "other-name", "bootstrapSelfManagedAddons": True, "roleArn": POD_ROLE},
+        {"name": "other-name", "bootstrapSelfManagedAddons": True, "roleArn": POD_ROLE,
+         "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.2.0.0/16"}},
         {**AUTO_MODE, "accessConfig": {"authenticationMode": "API"}, "deletionProtection": True,
          "version": "1.33", "vpcConfig": PUBLIC},
     ),
@@ -185,7 +189,7 @@ TYPES = {
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Type(
         {"clusterName": "dev", "principalArn": OTHER_POD_ROLE, "policyArn": VIEW,
          "accessScope": {"type": "cluster"}},
-        replacing={"policyArn": EDIT, "accessScope": ONE_NAMESPACE, "principalArn": POD_ROLE},
+        replacing={"policyArn": EDIT, "accessScope": NAMESPACES, "principalArn": POD_ROLE},
         import_id=f"dev#{OTHER_POD_ROLE}#{VIEW}",
     ),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": Type(
@@ -250,6 +254,31 @@ def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine
     assert (engine.refresh(changed) is None) is (token not in STAY)
 
 
+def switched_off(value: Any, times: int, name: str = "") -> Any:
+    """Return inputs with every switch off, and each value of a set that often, backwards."""
+    if isinstance(value, dict):
+        return {name: switched_off(inner, times, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        listed = [switched_off(inner, times) for inner in value]
+        return listed if name in ORDERED else listed[::-1] * times
+    return False if value is True else value
+
+
+@pytest.mark.parametrize("changes", ["in_place", "filled", "replacing"])
+@EACH
+def test_a_switch_that_is_off_and_a_value_twice_in_a_set_settle(
+    account, either: Engine, token, changes
+):
+    more = getattr(TYPES[token], changes)
+    if changes != "filled":  # others of them do not fit together
+        more = {name: value for name, value in more.items() if switched_off(value, 2) != value}
+    once, twice = (switched_off(TYPES[token].inputs | more, times) for times in (1, 2))
+    made = either.create(token, twice)
+    for seen in (made, either.refresh(made)):
+        assert seen is not None
+        assert either.diff(seen, once) == either.diff(seen, twice) == NOTHING
+
+
 @EACH
 def test_a_change_has_the_same_effect_in_both_providers(account, either: Engine, token):
     inputs, in_place, replacing, *_ = TYPES[token]
@@ -260,8 +289,27 @@ def test_a_change_has_the_same_effect_in_both_providers(account, either: Engine,
     assert effect(either.diff(made, inputs)) == "nothing"
 
 
+@pytest.mark.published
+@pytest.mark.parametrize("either", ["plugin"], indirect=True)
+@EACH
+def test_both_providers_preview_the_same_changes(account, aws, engine, either, token):
+    kind, previews = TYPES[token], []
+    for provider in (engine, either):
+        restore = aws.emulator.snapshot()
+        made = provider.create(token, kind.inputs)
+        changed = {
+            (token, name): provider.changes(made, {**kind.inputs, name: value})
+            for name, value in (kind.in_place | kind.replacing).items()
+        }
+        previews.append({key: {"update": {"detailed": paths}} for key, paths in changed.items()})
+        restore()
+    explained(differences(*previews), listed("previews")["aws"])
+
+
 @pytest.mark.parametrize("token", [token for token, kind in TYPES.items() if kind.filled])
-def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engine, token):
+def test_an_input_that_aws_fills_in_may_leave_the_program_and_return(
+    account, either: Engine, token
+):
     """The schema of terraform-provider-aws calls them optional and computed."""
     base, filled = TYPES[token].inputs, TYPES[token].filled
     made = either.create(token, {**base, **filled})
@@ -270,6 +318,7 @@ def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engin
         assert either.diff(made, {**base, **fewer}) == NOTHING, name
     left = either.update(made, base)
     assert shown(left.state, *filled) == shown(made.state, *filled)
+    assert either.diff(left, {**base, **filled}) == NOTHING
     # The state has the program's inputs now, and a refresh brings none of the others back.
     seen = either.refresh(Resource(made.urn, made.id, either.check(token, base), left.state))
     assert seen is not None

@@ -128,14 +128,25 @@ def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namesp
     assert engine.diff(changed, config(namespace, b="2")) == NOTHING
 
 
-def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(cluster, engine, namespace):
-    made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    theirs = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: "theirs"}}}
-    where = {"namespace": namespace, "field_manager": "kubectl-annotate"}
-    cluster.client.patch(ServiceAccount, "app", theirs, **where)
-    line = refused(engine.update, made, account(namespace, "r2"), preview=True)
+@pytest.mark.parametrize("kind", [SERVICE_ACCOUNT, SERVICE_ACCOUNT_PATCH])
+def test_an_update_takes_over_what_kubectl_set_but_no_preview_and_no_patch(
+    cluster, engine, namespace, kind
+):
+    def kubectl_annotate(role: str | None) -> None:
+        body = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: role}}}
+        where = {"namespace": namespace, "field_manager": "kubectl-annotate"}
+        cluster.client.patch(ServiceAccount, "app", body, **where)
+
+    made, change = engine.create(kind, account(namespace, "r")), account(namespace, "r2")
+    kubectl_annotate("theirs")
+    line = refused(engine.update, made, change, preview=True)
     assert 'conflict with "kubectl-annotate"' in line
-    engine.update(made, account(namespace, "r2"))
+    assert "; let its manager remove the field, or annotate the object with" in line
+    if kind == SERVICE_ACCOUNT_PATCH:
+        assert refused(engine.update, made, change) == line
+        assert refused(engine.create, kind, change) == line
+        kubectl_annotate(None)
+    engine.update(made, change)
     assert annotations_of(cluster, namespace) == {ROLE_ARN_ANNOTATION: "r2"}
 
 

@@ -6,11 +6,9 @@ plugin. docs/sandbox.md says where plugins come from; a plugin that is missing i
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from irsa_components.credentials import TokenArgs
 from irsa_sandbox.engine.stack import SandboxStack
@@ -19,11 +17,11 @@ from irsa_sandbox.session import Session
 from tests.sandbox.support.with_plugin import (
     IMAGE,
     Resources,
-    Written,
     brought_up,
     differences,
     differences_of_previews,
     explained,
+    listed,
     opened,
     sandbox_with,
     settled,
@@ -38,12 +36,7 @@ NOTHING: tuple[Any, ...] = (None, "", [], {}, False)
 NOTES = ("__defaults", "__meta", "__pulumi_raw_state_delta")
 """Notes of the aws plugin for itself, which no program sees."""
 
-_TABLES = yaml.safe_load(Path(__file__).with_name("differences.yaml").read_text())
-STATES, PREVIEWS = (
-    {plugin: [Written(**each) for each in rows] for plugin, rows in _TABLES[name].items()}
-    for name in ("states", "previews")
-)
-"""Differences of states and of previews, by plugin."""
+STATES, PREVIEWS = listed("states"), listed("previews")
 
 Both = tuple[Session, Session]
 

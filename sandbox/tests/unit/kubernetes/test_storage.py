@@ -11,6 +11,7 @@ from irsa_sandbox.kubernetes import storage
 from irsa_sandbox.kubernetes.storage import Storage
 
 POD, DEPLOYMENT = b"/registry/pods/dev/app", b"/registry/deployments/dev/app"
+SERVICE, ENDPOINTS = b"/registry/services/specs/dev/app", b"/registry/services/endpoints/dev/app"
 NAMESPACE, SECRET = b"/registry/namespaces/dev", b"/registry/secrets/dev/key"
 
 
@@ -52,12 +53,13 @@ def test_the_new_goes_and_the_rest_comes_back_dependencies_first():
     etcd.content |= {lease: b"1", event: b"old"}
     read = etcd.read()
     del etcd.content[SECRET]
-    etcd.content |= {NAMESPACE: b"2", POD: b"new", DEPLOYMENT: b"d", lease: b"2"}
+    new = {POD: b"new", DEPLOYMENT: b"d", ENDPOINTS: b"e", SERVICE: b"s"}
+    etcd.content |= {NAMESPACE: b"2", lease: b"2", **new}
     etcd.content[b"/registry/events/dev/b"] = etcd.content.pop(event)
     etcd.restore(read)
     assert etcd.content == {**before, lease: b"2"}
-    order = [key for key in etcd.changed if key in (DEPLOYMENT, NAMESPACE, POD)]
-    assert order == [DEPLOYMENT, NAMESPACE, POD]
+    order = [key for key in etcd.changed if key in (NAMESPACE, *new)]
+    assert order == [DEPLOYMENT, SERVICE, NAMESPACE, POD, ENDPOINTS]
 
 
 def test_a_late_controller_is_put_right_and_one_that_insists_is_noted(caplog):
