@@ -192,18 +192,26 @@ def _without(key: str, problem: str, fields: Fields) -> Fields:
     return fields
 
 
-def _others(additions: PodAdditions, spec: Any) -> Output[str]:
+def _others(additions: PodAdditions, spec: Any) -> Input[str]:
     """Return the containers that the webhook skips, as a line of CSV."""
     fields, named = _fields(spec), additions.containers or ()
 
     def line(lists: Sequence[Any]) -> str:
-        names = [_plain(container).get("name") for listed in lists for container in listed or ()]
+        names = [str(_plain(container)["name"]) for listed in lists for container in listed or ()]
         for name in named:
             if name not in names:
-                raise ValueError(f"containers: {name!r} is none of {', '.join(map(str, names))}")
-        return ",".join(str(name) for name in names if name not in named)
+                had = ", ".join(names)
+                raise ValueError(f"containers: {name!r} is no container; the pod spec has {had}")
+        return ",".join(name for name in names if name not in named)
 
-    return Output.all(fields.get("initContainers"), fields.get("containers")).apply(in_apply(line))
+    lists = [fields[key] for key in ("initContainers", "containers") if key in fields]
+    if all(isinstance(listed, list) and all(map(_is_named, listed)) for listed in lists):
+        return line(lists)
+    return Output.all(*lists).apply(in_apply(line, f"{additions.account}: "))
+
+
+def _is_named(container: Any) -> bool:
+    return isinstance(_plain(container).get("name"), str)
 
 
 def _spec(additions: PodAdditions, spec: Any) -> Fields:

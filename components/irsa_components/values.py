@@ -394,7 +394,8 @@ def _checked_fields(owner: str, path: str, hint: Any, value: Any) -> dict[str, A
     for name in _required(hint):
         if _folded(name) not in spellings:
             present = ", ".join(spellings.values()) or "nothing"
-            raise ValueError(f"{path} has {present} and no {name}; add it")
+            fields = f"the fields of a {hint.__name__.removesuffix('Args')}"
+            raise ValueError(f"{path} has {present} and no {name}; give {fields}")
     return fields_of_value
 
 
@@ -417,7 +418,7 @@ _SPOKEN |= dict.fromkeys((Sequence, list), "a list") | dict.fromkeys((Mapping, d
 
 def _wanted(expected: type, value: object) -> str:
     if isinstance(value, Output):
-        return "a plain value"
+        return "a plain value" if expected in _SPOKEN else f"the {expected.__name__} itself"
     return _SPOKEN.get(expected) or f"{expected.__name__}(…)"
 
 

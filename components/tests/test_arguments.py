@@ -10,6 +10,7 @@ import pytest
 
 import irsa_components
 from irsa_components.values import MESSAGE_MAX, arguments
+from tests.support.engine import deploy
 from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
 
@@ -309,6 +310,32 @@ def test_a_value_of_a_wrong_type_is_refused_in_one_line_with_the_fields_name(nam
 })  # fmt: skip
 def test_a_value_is_shown_unless_it_may_be_a_secret(name, field, value, said):
     assert refused(name, {field: value}) == f"{field} is {said}"
+
+
+BUCKET_ARGS = irsa_components.DataBucketArgs()
+OTHER_ARGUMENTS = {
+    "mapping": (("x", {}), {}, "DataBucket 'x': args is a mapping; give DataBucketArgs(…)"),
+    "nothing": (("x",), {}, "DataBucket 'x': args is None; give DataBucketArgs(…)"),
+    "arguments one by one": (("x",), {"existing": True}, "DataBucketArgs(existing=…)"),
+    "no name": ((None, BUCKET_ARGS), {}, "name of a DataBucket is None; give text"),
+    "output for a name": ((LATER, BUCKET_ARGS), {}, "the output of a resource; give a plain value"),
+    "output in a name": ((f"{LATER}", BUCKET_ARGS), {}, "has an output inside of a text; use Outp"),
+}
+
+
+@pytest.mark.cases(("positional", "named", "said"), OTHER_ARGUMENTS)
+def test_a_component_refuses_other_arguments_than_its_class_has(positional, named, said):
+    assert said in refusal(irsa_components.DataBucket, *positional, **named)
+
+
+def test_a_component_among_the_providers_is_refused():
+    def program() -> None:
+        args = irsa_components.EksClusterArgs(cluster_name="dev", existing=True)
+        clusters: Any = [irsa_components.EksCluster("dev", args)]
+        irsa_components.DataBucket("x", BUCKET_ARGS, pulumi.ResourceOptions(providers=clusters))
+
+    with pytest.raises(ValueError, match="EksCluster in `providers` is no provider; give its kube"):
+        deploy(program)
 
 
 def test_arguments_are_replaced_as_those_of_any_dataclass():

@@ -240,9 +240,17 @@ def test_a_namespace_that_cannot_be_seen_is_none(metadata):
     assert found == [None]
 
 
-def test_a_container_that_is_not_there_is_named():
-    with pytest.raises(pulumi.RunError, match=r"^containers: 'web' is none of app$"):
-        deploy(lambda: pulumi.export("x", add_identity(app(), additions(containers=["web"]))))
+@pytest.mark.cases(("known", "raised"), {
+    "known now": (lambda listed: listed, ValueError),
+    "known late": (Output.from_input, pulumi.RunError),
+})  # fmt: skip
+def test_a_container_that_is_not_there_is_named(known, raised):
+    def program() -> None:
+        spec = {"containers": known([{"name": "app"}])}
+        pulumi.export("x", add_identity({"spec": spec}, additions(containers=["web"])))
+
+    with pytest.raises(raised, match=r"containers: 'web' is no container; the pod spec has app$"):
+        deploy(program)
 
 
 @pytest.mark.cases(("prefix", "warned"), {

@@ -25,6 +25,9 @@ _NOT_THE_USERS = re.compile(
 _PLAIN = ("ValueError", "Exception", "RunError")
 """Errors whose text says all."""
 
+_MISSING_KEY = re.compile(
+    r"(?:ConfigMissingError: )?Missing required configuration variable '(?P<key>.+)'"
+)
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 _ECHOES = (
     "Resource monitor has terminated, shutting down",
@@ -70,6 +73,11 @@ def in_program(message: str, text: str) -> str:
     raised = re.search(rf"^ *(?:\w+\.)*(\w+): {re.escape(message)}$", text, re.MULTILINE)
     if raised and raised[1] not in _PLAIN:
         message = f"{raised[1]}: {message}"
+    if missing := _MISSING_KEY.match(message):
+        key = missing["key"]
+        message = (
+            f"configuration has no {key}; add it to Pulumi.STACK.yaml, or give --config {key}=VALUE"
+        )
     if not frames:
         return message
     file, line, code = frames[-1].groups()

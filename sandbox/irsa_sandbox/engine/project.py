@@ -27,9 +27,10 @@ def read_project(project: Path) -> dict[str, Any]:
     runtime = content.get("runtime")
     language = runtime.get("name") if isinstance(runtime, dict) else runtime
     if language not in ("python", None):
+        others = "for others use an installed pulumi with `python -m irsa_sandbox env`"
+        fix = "write `python`" if str(language).startswith("py") else others
         raise SandboxError(
-            f"{file}: `runtime` is {language}, and `stack` runs Python programs; for others use an "
-            "installed pulumi with `python -m irsa_sandbox env`"
+            f"{file}: `runtime` is {language}, and `stack` runs Python programs; {fix}"
         )
     return content
 
@@ -45,6 +46,9 @@ def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: 
     if file.exists() or not config:
         _known(project, file)
         settings = _read(file) if file.exists() else {}
+    for key in settings:
+        if ":" in key:
+            raise SandboxError(f"{file}: {key} stands beside `config:`; indent it below")
     file_config = _mapping(settings.get("config"), f"{file}: `config`")
     values = {key: value for key, value in {**file_config, **config}.items() if value is not None}
     for key, value in values.items():

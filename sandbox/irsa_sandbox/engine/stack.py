@@ -15,10 +15,11 @@ from functools import cache, partial
 from operator import methodcaller
 from pathlib import Path
 from subprocess import CalledProcessError
-from traceback import format_exception
+from traceback import format_exception, format_tb
 from typing import Any, TypeVar
 
 import grpc
+import pulumi
 from pulumi import RunError, automation
 from pulumi.automation import PulumiCommand, PulumiFn
 from pulumi.automation._stack import StackInitMode
@@ -91,6 +92,7 @@ class SandboxStack:
         has the outputs of types that the sandbox lacks, by type token. Raises `SandboxError` for
         wrong settings.
         """
+        _note_lines_of_applies()
         _hide_unfinished_coroutines()
         _use_a_connection_for_each_engine()
         processes.use_sessions()
@@ -264,6 +266,25 @@ def _use_a_connection_for_each_engine() -> None:
     happens to get the port of an earlier one would be taken for gone until the next attempt is due.
     """
     _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
+
+
+@cache
+def _note_lines_of_applies() -> None:
+    """Have errors in `apply` name their lines: where two tasks await one, the second has no
+    traceback of it."""
+    before = pulumi.Output.apply
+
+    def apply(self: Any, func: Callable[[Any], Any], run_with_unknowns: bool = False) -> Any:
+        def noted(value: Any) -> Any:
+            try:
+                return func(value)
+            except Exception as error:
+                error.add_note("".join(format_tb(error.__traceback__)))
+                raise
+
+        return before(self, noted, run_with_unknowns)
+
+    pulumi.Output.apply = apply
 
 
 @cache

@@ -57,6 +57,8 @@ process(es) to end or delete the lock file with `pulumi cancel`.
 """
 IRSA = "import irsa_components as irsa\n"
 ACCOUNT = 'irsa.ServiceAccount(namespace="dev", name="My App")\n'
+STACK = "Previewing:\n\nDiagnostics:\n  pulumi:pulumi:Stack (p-dev):\n    error: "
+NO_KEY = "Missing required configuration variable"
 MISTAKES = {
     "a key that a mapping lacks": ('def a(b):\n    return b["c"]\n\n\na({})\n', 2, "KeyError: "),
     "a value that a component refuses": (IRSA + ACCOUNT, 2, ""),
@@ -116,6 +118,7 @@ def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, setti
     "text": ("just text\n", f" is text; {MAPPING}"),
     "list": ("- a\n", f" is a list; {MAPPING}"),
     "number": ("17\n", f" is `17`; {MAPPING}"),
+    "key beside `config`": ("a:b: c\n", ": a:b stands beside `config:`; indent it below"),
     "control character": ("a: \x00\n", ": unacceptable character #x0000: special characters"),
 })  # fmt: skip
 def test_malformed_settings_are_one_line(copied, tmp_path, settings, message):
@@ -131,6 +134,8 @@ def test_a_project_without_a_name_is_one_line(copied, tmp_path):
         assert "/Pulumi.yaml: `name` is missing" in line
     line = refusal(copied, "", "name: a\nruntime: {name: nodejs}\n", raised=SandboxError)
     assert "/Pulumi.yaml: `runtime` is nodejs, and `stack` runs Python programs; for" in line
+    line = refusal(copied, "", "name: a\nruntime: python3\n", raised=SandboxError)
+    assert line.endswith("; write `python`")
 
 
 def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_path):
@@ -146,6 +151,8 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
 @pytest.mark.cases(("code", "stdout", "stderr", "line"), {
     "locked": (255, "", LOCKED, "the stack is locked by process 4711 of ana; wait until it ends"),
     "program's error": (255, REFUSED, "", "no matching EC2 VPC found"),
+    "missing configuration": (255, f"{STACK}{PROGRAM}{NO_KEY} 'a:b'\n    please", "",
+        "configuration has no a:b; add it to Pulumi.STACK.yaml, or give --config a:b=VALUE"),
     "canceled": (255, CANCELED, "", "update canceled"),
     "killed": (-9, "Updating (dev):\n", "",
         "the Pulumi engine was killed (signal 9); refresh the s"),
@@ -185,7 +192,6 @@ def test_a_mistake_in_the_program_is_one_line_with_its_place(
 CALLBACK = (
     f"{PROGRAM}invoke transform: rpc error: code = Unknown desc = Invoke callback e9f3-88 error: "
 )
-STACK = "Previewing:\n\nDiagnostics:\n  pulumi:pulumi:Stack (p-dev):\n    error: "
 UNHANDLED = "    error: an unhandled error occurred: "
 FRAME = '\n      File "/x/irsa_components/values.py", line 4, in checked\n        raise error\n'
 PLACES = {

@@ -37,6 +37,11 @@ MISTAKES = {
         lambda: pulumi.export("x", pulumi.Output.from_input(1).apply(fails)),
         (HERE, ": KeyError: 'certificate', in raise KeyError(\"certificate\")"),
     ),
+    # Two tasks await it.
+    "an apply of a resource": (
+        lambda: pulumi.export("x", k8s.core.v1.ConfigMap("x").metadata.name.apply(fails)),
+        (HERE, ": KeyError: 'certificate', in raise KeyError(\"certificate\")"),
+    ),
     "a transform": (
         lambda: k8s.core.v1.ConfigMap("x", opts=ResourceOptions(transforms=[fails])),
         (HERE, ": 'certificate', in raise KeyError(\"certificate\")"),
