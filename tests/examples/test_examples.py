@@ -28,6 +28,8 @@ from tests.support.processes import ran
 pytestmark = pytest.mark.sandbox
 
 OBJECT = "november.csv"
+ONE_TEAM = 15
+"""Resources of a team in examples/teams."""
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def running(session, example, **config):
 @pytest.fixture(scope="module")
 def platform(session):
     """The outputs of the platform's stack. In the end, none of the examples left anything."""
-    with running(session, "platform") as stack:
+    with running(session, "platform", deletionProtection=False) as stack:
         yield stack.outputs()
     assert left_overs(session) == []
 
@@ -66,6 +68,16 @@ def lists(session, namespace, workload, bucket):
         return False
     assert OBJECT in listed.output, listed.output
     return True
+
+
+@contextmanager
+def pod_of(session, namespace, account):
+    """Create a Pod with a service account and its name, and delete it again."""
+    spec = {"containers": [{"name": "app", "image": "app"}], "serviceAccountName": account}
+    metadata = {"name": account, "namespace": namespace}
+    session.cluster.create(Pod.from_dict({"metadata": metadata, "spec": spec}))
+    yield
+    session.cluster.delete(Pod, account, namespace=namespace)
 
 
 def test_the_block_of_the_fleet_page_runs_as_pasted(session, tmp_path):
@@ -120,12 +132,23 @@ def test_a_chart_reaches_the_bucket_by_its_values(session, platform):
         bucket = put_object(session, stack.export())
         account = stack.outputs()["values"]["serviceAccount"]
         assert not account["create"]
-        spec = {"containers": [{"name": "app", "image": "app"}]}
-        spec["serviceAccountName"] = account["name"]  # as the chart's template does
-        metadata = {"name": "exporter", "namespace": "monitoring"}
-        session.cluster.create(Pod.from_dict({"metadata": metadata, "spec": spec}))
-        eventually(lambda: lists(session, "monitoring", "exporter", bucket))
-        session.cluster.delete(Pod, "exporter", namespace="monitoring")
+        with pod_of(session, "monitoring", account["name"]):  # as the chart's template does
+            eventually(lambda: lists(session, "monitoring", account["name"], bucket))
+
+
+def test_the_pods_of_a_team_reach_its_bucket_and_not_anothers(session, platform):
+    with running(session, "teams", teams=["billing", "search"]) as stack:
+        buckets = stack.outputs()["buckets"]
+        for bucket in buckets.values():
+            session.aws("s3").put_object(Bucket=bucket, Key=OBJECT)
+        for team, own in buckets.items():
+            with pod_of(session, team, "app"):
+                eventually(lambda team=team, own=own: lists(session, team, "app", own))
+                [other] = {*buckets.values()} - {own}
+                refused = session.in_pod(team, "app", ["aws", "s3", "ls", f"s3://{other}"])
+                assert "(AccessDenied)" in refused.output
+        all_teams = SandboxStack(session.state, EXAMPLES / "teams").preview()
+        assert all_teams["create"] == 23 * ONE_TEAM
 
 
 def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platform):

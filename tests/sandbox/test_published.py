@@ -18,8 +18,7 @@ from irsa import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.clone import clone_in
-from tests.sandbox.support.programs import ids, stack_of, unchanged
-from tests.sandbox.support.workload import sdk_in
+from tests.sandbox.support.programs import unchanged
 from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
@@ -150,19 +149,6 @@ def test_an_error_in_its_own_environment_is_one_line(session, project):
     python.unlink()
     with pytest.raises(SandboxError, match=r"virtualenv: \S+/venv/bin/python does not exist"):
         SandboxStack(session.state, project)
-
-
-def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cluster):
-    readme = [block for block in blocks() if block.document == "README.md"]
-    [text] = [block.content for block in readme if block.language == "python"]
-    stack = stack_of(session, "readme", lambda: exec(text, {}))  # noqa: S102
-
-    stack.up()
-
-    [bucket] = ids(stack, "aws:s3/bucket:Bucket")
-    with sdk_in(session, "default", "reports") as sdk:
-        sdk.client("s3").list_objects_v2(Bucket=bucket)
-    unchanged(stack)
 
 
 def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session):

@@ -23,7 +23,9 @@ from packaging.utils import canonicalize_name
 
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
+from tests.sandbox.support.clone import newcomer
 from tests.support import requirements
+from tests.support.code_blocks import blocks
 from tests.support.imports import imports_of
 from tests.support.paths import ROOT
 from tests.support.processes import ran
@@ -336,6 +338,24 @@ def test_readmes_one_line_judges_a_program_in_an_empty_folder(folder_of_a_user, 
     assert (done.returncode, done.stdout) == (1, shown), done.stderr
     done = folder_of_a_user(line, previewed("aud", "sub"), tmp_path)
     assert (done.returncode, done.stdout.splitlines()[0][-13:]) == (0, ": no findings"), done.stderr
+
+
+@pytest.mark.sandbox
+def test_readmes_program_runs_from_an_empty_folder(environment, tmp_path):
+    readme = [block for block in blocks() if block.document == "README.md"]
+    [program] = [block for block in readme if block.language == "python"]
+    [commands] = [block for block in readme if "--project reports" in block.content]
+    file = tmp_path / program.first_line.removeprefix("# ")
+    file.parent.mkdir()
+    file.write_text(program.content)
+    path = os.pathsep.join([f"{environment}/bin", os.environ["PATH"]])
+
+    shell = {"cwd": tmp_path, "env": newcomer(environment) | {"PATH": path}}
+    lines = f"trap 'irsa-sandbox down' EXIT\n{commands.content}"  # also of a failed one
+    done = ran("bash", "-ec", lines, timeout=600, **shell)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r'"Arn": "\S+:assumed-role/reports-\w+/', done.stdout), done.stdout
 
 
 @pytest.mark.cases(("claims", "code"), {
