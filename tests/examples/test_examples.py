@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shutil
 import sys
 from contextlib import contextmanager
@@ -15,21 +16,22 @@ from lightkube.resources.core_v1 import Pod
 
 from irsa.identity.arns import name_of
 from irsa.identity.eks import ROLE_ARN_VARIABLE
+from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
+from tests.sandbox.support.programs import ids, stack_of
 from tests.support import language_host
 from tests.support.code_blocks import blocks
 from tests.support.processes import ran
+from tools.docs.components import COMPARED
 
 pytestmark = pytest.mark.sandbox
 
 OBJECT = "november.csv"
-ONE_TEAM = 15
-"""Resources of a team in examples/teams."""
 
 
 @contextmanager
@@ -139,16 +141,25 @@ def test_a_chart_reaches_the_bucket_by_its_values(session, platform):
 def test_the_pods_of_a_team_reach_its_bucket_and_not_anothers(session, platform):
     with running(session, "teams", teams=["billing", "search"]) as stack:
         buckets = stack.outputs()["buckets"]
-        for bucket in buckets.values():
-            session.aws("s3").put_object(Bucket=bucket, Key=OBJECT)
-        for team, own in buckets.items():
-            with pod_of(session, team, "app"):
-                eventually(lambda team=team, own=own: lists(session, team, "app", own))
-                [other] = {*buckets.values()} - {own}
-                refused = session.in_pod(team, "app", ["aws", "s3", "ls", f"s3://{other}"])
-                assert "(AccessDenied)" in refused.output
-        all_teams = SandboxStack(session.state, EXAMPLES / "teams").preview()
-        assert all_teams["create"] == 23 * ONE_TEAM
+        session.aws("s3").put_object(Bucket=buckets["billing"], Key=OBJECT)
+        with pod_of(session, "billing", "app"):
+            eventually(lambda: lists(session, "billing", "app", buckets["billing"]))
+            command = ["aws", "s3", "ls", f"s3://{buckets['search']}"]
+            assert "(AccessDenied)" in session.in_pod("billing", "app", command).output
+        of_25 = SandboxStack(session.state, EXAMPLES / "teams").preview()
+        assert of_25["create"] == 23 * 15
+
+
+def test_the_compared_program_reaches_its_bucket_in_account_b(session, platform):
+    stack = stack_of(session, "orders", lambda: runpy.run_path(str(COMPARED / "components.py")))
+    stack.up()
+    [bucket] = ids(stack, "aws:s3/bucket:Bucket")
+    s3 = session.aws("s3", ACCOUNT_B)
+    s3.put_object(Bucket=bucket, Key=OBJECT)
+    assert lists(session, "default", "orders", bucket)
+    stack.destroy()
+    session.empty_bucket(bucket, ACCOUNT_B)
+    s3.delete_bucket(Bucket=bucket)
 
 
 def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platform):

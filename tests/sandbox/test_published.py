@@ -107,20 +107,10 @@ def project(pulumi, tmp_path):
     return project
 
 
-@pytest.fixture(scope="module")
-def cluster(session, irsa_sandbox):
-    """The name of an EKS cluster with an OIDC provider, as the README has it."""
-    eks, known = session.aws("eks"), irsa_sandbox.cluster_name
-    found = eks.describe_cluster(name=known)["cluster"]
-    eks.delete_cluster(name=known)
-    subnets = {"subnetIds": found["resourcesVpcConfig"]["subnetIds"]}
-    eks.create_cluster(name="dev", roleArn=found["roleArn"], resourcesVpcConfig=subnets)
-    return "dev"
-
-
-def test_the_template_runs_in_its_own_environment(session, cluster, project, pod):
+def test_the_template_runs_in_its_own_environment(session, irsa_sandbox, project, pod):
     with (project / "__main__.py").open("a") as program:
         program.write("import sys\npulumi.export('ran', [sys.prefix, __file__])\n")
+    cluster = irsa_sandbox.cluster_name
     config = {"cluster": cluster, "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
     stack = SandboxStack(session.state, project, config={f"own:{k}": v for k, v in config.items()})
 

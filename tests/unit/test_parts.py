@@ -342,17 +342,15 @@ def test_readmes_one_line_judges_a_program_in_an_empty_folder(folder_of_a_user, 
 
 @pytest.mark.sandbox
 def test_readmes_program_runs_from_an_empty_folder(environment, tmp_path):
-    readme = [block for block in blocks() if block.document == "README.md"]
-    [program] = [block for block in readme if block.language == "python"]
-    [commands] = [block for block in readme if "--project reports" in block.content]
-    file = tmp_path / program.first_line.removeprefix("# ")
-    file.parent.mkdir()
-    file.write_text(program.content)
-    path = os.pathsep.join([f"{environment}/bin", os.environ["PATH"]])
+    files = ("# reports/__main__.py", "> reports/Pulumi.yaml")
+    program, commands = (block.content for block in blocks() if block.first_line.endswith(files))
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/__main__.py").write_text(program)
+    variables = newcomer(environment)
+    variables["PATH"] = f"{environment}/bin{os.pathsep}{variables['PATH']}"
 
-    shell = {"cwd": tmp_path, "env": newcomer(environment) | {"PATH": path}}
-    lines = f"trap 'irsa-sandbox down' EXIT\n{commands.content}"  # also of a failed one
-    done = ran("bash", "-ec", lines, timeout=600, **shell)
+    lines = f"trap 'irsa-sandbox down' EXIT\n{commands}"  # also after a failure
+    done = ran("bash", "-ec", lines, cwd=tmp_path, env=variables, timeout=600)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r'"Arn": "\S+:assumed-role/reports-\w+/', done.stdout), done.stdout
