@@ -1,6 +1,7 @@
 """An EKS cluster for roles, associations and workloads: what programs use of it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, Resource, ResourceOptions, StackReference
@@ -44,6 +45,15 @@ class Cluster(Component):
         self.register_outputs({key: getattr(self, key) for key in Cluster.__annotations__})
 
 
+OUTPUTS: dict[str, Any] = {
+    **dict.fromkeys(Cluster.__annotations__, str),
+    "cluster_name": values.ClusterName,
+    "cluster_arn": values.PodIdentityClusterArn,
+    "provider_arn": values.ProviderArn,
+}
+"""Outputs of a `Cluster`, with their checks."""
+
+
 class StackCluster(Cluster):
     """The cluster of another stack, which exports the outputs of `Cluster` by their names."""
 
@@ -53,19 +63,8 @@ class StackCluster(Cluster):
         if not isinstance(stack, StackReference):
             raise ValueError(f"StackCluster {name}: {stack!r} is no stack; give a StackReference")
         super().__init__("StackCluster", name, ComponentArgs(), opts)
-        outputs = StackOutputs(**{key: stack.get_output(key) for key in Cluster.__annotations__})
-        for key, output in vars(outputs).items():
-            setattr(self, key, Output.from_input(output))
+        for key, kind in OUTPUTS.items():
+            output = values.checked("StackCluster.", key, Input[kind], stack.get_output(key))
+            setattr(self, key, output)
         self.kubeconfig = Output.secret(self.kubeconfig)
         self._finish(name)
-
-
-@values.arguments
-class StackOutputs:
-    """Outputs of another stack that name its cluster."""
-
-    cluster_name: Input[values.ClusterName]
-    cluster_arn: Input[values.PodIdentityClusterArn]
-    issuer_url: Input[str]
-    provider_arn: Input[values.ProviderArn]
-    kubeconfig: Input[str]

@@ -399,16 +399,24 @@ def _checked_fields(owner: str, path: str, hint: Any, value: Any) -> dict[str, A
     return fields_of_value
 
 
-async def _stack_of(output: Output[Any]) -> str:
-    """Return the name of the other stack that the output is from; empty for none."""
-    resources = [each for each in await output.resources() if isinstance(each, StackReference)]
-    return resources[0].pulumi_resource_name if resources else ""
+async def _stack_of(output: Output[Any]) -> tuple[str, str]:
+    """Return the name of the other stack that the output is from, and its outputs' names."""
+    for stack in await output.resources():
+        if isinstance(stack, StackReference):
+            names = ", ".join(sorted(await stack.outputs.future() or {}))
+            return str(await stack.name.future()), shorten(names, 60, placeholder=" …")
+    return "", ""
 
 
-def _known(owner: str, path: str, hint: Any, value: Any, stack: str) -> Any:
+def _known(owner: str, path: str, hint: Any, value: Any, stack: tuple[str, str]) -> Any:
     if value is None and NoneType not in get_args(hint):
-        of = f" of stack {stack}; run `pulumi up` there first" if stack else "; give another one"
-        raise ValueError(f"{owner}{path} is an output without a value{of}")
+        name, names = stack
+        raise ValueError(
+            f"stack {name} has no output for {owner}{path} (it has {names or 'none'}); run "
+            "`pulumi up` there, or correct the stack's name"
+            if name
+            else f"{owner}{path} is an output without a value; give another one"
+        )
     return checked(owner, f"{owner}{path}", hint, value)
 
 

@@ -126,13 +126,27 @@ def test_a_component_gives_what_is_text_for_another_stacks():
     assert provider["enableSecretMutable"] == provider["enableConfigMapMutable"] == "true"
 
 
-def test_a_cluster_of_a_stack_that_lacks_an_output_is_refused():
-    outputs = {name: value for name, value in CLUSTER_OUTPUTS.items() if name != "provider_arn"}
-    with pytest.raises(pulumi.RunError, match=f"provider_arn is an output .* of stack {PLATFORM}"):
+@pytest.mark.cases("preview", {"up": False, "preview": True})
+@pytest.mark.cases(("outputs", "listed"), {
+    **{f"without {key}": ({name: CLUSTER_OUTPUTS[name] for name in CLUSTER_OUTPUTS.keys() - {key}},
+        ", ".join(sorted(CLUSTER_OUTPUTS.keys() - {key})))
+    for key in CLUSTER_OUTPUTS},
+    "destroyed": ({}, "none"),
+    "another program's": ({"vpc_id": "vpc-1", "bucket": "b"}, "bucket, vpc_id"),
+    "with many outputs": ({f"output_{n:02}": "" for n in range(30)},
+        "output_00, output_01, output_02, output_03, output_04, …"),
+})  # fmt: skip
+def test_a_stack_that_lacks_a_clusters_output_is_named_in_one_line(preview, outputs, listed):
+    missing = next(name for name in CLUSTER_OUTPUTS if name not in outputs)
+    with pytest.raises(pulumi.RunError) as refused:
         deploy(
-            lambda: irsa.StackCluster("platform", pulumi.StackReference(PLATFORM)),
-            Engine(stacks={PLATFORM: outputs}),
+            lambda: irsa.StackCluster("platform", pulumi.StackReference("p", PLATFORM)),
+            Engine(preview=preview, stacks={"p": outputs, PLATFORM: outputs}),
         )
+    assert str(refused.value) == (
+        f"stack {PLATFORM} has no output for StackCluster.{missing} (it has {listed}); run "
+        "`pulumi up` there, or correct the stack's name"
+    )
 
 
 @pytest.mark.cases(("given", "said"), {

@@ -2,9 +2,12 @@
 
 import pulumi
 
-from irsa_components import EksCluster, EksClusterArgs
+from irsa_components import ControlPlaneArgs, EksCluster, EksClusterArgs
 
-cluster = EksCluster("platform", EksClusterArgs(cluster_name="platform"))
+protected = pulumi.Config().require_bool("deletionProtection")
+control_plane = ControlPlaneArgs(deletion_protection=protected)
+args = EksClusterArgs(cluster_name="platform", control_plane=control_plane)
+cluster = EksCluster("platform", args)
 
 pulumi.export("cluster_name", cluster.cluster_name)
 pulumi.export("cluster_arn", cluster.cluster_arn)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shutil
 import sys
 from contextlib import contextmanager
@@ -15,17 +16,19 @@ from lightkube.resources.core_v1 import Pod
 
 from irsa.identity.arns import name_of
 from irsa.identity.eks import ROLE_ARN_VARIABLE
+from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
-from tests.sandbox.support.programs import unchanged
+from tests.sandbox.support.programs import ids, stack_of, unchanged
 from tests.sandbox.support.with_plugin import either_session
 from tests.support import language_host
 from tests.support.code_blocks import blocks
 from tests.support.processes import ran
+from tools.docs.components import COMPARED
 
 pytestmark = pytest.mark.sandbox
 
@@ -50,7 +53,7 @@ def running(session, example, **config):
 @pytest.fixture(scope="module")
 def platform(session):
     """The outputs of the platform's stack. In the end, none of the examples left anything."""
-    with running(session, "platform") as stack:
+    with running(session, "platform", deletionProtection=False) as stack:
         yield stack.outputs()
     assert left_overs(session) == []
 
@@ -71,6 +74,16 @@ def lists(session, namespace, workload, bucket):
         return False
     assert OBJECT in listed.output, listed.output
     return True
+
+
+@contextmanager
+def pod_of(session, namespace, account):
+    """Create a Pod with a service account and its name, and delete it again."""
+    spec = {"containers": [{"name": "app", "image": "app"}], "serviceAccountName": account}
+    metadata = {"name": account, "namespace": namespace}
+    session.cluster.create(Pod.from_dict({"metadata": metadata, "spec": spec}))
+    yield
+    session.cluster.delete(Pod, account, namespace=namespace)
 
 
 def test_the_block_of_the_fleet_page_runs_as_pasted(session, tmp_path):
@@ -124,12 +137,32 @@ def test_a_chart_reaches_the_bucket_by_its_values(session, platform):
         bucket = put_object(session, stack.export())
         account = stack.outputs()["values"]["serviceAccount"]
         assert not account["create"]
-        spec = {"containers": [{"name": "app", "image": "app"}]}
-        spec["serviceAccountName"] = account["name"]  # as the chart's template does
-        metadata = {"name": "exporter", "namespace": "monitoring"}
-        session.cluster.create(Pod.from_dict({"metadata": metadata, "spec": spec}))
-        eventually(lambda: lists(session, "monitoring", "exporter", bucket))
-        session.cluster.delete(Pod, "exporter", namespace="monitoring")
+        with pod_of(session, "monitoring", account["name"]):  # as the chart's template does
+            eventually(lambda: lists(session, "monitoring", account["name"], bucket))
+
+
+def test_the_pods_of_a_team_reach_its_bucket_and_not_anothers(session, platform):
+    with running(session, "teams", teams=["billing", "search"]) as stack:
+        buckets = stack.outputs()["buckets"]
+        session.aws("s3").put_object(Bucket=buckets["billing"], Key=OBJECT)
+        with pod_of(session, "billing", "app"):
+            eventually(lambda: lists(session, "billing", "app", buckets["billing"]))
+            command = ["aws", "s3", "ls", f"s3://{buckets['search']}"]
+            assert "(AccessDenied)" in session.in_pod("billing", "app", command).output
+        of_25 = SandboxStack(session.state, EXAMPLES / "teams").preview()
+        assert of_25["create"] == 23 * 15
+
+
+def test_the_compared_program_reaches_its_bucket_in_account_b(session, platform):
+    stack = stack_of(session, "orders", lambda: runpy.run_path(str(COMPARED / "components.py")))
+    stack.up()
+    [bucket] = ids(stack, "aws:s3/bucket:Bucket")
+    s3 = session.aws("s3", ACCOUNT_B)
+    s3.put_object(Bucket=bucket, Key=OBJECT)
+    assert lists(session, "default", "orders", bucket)
+    stack.destroy()
+    session.empty_bucket(bucket, ACCOUNT_B)
+    s3.delete_bucket(Bucket=bucket)
 
 
 def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platform):

@@ -74,8 +74,8 @@ def test_an_output_that_account_a_lacks_is_one_line(missing, preview):
 
     argument = missing.removeprefix("role_a_").replace("arn", "role_arn")
     assert refusal(run, outputs, preview=preview, raised=pulumi.RunError) == (
-        f"TrustedRoleArgs.{argument} is an output without a value of stack {STACK_A}; run "
-        "`pulumi up` there first"
+        f"stack {STACK_A} has no output for TrustedRoleArgs.{argument} (it has "
+        f"{', '.join(sorted(outputs))}); run `pulumi up` there, or correct the stack's name"
     )
 
 

@@ -36,6 +36,8 @@ EXCUSED = {
     f"pip install '{COMMAND}'": f"{PARTS}a_release_says_what_it_is",
     f"pip install pytest '{SANDBOX}'": f"{PARTS}a_release_says_what_it_is",
     f"pulumi package add {REPOSITORY}/components@v{__version__}": f"{PUBLISHED}engine_gets",
+    "python3 -m venv .venv": f"{PARTS}a_release_says_what_it_is",
+    "printf 'name: reports": f"{PARTS}readmes_program_runs",
     "pulumi package get-schema ": f"{EXAMPLES}engine_gets_the_schema",
     f"pulumi new {REPOSITORY}/tree/v{__version__}/template": f"{PUBLISHED}template_runs",
     "pulumi up --stack dev": PLAIN,

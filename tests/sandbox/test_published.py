@@ -20,8 +20,7 @@ from irsa import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.clone import clone_in
-from tests.sandbox.support.programs import ids, refusal, stack_of, unchanged
-from tests.sandbox.support.workload import sdk_in
+from tests.sandbox.support.programs import refusal, stack_of, unchanged
 from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
@@ -139,20 +138,10 @@ def project(pulumi, tmp_path):
     return project
 
 
-@pytest.fixture(scope="module")
-def cluster(session, irsa_sandbox):
-    """The name of an EKS cluster with an OIDC provider, as the README has it."""
-    eks, known = session.aws("eks"), irsa_sandbox.cluster_name
-    found = eks.describe_cluster(name=known)["cluster"]
-    eks.delete_cluster(name=known)
-    subnets = {"subnetIds": found["resourcesVpcConfig"]["subnetIds"]}
-    eks.create_cluster(name="dev", roleArn=found["roleArn"], resourcesVpcConfig=subnets)
-    return "dev"
-
-
-def test_the_template_runs_in_its_own_environment(session, cluster, project, pod):
+def test_the_template_runs_in_its_own_environment(session, irsa_sandbox, project, pod):
     with (project / "__main__.py").open("a") as program:
         program.write("import sys\npulumi.export('ran', [sys.prefix, __file__])\n")
+    cluster = irsa_sandbox.cluster_name
     config = {"cluster": cluster, "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
     stack = SandboxStack(session.state, project, config={f"own:{k}": v for k, v in config.items()})
 
@@ -181,19 +170,6 @@ def test_an_error_in_its_own_environment_is_one_line(session, project):
     python.unlink()
     with pytest.raises(SandboxError, match=r"virtualenv: \S+/venv/bin/python does not exist"):
         SandboxStack(session.state, project)
-
-
-def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cluster):
-    readme = [block for block in blocks() if block.document == "README.md"]
-    [text] = [block.content for block in readme if block.language == "python"]
-    stack = stack_of(session, "readme", lambda: exec(text, {}))  # noqa: S102
-
-    stack.up()
-
-    [bucket] = ids(stack, "aws:s3/bucket:Bucket")
-    with sdk_in(session, "default", "reports") as sdk:
-        sdk.client("s3").list_objects_v2(Bucket=bucket)
-    unchanged(stack)
 
 
 def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session):

@@ -51,7 +51,7 @@ def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_
     options = ["-n", "2", "--dist", "loadfile"]
     done = project.pytest(*options, env={"TMPDIR": str(temporary)})
 
-    assert "8 passed" in done.stdout, done.stdout
+    assert "9 passed" in done.stdout, done.stdout
     assert "\nirsa-sandbox: IAM on stand-ins is not judged: aws:sqs/queue:Queue\n" in done.stdout
     assert [file for file in temporary.iterdir() if file.name.startswith("irsa-")] == []
     assert processes(str(temporary)) == []

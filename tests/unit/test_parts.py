@@ -23,7 +23,9 @@ from packaging.utils import canonicalize_name
 
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
+from tests.sandbox.support.clone import newcomer
 from tests.support import requirements
+from tests.support.code_blocks import blocks
 from tests.support.imports import imports_of
 from tests.support.paths import ROOT
 from tests.support.processes import ran
@@ -336,6 +338,22 @@ def test_readmes_one_line_judges_a_program_in_an_empty_folder(folder_of_a_user, 
     assert (done.returncode, done.stdout) == (1, shown), done.stderr
     done = folder_of_a_user(line, previewed("aud", "sub"), tmp_path)
     assert (done.returncode, done.stdout.splitlines()[0][-13:]) == (0, ": no findings"), done.stderr
+
+
+@pytest.mark.sandbox
+def test_readmes_program_runs_from_an_empty_folder(environment, tmp_path):
+    files = ("# reports/__main__.py", "> reports/Pulumi.yaml")
+    program, commands = (block.content for block in blocks() if block.first_line.endswith(files))
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/__main__.py").write_text(program)
+    variables = newcomer(environment)
+    variables["PATH"] = f"{environment}/bin{os.pathsep}{variables['PATH']}"
+
+    lines = f"trap 'irsa-sandbox down' EXIT\n{commands}"  # also after a failure
+    done = ran("bash", "-ec", lines, cwd=tmp_path, env=variables, timeout=600)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r'"Arn": "\S+:assumed-role/reports-\w+/', done.stdout), done.stdout
 
 
 @pytest.mark.cases(("claims", "code"), {

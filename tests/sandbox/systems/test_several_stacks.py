@@ -42,7 +42,9 @@ def test_two_stacks_of_each_program_share_accounts_and_cluster(session: Session)
     for project in (PROJECT_B, ROOT):  # an earlier module may have left them
         SandboxStack(session.state, project).destroy()
     before = [left_overs(session, account) for account in ACCOUNTS.values()]
-    platform = SandboxStack(session.state, ROOT / "examples/platform")
+    platform = SandboxStack(
+        session.state, ROOT / "examples/platform", config={"platform:deletionProtection": False}
+    )
     platform.up()
     dev, prod = (stacks_of(session, name) for name in ("dev", "prod"))
 

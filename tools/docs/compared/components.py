@@ -5,8 +5,9 @@ from pulumi import ResourceOptions
 
 import irsa_components as irsa
 
-platform = irsa.StackCluster("platform", pulumi.StackReference("acme/platform/dev"))
-orders = irsa.ServiceAccount(namespace="shop", name="orders")
+name = f"{pulumi.get_organization()}/platform/dev"
+platform = irsa.StackCluster("platform", pulumi.StackReference(name))
+orders = irsa.ServiceAccount(namespace="default", name="orders")
 in_account_b = irsa.role_arn("444455556666", "OrganizationAccountAccessRole")
 deployer = aws.ProviderAssumeRoleArgs(role_arn=in_account_b)
 in_b = ResourceOptions(provider=aws.Provider("account-b", assume_roles=[deployer]))

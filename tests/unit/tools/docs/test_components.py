@@ -27,7 +27,7 @@ def test_the_example_runs_and_makes_what_the_page_says(name):
 
 
 def test_the_program_that_is_compared_runs():
-    stacks = {"acme/platform/dev": CLUSTER_OUTPUTS}
+    stacks = {"organization/platform/dev": CLUSTER_OUTPUTS}
     engine = deploy(lambda: runpy.run_path(str(COMPARED / "components.py")), Engine(stacks=stacks))
 
     assert engine.one("aws:iam/role:Role").name == "orders"
