@@ -25,6 +25,7 @@ _NOT_THE_USERS = re.compile(
 _PLAIN = ("ValueError", "Exception", "RunError")
 """Errors whose text says all."""
 
+_PROTECTED = re.compile(r'resource "\S+::(?P<name>[^"]+)" cannot be deleted because it is prot')
 _MISSING_KEY = re.compile(
     r"(?:ConfigMissingError: )?Missing required configuration variable '(?P<key>.+)'"
 )
@@ -103,6 +104,11 @@ def diagnostics(text: str) -> str:
             errors.append(line.removeprefix("* ").removeprefix(REPEATED))
     told = [line for line in dict.fromkeys(errors) if not line.startswith(_ECHOES)] or errors
     told = [in_program(line, text) if line.startswith(PROGRAM) else line for line in told]
+    if protected := [match["name"] for match in map(_PROTECTED.search, told) if match]:
+        return (
+            f"protected: {', '.join(protected)}; set `deletion_protection` or `protect` to False, "
+            "bring the stack up, and run this again"
+        )
     return "; ".join(told) or " ".join(text.split())
 
 

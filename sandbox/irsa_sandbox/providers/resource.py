@@ -227,6 +227,10 @@ class Package(Generic[S]):
         if kind is None:
             tokens = sorted(other.token for other in self.types)
             near = ", ".join(get_close_matches(token, tokens, 3, CLOSE))
-            hint = f"the nearest are {near}" if near else "a test declares it in `stand_ins`"
+            hint = (
+                f"the nearest are {near}"
+                if near
+                else "a test declares it in `stand_ins`, and `up --providers` has published plugins"
+            )
             raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind

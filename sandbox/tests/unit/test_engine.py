@@ -58,6 +58,10 @@ process(es) to end or delete the lock file with `pulumi cancel`.
 IRSA = "import irsa_components as irsa\n"
 ACCOUNT = 'irsa.ServiceAccount(namespace="dev", name="My App")\n'
 STACK = "Previewing:\n\nDiagnostics:\n  pulumi:pulumi:Stack (p-dev):\n    error: "
+PROTECTED = (
+    'Preview failed: resource "urn:pulumi:dev::p::a:b:C$x:y:Z::{}" cannot be deleted because '
+)
+PROTECTED += "it is protected. To unprotect"
 NO_KEY = "Missing required configuration variable"
 MISTAKES = {
     "a key that a mapping lacks": ('def a(b):\n    return b["c"]\n\n\na({})\n', 2, "KeyError: "),
@@ -153,6 +157,8 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
     "program's error": (255, REFUSED, "", "no matching EC2 VPC found"),
     "missing configuration": (255, f"{STACK}{PROGRAM}{NO_KEY} 'a:b'\n    please", "",
         "configuration has no a:b; add it to Pulumi.STACK.yaml, or give --config a:b=VALUE"),
+    "protected": (255, "\n    error: ".join((STACK, *map(PROTECTED.format, ("dev", "issuer")))), "",
+        "protected: dev, issuer; set `deletion_protection` or `protect` to False, bring"),
     "canceled": (255, CANCELED, "", "update canceled"),
     "killed": (-9, "Updating (dev):\n", "",
         "the Pulumi engine was killed (signal 9); refresh the s"),
