@@ -31,6 +31,13 @@ OWN_CLONE = (
     "os.path.join(found, 'command'), os.path.join(found, 'sandbox')])\n"
 )
 """Line of a .pth file that has Python import the packages of the clone."""
+OWN_PATH = """
+# Other clones share the folder: `python` is that of the `.venv` of this one.
+own="$(cd "$(dirname "${BASH_SOURCE:-$0}")/.." 2>/dev/null && pwd -L)"
+if [ -x "$own/bin/python" ]; then PATH="$own/bin:${PATH#*:}"; VIRTUAL_ENV="$own"; fi
+export PATH VIRTUAL_ENV; unset own; hash -r 2>/dev/null
+"""
+"""End of the script `activate`, for bash and zsh; other shells find the clone in its folder."""
 
 
 def main() -> int:
@@ -89,6 +96,9 @@ def _install(folder: Path) -> int:
 
 def find_clone(folder: Path) -> None:
     """Let programs anywhere import `irsa_components` of the clone whose `.venv` runs them."""
+    script = folder / "bin" / "activate"
+    if OWN_PATH not in (text := script.read_text()):
+        script.write_text(f"{text}{OWN_PATH}")
     for packages in folder.glob("lib/python*/site-packages"):
         file = packages / "irsa_clone.pth"
         if not file.exists() or file.read_text() != OWN_CLONE:

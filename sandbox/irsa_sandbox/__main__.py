@@ -91,7 +91,8 @@ def _run(options: argparse.Namespace) -> int:
     try:
         os.execvp(command[0], command)
     except OSError as error:
-        raise SandboxError(f"{command[0]}: {error.strerror}") from error
+        hint = "; for a line of the shell write -- sh -c '…'" if " " in command[0] else ""
+        raise SandboxError(f"{command[0]}: {error.strerror}{hint}") from error
 
 
 def _exec(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 
 import yaml
 
@@ -45,8 +46,10 @@ def read_baseline(file: str) -> list[BaselineEntry]:
                 "owner and until"
             )
         if row["rule"] not in RULES:
+            near = get_close_matches(str(row["rule"]), RULES, 1, cutoff=0)[0]
             raise cli.Stop(
-                f"--baseline {file}: entry {number}: {row['rule']!r} is no rule of audit"
+                f"--baseline {file}: entry {number}: {row['rule']!r} is no rule of audit; the "
+                f"nearest is {near}"
             )
         try:
             until = date.fromisoformat(str(row["until"]))

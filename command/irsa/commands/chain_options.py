@@ -9,7 +9,8 @@ from itertools import product, starmap
 
 from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
-from irsa.identity.arns import parse_arn
+from irsa.identity.arns import check_role_arn, parse_arn
+from irsa.identity.names import check_bucket_name
 from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
@@ -44,9 +45,12 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         "that other webhooks added)",
     )
     group = command.add_argument_group("access")
-    group.add_argument("--role-arn", help="role that annotation or association should name")
+    role_arn, bucket = cli.checked(check_role_arn), cli.checked(check_bucket_name)
+    text = "role that annotation or association should name"
+    group.add_argument("--role-arn", type=role_arn, help=text)
     group.add_argument(
         "--bucket",
+        type=bucket,
         help="bucket that the role, or role B, should list; what the role's policies name in it is "
         "judged, too",
     )
@@ -65,7 +69,8 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         help="profile of the Pod's own AWS config file that leads to role B (default: each that "
         "does)",
     )
-    group.add_argument("--role-b", metavar="ROLE_ARN", help="role B, when no profile names it")
+    text = "role B, when no profile names it"
+    group.add_argument("--role-b", type=role_arn, metavar="ROLE_ARN", help=text)
     group.add_argument("--external-id", help="external id to send to role B")
     group.add_argument(
         "--trusting-profile",

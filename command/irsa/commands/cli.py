@@ -6,7 +6,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from irsa import PROGRAM
@@ -72,7 +72,7 @@ COMMANDS = {
     "credentials": Command(
         "irsa.commands.credentials", "print a service account's credentials for credential_process",
         {0: "printed", 1: "refused, or no role", 3: "could not be read"},
-        ("credentials dev/s3-app", "credentials -n dev s3-app --role-arn ROLE_ARN"),
+        ("credentials dev/s3-app", "credentials -n dev s3-app --region eu-west-1"),
     ),
     "takeover": Command(
         "irsa.commands.takeover", "print the lines with which a program takes over stack resources",
@@ -193,6 +193,19 @@ def account(name: str, namespace: str | None = None) -> ServiceAccountRef:
         return parse_account(f"{namespace}/{name}" if namespace else name)
     except ValueError as error:
         raise Stop(f"{error}; give it as dev/s3-app, or -n dev s3-app") from None
+
+
+def checked(check: Callable[[str], object]) -> Callable[[str], str]:
+    """Return the type of an argument that a check refuses by ValueError."""
+
+    def read(text: str) -> str:
+        try:
+            check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return read
 
 
 def seconds(text: str) -> float:

@@ -15,6 +15,7 @@ import sys
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
+from irsa.identity.arns import check_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.observe.aws import Aws
 from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccountObject, Unread
@@ -29,7 +30,9 @@ def parser() -> argparse.ArgumentParser:
     cli.add_account(command)
     command.add_argument("--role-b", metavar="ROLE_ARN", help="assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
-    command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
+    role_arn = cli.checked(check_role_arn)
+    text = "role to assume (default: the annotation's)"
+    command.add_argument("--role-arn", type=role_arn, help=text)
     add_cluster(command)
     return command
 

@@ -64,10 +64,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
     documents = [_read(source) for source in (old, new) if source is not None]
-    kinds = {_kind(document) for document in documents}
-    if len(kinds) > 1:
-        raise cli.Stop(f"{old} and {new}: {' and '.join(sorted(kinds))}; give two of one kind")
-    [kind], name = kinds, new or old
+    kind, *others = [_kind(document) for document in documents]
+    if others not in ([], [kind]):
+        raise cli.Stop(f"{old} is {kind}, and {new} is {others[0]}; give two of one kind")
+    name = new or old
     if kind == "a stack":
         if new is None and not is_preview(documents[0]):
             raise cli.Stop(f"{old}: a state says nothing of a change; give a later one, too")

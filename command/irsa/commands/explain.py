@@ -19,7 +19,7 @@ from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.tree import TreeNode, flowchart
 from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping
 from irsa.identity.token import Token
 from irsa.observe.facts import Principal, Role, Unread
 from irsa.observe.files import read_json
@@ -67,6 +67,7 @@ def _show(output: str, trees: Sequence[TreeNode], unchecked: Sequence[str] = ())
 
 def _explain_trust_policy(name: str, output: str) -> int:
     document = read_json(name)
+    document = mapping(mapping(document.get("Role")).get("AssumeRolePolicyDocument")) or document
     if "Statement" not in document and (stack := _stack(document)):
         return _explain_stack(name, stack, output)
     if not any(each.principals for each in statements_of(document)):

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         help="an earlier report of list with --output json: only what is new or changed is "
         "printed, and the rest counted; - is standard input",
     )
+    command.add_argument("-n", "--namespace", help="only the service accounts of this namespace")
     command.add_argument(
         "--all",
         action="store_true",
@@ -47,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
     if options.since:
         rows, counts = changes(report.rows, earlier, scan.unread)
         report = replace(report, rows=rows, notes=[*report.notes, counts])
+    if options.namespace:
+        rows = [row for row in report.rows if row.account.namespace == options.namespace]
+        report = replace(report, rows=rows)
     code = cli.UNDECIDED if scan.unread else cli.HOLDS
     if options.output == "json":
         print(cli.json_text(**report.as_json(), unchecked=scan.missing))

@@ -220,7 +220,7 @@ def test_options_that_contradict_each_other_are_one_line(options, message, capsy
         "entry 1 has no rule; each has rule, subject, owner and"),
     "baseline of no list": ("audit --baseline", "a: [", "entry 1 has no rule"),
     "baseline with an unknown rule": ("audit --baseline", KNOWN.replace("no-sub", "x"),
-        "entry 1: 'x' is no rule of audit"),
+        "entry 1: 'x' is no rule of audit; the nearest is "),
     "baseline without a date": ("audit --baseline", KNOWN.replace("2999-01", "soon"),
         "is not a date; write it as"),
     "another state": ("audit --stack", '{"x": 1}', NO_STATE),

@@ -46,6 +46,9 @@ GIVE = "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack"
         "--action GetObject: not an action; give"),
     "resource without an ARN": ("dev/app --action s3:GetObject --resource b",
         "--resource b: not an ARN; give arn:"),
+    "address of a bucket": ("dev/app --bucket s3://b/", "--bucket: bucket name 's3://b/' is"),
+    "name of a role": ("dev/app --role-arn app", "--role-arn: 'app' is not the ARN of a role"),
+    "name of a role B": ("dev/app --role-b app", "--role-b: 'app' is not the ARN of a role"),
     "secret without its suffix": (f"dev/app --action s3:GetObject --resource {SECRET}",
         "ends in - and six characters"),
 })  # fmt: skip

@@ -216,7 +216,7 @@ def test_each_output_has_the_callers_and_a_witness(diff):
     "other documents": ([{"x": 1}, {"x": 1}],
         "neither a `pulumi stack export` nor a `pulumi preview --json`"),
     "two kinds of policies": ([by_token(APP), allow("s3:*")],
-        "a permission policy and a trust policy; give two of one"),
+        "1.json is a permission policy; give two of one kind"),
     "action without a service": ([allow("s3"), allow("s3:*")],
         "Statement[1].Action: 's3' is not an action"),
 })  # fmt: skip

@@ -42,7 +42,8 @@ def test_a_tree_has_a_line_per_link_with_its_remedy_below():
 
 def test_a_trust_policy_in_a_file(tmp_path, capsys):
     file = tmp_path / "trust.json"
-    file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))
+    answer = {"Role": {"AssumeRolePolicyDocument": service_trust_policy("ec2.amazonaws.com")}}
+    file.write_text(json.dumps(answer))  # as `aws iam get-role` prints it
     assert main(["explain", "--trust-policy", str(file)]) == 0
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
     assert main(["explain", "--trust-policy", str(file), "--output", "mermaid"]) == 0

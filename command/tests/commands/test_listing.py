@@ -145,6 +145,13 @@ def test_service_accounts_without_an_identity_are_counted_and_left_out(listed):
     assert re.search(r"^  app-00001 +\? +\? ", everything, re.MULTILINE)
 
 
+def test_one_namespace_is_listed(listed):
+    namespace = listed.account(1)["namespace"]
+    code, out, _ = listed.list("-n", namespace, "--all", "-o", "json")
+    shown = {row["namespace"] for row in json.loads(out)["service_accounts"]}
+    assert (code, shown) == (0, {namespace})
+
+
 def test_an_unread_fact_is_a_line_and_a_question_mark(listed):
     _, out, _ = listed.list()
 

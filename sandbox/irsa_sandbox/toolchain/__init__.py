@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..cache import CacheError, cache_folder, cached_build, key, private_umask
+from ..state import PULUMI_HOME
 from . import plugins
 from .downloads import NotDownloaded, Progress, ToolError, download
 from .go_builds import SOURCES, build, version_of
@@ -52,7 +53,10 @@ def obtain(on_progress: Progress, providers: plugins.Choice = plugins.ANY) -> To
 
 def obtain_pulumi(on_progress: Progress) -> Path:
     """The Pulumi CLI's path. Raises `ToolError`."""
-    on_path = shutil.which("pulumi")
+    # Not a sandbox's own, which a shell has after `env`: it would run itself.
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    others = [path for path in folders if not (Path(path).parent / PULUMI_HOME).is_dir()]
+    on_path = shutil.which("pulumi", path=os.pathsep.join(others))
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
     folder = _built(

@@ -52,6 +52,9 @@ def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
     pythons = {"clone/.venv/bin/python": tmp_path, "shared/bin/python": tmp_path / "clone"}
     for python, folder in pythons.items():
         assert ran(tmp_path / python, "-c", code, cwd=folder).stdout == f"{package}\n"
+    activated = f'. .venv/bin/activate; cd /; python -c "{code}"'
+    shown = ran("bash", "-c", activated, cwd=tmp_path / "clone").stdout
+    assert shown == f"{package}\n"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")

@@ -47,6 +47,14 @@ def make_pulumi(folder: Path, on_progress) -> None:
     program(folder / "bin" / "pulumi", "echo made")
 
 
+def test_a_sandboxs_own_pulumi_is_not_taken_for_another(tmp_path, monkeypatch, cache):
+    """After `env`, its folder comes first on PATH, and its `pulumi` would run itself."""
+    monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
+    program(tmp_path / "bin" / "pulumi", "echo v3.274.1")
+    (tmp_path / "pulumi-home").mkdir()
+    assert toolchain.obtain_pulumi(print).is_relative_to(cache)
+
+
 @pytest.mark.parametrize(("which", "is_taken"), [("v3.274.1", True), ("v3.199.0", False)])
 def test_a_recent_pulumi_on_path_is_taken(tmp_path, monkeypatch, cache, which, is_taken):
     """Even its version is asked for with a Pulumi folder in the cache."""
