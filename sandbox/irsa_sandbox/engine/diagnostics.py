@@ -25,6 +25,7 @@ _NOT_THE_USERS = re.compile(
 _PLAIN = ("ValueError", "Exception", "RunError")
 """Errors whose text says all."""
 
+_NOT_JSON = "Object of type Output is not JSON serializable"
 _PROTECTED = re.compile(r'resource "\S+::(?P<name>[^"]+)" cannot be deleted because it is prot')
 _MISSING_KEY = re.compile(
     r"(?:ConfigMissingError: )?Missing required configuration variable '(?P<key>.+)'"
@@ -79,6 +80,8 @@ def in_program(message: str, text: str) -> str:
         message = (
             f"configuration has no {key}; add it to Pulumi.STACK.yaml, or give --config {key}=VALUE"
         )
+    if message.endswith(_NOT_JSON):
+        message += "; use pulumi.Output.json_dumps"
     if not frames:
         return message
     file, line, code = frames[-1].groups()

@@ -159,6 +159,8 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
         "configuration has no a:b; add it to Pulumi.STACK.yaml, or give --config a:b=VALUE"),
     "protected": (255, "\n    error: ".join((STACK, *map(PROTECTED.format, ("dev", "issuer")))), "",
         "protected: dev, issuer; set `deletion_protection` or `protect` to False, bring"),
+    "output in JSON": (255, f"{STACK}{PROGRAM}Object of type Output is not JSON serializable", "",
+        "Object of type Output is not JSON serializable; use pulumi.Output.json_dumps"),
     "canceled": (255, CANCELED, "", "update canceled"),
     "killed": (-9, "Updating (dev):\n", "",
         "the Pulumi engine was killed (signal 9); refresh the s"),
