@@ -64,6 +64,13 @@ def is_held(folder: Path) -> bool:
     return False
 
 
+def is_sandboxs(folder: Path) -> bool:
+    """Return True if the folder is that of a sandbox, which runs or has ended."""
+    with suppress(OSError):
+        return (folder / LOCK_FILE).read_bytes().startswith(MARK)
+    return False
+
+
 def is_lock_of(folder: Path, lock: int) -> bool:
     """Return True if an open lock is the one in ``folder``; False after `rm -rf`, for example."""
     with suppress(FileNotFoundError, NotADirectoryError):

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..cache import CacheError, cache_folder, cached_build, key, private_umask
-from ..state import PULUMI_HOME
+from ..folder import is_sandboxs
 from . import plugins
 from .downloads import NotDownloaded, Progress, ToolError, download
 from .go_builds import SOURCES, build, version_of
@@ -55,7 +55,7 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     """The Pulumi CLI's path. Raises `ToolError`."""
     # Not a sandbox's own, which a shell has after `env`: it would run itself.
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    others = [path for path in folders if not (Path(path).parent / PULUMI_HOME).is_dir()]
+    others = [path for path in folders if not is_sandboxs(Path(path).parent)]
     on_path = shutil.which("pulumi", path=os.pathsep.join(others))
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)

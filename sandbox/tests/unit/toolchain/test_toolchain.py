@@ -12,6 +12,7 @@ import pytest
 
 from irsa_sandbox import toolchain
 from irsa_sandbox.cache import cached_build, key
+from irsa_sandbox.folder import LOCK_FILE, MARK
 from irsa_sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolError, plugins
 from irsa_sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
 from tests.support.refusal import refusal
@@ -51,7 +52,7 @@ def test_a_sandboxs_own_pulumi_is_not_taken_for_another(tmp_path, monkeypatch, c
     """After `env`, its folder comes first on PATH, and its `pulumi` would run itself."""
     monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
     program(tmp_path / "bin" / "pulumi", "echo v3.274.1")
-    (tmp_path / "pulumi-home").mkdir()
+    (tmp_path / LOCK_FILE).write_bytes(MARK)
     assert toolchain.obtain_pulumi(print).is_relative_to(cache)
 
 
