@@ -317,6 +317,9 @@ def checked(owner: str, path: str, hint: Any, value: Any) -> Any:
         hint = {dict: Mapping[Any, Any], list: Sequence[Any]}.get(type(value), type(value))
         origin, parts = get_origin(hint), get_args(hint)
     expected: Any = origin or hint
+    number: object = value
+    if expected is int and isinstance(number, float) and number.is_integer():
+        return int(number)  # the engine's numbers, which other languages send, are floating-point
     # To Python a truth value is a number, and a text a sequence.
     mistaken = {int: bool, Sequence: str | bytes}.get(expected, ())
     if not isinstance(value, expected) or isinstance(value, mistaken):

@@ -153,6 +153,13 @@ def test_a_pod_that_says_nothing_has_no_privileges(own, added):
     assert pod(lambda: spec, chain=None)["spec"] == {**spec, **always, **added}
 
 
+def test_numbers_of_other_languages_are_whole_ones():
+    """The engine has floating-point numbers only."""
+    spec = add_identity(app(ports=[{"containerPort": 8080.0}]), additions())["spec"]
+    (port,) = spec["containers"][0]["ports"]
+    assert repr(port["containerPort"]) == "8080"
+
+
 def test_what_is_already_there_is_not_added_again():
     env = [{"name": "HOME", "value": "/srv"}]
     own = {"env": env, "volumeMounts": [{"name": "data", "mountPath": "/tmp"}]}

@@ -10,7 +10,7 @@ import grpc
 from pulumi import Inputs, Output, ResourceOptions, RunError
 from pulumi.errors import InputPropertiesError
 from pulumi.provider import ConstructResult
-from pulumi.provider.experimental.analyzer import PropertyDefinition, PropertyType
+from pulumi.provider.experimental.analyzer import PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.experimental.schema import generate_schema
 from pulumi.provider.server import ComponentInitError, ProviderServicer
@@ -94,8 +94,6 @@ class IrsaProvider(ComponentProvider):
             if properties[key].plain and isinstance(value, Output):
                 path = f"{property_path}.{key}".removeprefix(".")
                 raise ValueError(f"{path} is the output of a resource; give a plain value")
-            if properties[key].type is PropertyType.INTEGER and isinstance(value, float):
-                values[name] = int(value)  # the engine's numbers are floating-point ones
         [kind] = (kind for kind, _, names in self._dataclasses() if names is mapping)
         return kind(**values)
 

@@ -102,7 +102,7 @@ def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(session, eks, 
     stack.up()
 
     line = refusal(lambda: stack.destroy(preview_only=True))
-    assert "cannot be deleted because it is protected" in line
+    assert line.startswith("protected: dev")
     # Another name is another cluster.
     line = refusal(open_cluster(session, "other", **where, control_plane=protected).preview)
     assert line.startswith("unable to replace resource ")
