@@ -278,6 +278,8 @@ def _note_lines_of_applies() -> None:
         def noted(value: Any) -> Any:
             try:
                 return func(value)
+            except RunError:  # whose text is all that is shown
+                raise
             except Exception as error:
                 error.add_note("".join(format_tb(error.__traceback__)))
                 raise
