@@ -16,8 +16,10 @@ if find_spec("irsa_sandbox"):
     clean(os.environ)
     pytest_plugins += ["tests.support.running"]
 
-# A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt.
+# A shell's background job ignores Ctrl-C, and what `nohup` starts a closed terminal; so would the
+# processes that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Hypothesis' own profile for machines that are busy with other things: no deadline for an example,
 # and no health check of how long one takes to make up.
