@@ -97,7 +97,7 @@ def _install(folder: Path) -> int:
 def find_clone(folder: Path) -> None:
     """Let programs anywhere import `irsa_components` of the clone whose `.venv` runs them."""
     script = folder / "bin" / "activate"
-    if OWN_PATH not in (text := script.read_text()):
+    if script.exists() and OWN_PATH not in (text := script.read_text()):
         script.write_text(f"{text}{OWN_PATH}")
     for packages in folder.glob("lib/python*/site-packages"):
         file = packages / "irsa_clone.pth"
