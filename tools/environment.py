@@ -33,9 +33,9 @@ OWN_CLONE = (
 """Line of a .pth file that has Python import the packages of the clone."""
 OWN_PATH = """
 # Other clones share the folder: `python` is that of the `.venv` of this one.
-own="$(cd "$(dirname "${BASH_SOURCE:-$0}")/.." 2>/dev/null && pwd -L)"
-if [ -x "$own/bin/python" ]; then PATH="$own/bin:${PATH#*:}"; VIRTUAL_ENV="$own"; fi
-export PATH VIRTUAL_ENV; unset own; hash -r 2>/dev/null
+_irsa="$(cd "$(dirname "${BASH_SOURCE:-$0}")/.." 2>/dev/null && pwd -L)"
+if [ "$_irsa" -ef "$VIRTUAL_ENV" ]; then PATH="$_irsa/bin:${PATH#*:}"; VIRTUAL_ENV="$_irsa"; fi
+export PATH VIRTUAL_ENV; unset _irsa; hash -r 2>/dev/null
 """
 """End of the script `activate`, for bash and zsh; other shells find the clone in its folder."""
 
@@ -97,8 +97,11 @@ def _install(folder: Path) -> int:
 def find_clone(folder: Path) -> None:
     """Let programs anywhere import `irsa_components` of the clone whose `.venv` runs them."""
     script = folder / "bin" / "activate"
-    if script.exists() and OWN_PATH not in (text := script.read_text()):
-        script.write_text(f"{text}{OWN_PATH}")
+    if script.exists():
+        text = script.read_text()
+        whole = f"{text.partition(OWN_PATH[:20])[0]}{OWN_PATH}"  # and none of another version
+        if whole != text:
+            script.write_text(whole)
     for packages in folder.glob("lib/python*/site-packages"):
         file = packages / "irsa_clone.pth"
         if not file.exists() or file.read_text() != OWN_CLONE:

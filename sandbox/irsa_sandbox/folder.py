@@ -67,7 +67,7 @@ def is_held(folder: Path) -> bool:
 def is_sandboxs(folder: Path) -> bool:
     """Return True if the folder is that of a sandbox, which runs or has ended."""
     with suppress(OSError):
-        return (folder / LOCK_FILE).read_bytes().startswith(MARK)
+        return _lock_content(folder / LOCK_FILE) == MARK
     return False
 
 

@@ -57,6 +57,17 @@ def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
     assert shown == f"{package}\n"
 
 
+def test_a_shell_that_does_not_name_the_script_keeps_the_environment(tmp_path):
+    """In `sh`, the folder above the working one may have another Python."""
+    venv.create(tmp_path / "shared", with_pip=False)
+    environment.find_clone(tmp_path / "shared")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "work").mkdir()
+    activated = '. ../shared/bin/activate; echo "$VIRTUAL_ENV"'
+    assert ran("sh", "-c", activated, cwd=tmp_path / "work").stdout == f"{tmp_path / 'shared'}\n"
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch):
     theirs = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET")
