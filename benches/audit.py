@@ -17,12 +17,12 @@ from typing import Any
 from _measure import cpu_seconds, judge, medians, options, run
 
 from irsa.audit.findings import AuditFacts, ClusterFacts, audit
-from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import RegisteredProvider, Role
 from irsa.observe.iam import IamReader
+from irsa_core.identity.pod_identity import TargetedBy, target_role_trust_policy
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 
 ACCOUNT = "111122223333"
 CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/c"

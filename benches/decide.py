@@ -25,14 +25,14 @@ from _hostile import HOSTILE, LINES, ORDINARY_LOG
 from _measure import ROOT, cpu_seconds, judge, medians, options, run
 
 from irsa.commands.known_errors import TEXT_MAX, diagnose
-from irsa.decide.condition_keys import Request
-from irsa.decide.evaluate import Inquiry
-from irsa.decide.policies import Policies
-from irsa.decide.principals import Caller
-from irsa.decide.scenario import parse_scenario
-from irsa.decide.simulate import simulate
-from irsa.decide.steps import Scenario
-from irsa.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.condition_keys import Request
+from irsa_core.decide.evaluate import Inquiry
+from irsa_core.decide.policies import Policies
+from irsa_core.decide.principals import Caller
+from irsa_core.decide.scenario import parse_scenario
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.steps import Scenario
+from irsa_core.decide.trust_policy import compile_trust_policy
 
 GOALS = {
     "reasons": 3.0,

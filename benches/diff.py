@@ -20,14 +20,14 @@ from _measure import cpu_seconds, judge, medians, options, run
 from irsa.callers.difference import trust_changes
 from irsa.callers.sets import Undecided
 from irsa.callers.stacks import stack_changes
-from irsa.decide.principals import session_of
-from irsa.decide.simulate import simulate
-from irsa.decide.steps import AssumeRole, Scenario
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
-from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.pulumi import stack_resources
+from irsa_core.decide.principals import session_of
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.steps import AssumeRole, Scenario
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
+from irsa_core.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 
 GOALS = {"pair": 40.0, "slowest": 80.0, "hostile": 1_000.0, "growth": 1.5, "stack": 3.0}
 """Ratios that are not exceeded."""

@@ -12,7 +12,7 @@ from _measure import cpu_seconds, own_folder, progress, report, run
 from pulumi import Output, ResourceOptions
 
 import irsa_components as irsa
-from irsa.identity import policies, subjects
+from irsa_core.identity import policies, subjects
 from irsa_sandbox import lifecycle
 from irsa_sandbox.engine.stack import SandboxStack
 

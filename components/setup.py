@@ -33,13 +33,13 @@ def checked_out() -> list[str]:
 setup(
     version=TAG.removeprefix("v"),
     install_requires=[
-        part("irsa", "command"),
+        part("irsa-core", "core"),
         "grpcio",  # in Pulumi's version, as protobuf and typing-extensions
         "protobuf",
         "pulumi>=3.272,<4",
         "pulumi-aws>=7.51,<8",  # session policies of Pod Identity associations
-        "pulumi-eks>=4.3,<5",
         "pulumi-kubernetes>=4.30,<5",
         "typing-extensions",
     ],
+    extras_require={"eks": ["pulumi-eks>=4.3,<5"]},  # for a cluster that EksCluster creates
 )

@@ -33,6 +33,7 @@ def checked_out() -> list[str]:
 setup(
     version=TAG.removeprefix("v"),
     install_requires=[
+        part("irsa-core", "core"),
         part("irsa", "command"),
         part("irsa-components", "components"),
         "awscli==1.46.3",  # fits the botocore that MiniStack pins

@@ -28,7 +28,8 @@ OWN_CLONE = (
     "own = os.path.isdir(os.path.join(clone, part)) and clone; "
     "found = own or os.path.isdir(part) and os.getcwd(); "
     "found and sys.path.extend([found, os.path.join(found, 'components'), "
-    "os.path.join(found, 'command'), os.path.join(found, 'sandbox')])\n"
+    "os.path.join(found, 'command'), os.path.join(found, 'core'), "
+    "os.path.join(found, 'sandbox')])\n"
 )
 """Line of a .pth file that has Python import the packages of the clone."""
 OWN_PATH = """

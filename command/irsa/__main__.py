@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from irsa import PROGRAM, __version__
+from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.cli import COMMANDS
 from irsa.commands.terminal import quietly
 from irsa.printable import line
+from irsa_core import __version__
 
 
 def root(*loaded: str) -> cli.Parser:

@@ -1,25 +1,26 @@
 """Ask the evaluator about roles as they were read. Pure.
 
-Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read, such as one with an
-unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
+Nothing here decides: `irsa_core.decide.simulate` does. A policy that it cannot read, such as one
+with an unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from irsa.decide.association import call_keys
-from irsa.decide.condition_keys import OF_PLACE
-from irsa.decide.difference import differences
-from irsa.decide.document import DocumentType, statements_of
-from irsa.decide.patterns import Key, Value
-from irsa.decide.policies import Source
-from irsa.decide.principals import Caller, caller_from_arn, session_of
-from irsa.decide.reasons import Reason, remark
-from irsa.decide.scenario import check_claims
-from irsa.decide.simulate import simulate
-from irsa.decide.statements import Policy, compile_policy
-from irsa.decide.steps import (
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccountObject, Unread
+from irsa_core.decide.association import call_keys
+from irsa_core.decide.condition_keys import OF_PLACE
+from irsa_core.decide.difference import differences
+from irsa_core.decide.document import DocumentType, statements_of
+from irsa_core.decide.patterns import Key, Value
+from irsa_core.decide.policies import Source
+from irsa_core.decide.principals import Caller, caller_from_arn, session_of
+from irsa_core.decide.reasons import Reason, remark
+from irsa_core.decide.scenario import check_claims
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.statements import Policy, compile_policy
+from irsa_core.decide.steps import (
     AssumeRole,
     AssumeRoleWithWebIdentity,
     ResourceCall,
@@ -27,13 +28,12 @@ from irsa.decide.steps import (
     Step,
     TokenClaims,
 )
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.truth import Verdict
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import Token
-from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccountObject, Unread
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.identity.token import Token
 
 Tags = Mapping[str, Value]
 """The session tags of EKS Pod Identity, by name in lower case."""

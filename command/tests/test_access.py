@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from irsa.access import calling, judge, may_assume, trusts_role
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.truth import Verdict
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 OTHER_ACCOUNT, OWN_ACCOUNT = (f"arn:aws:iam::{each}:role/b" for each in (ACCOUNT_B, ACCOUNT_A))

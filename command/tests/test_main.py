@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from lightkube.config import client_adapter
 
-from irsa import __version__
 from irsa.__main__ import COMMANDS, main
+from irsa_core import __version__
 from tests.support.trial_pods import kubeconfig
 
 

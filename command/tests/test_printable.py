@@ -11,11 +11,11 @@ from irsa.commands import audit as audit_command
 from irsa.commands import cli
 from irsa.commands.explain import chain_tree
 from irsa.commands.verify import text
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.printable import code, line
 from irsa.verify.facts import ByToken
 from irsa.verify.link import Check, ShellCommand
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import ISSUER, PROVIDER_ARN
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"

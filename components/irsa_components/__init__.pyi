@@ -1,8 +1,8 @@
 """The names of the package, for type checkers and for `__init__.py`."""
 
-from irsa.identity.arns import cluster_arn as cluster_arn
-from irsa.identity.arns import role_arn as role_arn
-from irsa.identity.names import shared_name as shared_name
+from irsa_core.identity.arns import cluster_arn as cluster_arn
+from irsa_core.identity.arns import role_arn as role_arn
+from irsa_core.identity.names import shared_name as shared_name
 
 from ._roles import allow as allow
 from .access_key_user import AccessKeyUser as AccessKeyUser

@@ -9,7 +9,7 @@ from typing import Any, Self
 import pulumi
 from pulumi import Alias, ResourceOptions
 
-from irsa.identity.pulumi_types import NEW, without_version
+from irsa_core.identity.pulumi_types import NEW, without_version
 
 from . import values
 
@@ -115,6 +115,18 @@ class Component(pulumi.ComponentResource):
             fix = f"give {', '.join(self._keys)}" if self._keys else "remove it"
             raise ValueError(f"{self._owner}: taken_over[{key!r}] is no child; {fix}")
         super().register_outputs(outputs)
+
+
+def newer(kind: type, key: str, value: Any, needs: str) -> dict[str, Any]:
+    """Return an argument for a resource, if the installed SDK has it in the resource's arguments.
+
+    Raises `pulumi.RunError`, which begins with ``needs``, for one that is set and that it lacks.
+    """
+    if hasattr(kind, key):
+        return {key: value}
+    if value:
+        raise pulumi.RunError(f"{needs}; install that version or a later one")
+    return {}
 
 
 def _alias(where: str, urn: str, kind: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import pulumi_aws as aws
 from pulumi import CustomResource, Input, Output, RunError
 
-from irsa.identity.arns import check_policy_arns
-from irsa.identity.names import check_policy_name
-from irsa.identity.policies import Document, document, one_or_list, size
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_SIZE_MAX
+from irsa_core.identity.arns import check_policy_arns
+from irsa_core.identity.names import check_policy_name
+from irsa_core.identity.policies import Document, document, one_or_list, size
+from irsa_core.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_SIZE_MAX
 
 from . import values
 from ._component import Component, ComponentArgs
@@ -205,7 +205,7 @@ def allow(
 def _check_known(owner: str, policies: Mapping[str, str]) -> None:
     if policies:
         # Imported here: many programs give none, and the evaluator takes a while to load.
-        from irsa.rules.inline_policies import check_inline_policies
+        from irsa_core.rules.inline_policies import check_inline_policies
 
         check_inline_policies(owner, policies)
 

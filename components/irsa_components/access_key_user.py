@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.arns import check_policy_arns
+from irsa_core.identity.arns import check_policy_arns
 
 from . import values
 from ._component import Component, ComponentArgs

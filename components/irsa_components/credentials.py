@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pulumi import Input, Output
 
-from irsa.identity import eks
-from irsa.identity.profiles import aws_config, check_chained_duration, check_profile_name
-from irsa.identity.quotas import TOKEN_EXPIRATION
+from irsa_core.identity import eks
+from irsa_core.identity.profiles import aws_config, check_chained_duration, check_profile_name
+from irsa_core.identity.quotas import TOKEN_EXPIRATION
 
 from . import values
 from .access_key_user import AccessKeyUser

@@ -7,10 +7,15 @@ from typing import Annotated, Any
 
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
-from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy, size
-from irsa.identity.quotas import TRUST_POLICY_QUOTA
-from irsa.identity.subjects import service_account_ref
+from irsa_core.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
+from irsa_core.identity.policies import (
+    TrustedRole,
+    principal_arn_trust_policy,
+    role_trust_policy,
+    size,
+)
+from irsa_core.identity.quotas import TRUST_POLICY_QUOTA
+from irsa_core.identity.subjects import service_account_ref
 
 from . import values
 from ._roles import RoleArgs, RoleComponent

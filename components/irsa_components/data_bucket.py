@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from irsa.identity.policies import (
+from irsa_core.identity.policies import (
     PERMISSIONS,
     Document,
     bucket_permissions_policy,

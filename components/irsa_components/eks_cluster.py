@@ -1,22 +1,25 @@
 """An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_eks as eks
 from pulumi import Alias, Input, InvokeOptions, Output, Resource, ResourceOptions
 
-from irsa.identity.arns import aws_policy_arn, issuer_from_provider_arn, provider_arn_beside
-from irsa.identity.kubeconfig import kubeconfig
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy, service_trust_policy
-from irsa.identity.subjects import service_account_ref
+from irsa_core.identity.arns import aws_policy_arn, issuer_from_provider_arn, provider_arn_beside
+from irsa_core.identity.kubeconfig import kubeconfig
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa_core.identity.subjects import service_account_ref
 
+from ._component import newer
 from .cluster import Cluster
 from .eks_cluster_args import EksClusterArgs
 from .values import in_apply
+
+if TYPE_CHECKING:
+    import pulumi_eks as eks
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 CNI_ACCOUNT = service_account_ref("kube-system", "aws-node")
@@ -78,7 +81,7 @@ class EksCluster(Cluster):
             ),
         ).arn
 
-    def _nodes(self, name: str, args: EksClusterArgs, cluster: eks.Cluster) -> list[Resource]:
+    def _nodes(self, name: str, args: EksClusterArgs, cluster: "eks.Cluster") -> list[Resource]:
         """Create the nodes of a created cluster; returns what must exist before pods can run."""
         if args.auto_mode:
             return [cluster]
@@ -124,7 +127,7 @@ class EksCluster(Cluster):
             for key, arn in arns.items()
         ]
 
-    def _addons(self, name: str, partition: str, cluster: eks.Cluster) -> list[Resource]:
+    def _addons(self, name: str, partition: str, cluster: "eks.Cluster") -> list[Resource]:
         """Create the EKS Pod Identity Agent, and then VPC CNI with a role of its own, instead of
         the node's.
 
@@ -154,7 +157,7 @@ class EksCluster(Cluster):
         return [*ready, self._addon(name, "vpc-cni", cluster, opts, **of_cni)]
 
     def _addon(
-        self, name: str, addon: str, cluster: eks.Cluster, opts: ResourceOptions, **args: Any
+        self, name: str, addon: str, cluster: "eks.Cluster", opts: ResourceOptions, **args: Any
     ) -> aws.eks.Addon:
         newest = aws.eks.get_addon_version_output(
             addon_name=addon,
@@ -175,7 +178,14 @@ class EksCluster(Cluster):
             **args,
         )
 
-    def _control_plane(self, name: str, args: EksClusterArgs) -> eks.Cluster:
+    def _control_plane(self, name: str, args: EksClusterArgs) -> "eks.Cluster":
+        try:
+            import pulumi_eks as eks  # an extra: an existing cluster does not need it
+        except ImportError:
+            raise pulumi.RunError(
+                f"EksCluster {name!r}: a cluster is created by pulumi-eks, which is not installed; "
+                f"install irsa-components[eks], or give existing=True"
+            ) from None
         spec, role = args.control_plane, args.role_arn
         public, auto = spec.endpoint_public_access, args.auto_mode
         if not public:
@@ -201,7 +211,12 @@ class EksCluster(Cluster):
             public_access_cidrs=[*spec.public_access_cidrs] if public else None,
             enabled_cluster_log_types=list(spec.log_types),
             encryption_config_key_arn=spec.encryption_key_arn,
-            deletion_protection=spec.deletion_protection,
+            **newer(
+                eks.ClusterArgs,
+                "deletion_protection",
+                spec.deletion_protection,
+                f"EksCluster {name!r}: deletion_protection needs pulumi-eks 4.1",
+            ),
             authentication_mode=eks.AuthenticationMode.API,
             provider_credential_opts=eks.KubeconfigOptionsArgs(role_arn=role) if role else None,
             create_oidc_provider=False,

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pulumi import Input
 
-from irsa.identity.arns import partition_of
-from irsa.identity.eks import STS_AUDIENCE
+from irsa_core.identity.arns import partition_of
+from irsa_core.identity.eks import STS_AUDIENCE
 
 from . import values
 from ._component import ComponentArgs

@@ -5,11 +5,11 @@ from typing import Annotated
 import pulumi_aws as aws
 from pulumi import Alias, Input, Output, ResourceOptions
 
-from irsa.identity.arns import cluster_arn
-from irsa.identity.pod_identity import check_role
+from irsa_core.identity.arns import cluster_arn
+from irsa_core.identity.pod_identity import check_role
 
 from . import values
-from ._component import Component, ComponentArgs
+from ._component import Component, ComponentArgs, newer
 from .cluster import Cluster
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
@@ -97,7 +97,12 @@ class PodIdentityAssociation(Component):
                 values.in_apply(lambda arns: check_role(*arns), f"{self._owner}: ")
             ),
             target_role_arn=args.target_role_arn,
-            policy=args.session_policy,
+            **newer(
+                aws.eks.PodIdentityAssociationArgs,
+                "policy",
+                args.session_policy,
+                f"{self._owner}: session_policy needs pulumi-aws 7.40",
+            ),
             disable_session_tags=args.disable_session_tags,
             opts=self.child_options(
                 "association",

@@ -16,7 +16,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Input, Output
 from pulumi.output import Unknown
 
-from irsa.identity.eks import (
+from irsa_core.identity.eks import (
     POD_IDENTITY_TOKEN_FOLDER,
     POD_IDENTITY_VOLUME,
     RESERVED_VARIABLES,
@@ -25,7 +25,7 @@ from irsa.identity.eks import (
     TOKEN_FOLDER,
     TOKEN_VOLUME,
 )
-from irsa.identity.injection import HASH_ANNOTATION, without_agent
+from irsa_core.identity.injection import HASH_ANNOTATION, without_agent
 
 from .service_account import ServiceAccount
 from .values import camel, checked, in_apply

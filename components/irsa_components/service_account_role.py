@@ -11,17 +11,17 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import check_tags, owning_stack
-from irsa.identity.pod_identity import service_account_trust_policy
-from irsa.identity.policies import assume_role_permissions_policy
-from irsa.identity.quotas import (
+from irsa_core.identity.eks import STS_AUDIENCE
+from irsa_core.identity.names import check_tags, owning_stack
+from irsa_core.identity.pod_identity import service_account_trust_policy
+from irsa_core.identity.policies import assume_role_permissions_policy
+from irsa_core.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DESCRIPTION_MAX,
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTAS,
 )
-from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
+from irsa_core.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
 from ._roles import RoleArgs, RoleComponent, managed_policy
@@ -126,7 +126,7 @@ class ServiceAccountRoleArgs(RoleArgs):
         if not self.further_statements:
             return []
         # Imported here: most programs give none, and the rules take a while to load.
-        from irsa.rules.further_statements import check_further_statements
+        from irsa_core.rules.further_statements import check_further_statements
 
         return check_further_statements(self.owner(), self.further_statements)
 

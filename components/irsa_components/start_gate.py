@@ -12,13 +12,13 @@ from pulumi import Output, ResourceHookArgs, ResourceHookBinding, RunError
 from pulumi.runtime import is_dry_run
 from pulumi.runtime.settings import get_monitor
 
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.errors import CollectError
-from irsa.observe.trial_pods import TIMEOUT, check_command, wait_for_credentials
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.polling import TIMEOUT
 
 from .pod_template import map_template
 from .service_account import ServiceAccount
 from .threaded_hook import ThreadedHook
+from .trial_pods import TrialError, check_command, wait_for_credentials
 
 HOOK: Final = "pods start with their credentials"
 
@@ -71,5 +71,5 @@ def _wait(
         elif new:
             ref = ServiceAccountRef(account.namespace, account.name)
             wait_for_credentials(str(kubeconfig), ref, new[0], pause)
-    except CollectError as error:
+    except TrialError as error:
         raise RunError(f"Pods of {account} {error}") from None

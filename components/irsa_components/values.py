@@ -24,10 +24,10 @@ from typing import (
 from pulumi import Input, Output, RunError, StackReference
 from pulumi.output import Unknown
 
-from irsa.identity import arns, names, regions, subjects
-from irsa.identity.pod_identity import check_cluster
-from irsa.identity.pulumi_types import OUTPUT_TEXT
-from irsa.identity.quotas import DESCRIPTION_MAX
+from irsa_core.identity import arns, names, regions, subjects
+from irsa_core.identity.pod_identity import check_cluster
+from irsa_core.identity.pulumi_types import OUTPUT_TEXT
+from irsa_core.identity.quotas import DESCRIPTION_MAX
 
 T = TypeVar("T")
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def refuse(problems: Mapping[str, object]) -> None:
 
 def _check_session_policy(text: str) -> None:
     # Imported here: most programs give none, and the evaluator takes a while to load.
-    from irsa.decide.association import check_session_policy
+    from irsa_core.decide.association import check_session_policy
 
     check_session_policy(text)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.subjects import check_workload_name
+from irsa_core.identity.subjects import check_workload_name
 
 from . import values
 from .workload_identity import WorkloadIdentity, WorkloadIdentityArgs

@@ -18,7 +18,7 @@ from pulumi import (
     RunError,
 )
 
-from irsa.identity.eks import STS_AUDIENCE
+from irsa_core.identity.eks import STS_AUDIENCE
 
 from . import values
 from ._component import Component, ComponentArgs
@@ -33,7 +33,6 @@ from .credentials import (
 from .pod_template import PodAdditions, PodTemplate, add_identity, map_template, namespace_of
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
-from .start_gate import start_gate
 
 
 @values.arguments
@@ -143,6 +142,8 @@ class WorkloadIdentity(Component):
             association: Any = association_id.apply(lambda _: None)
             self._waits.depends_on = [association]
             if pods.kubeconfig is not None:
+                from .start_gate import start_gate  # with what it needs, on first use
+
                 self._waits.hooks = start_gate(account, Output.from_input(pods.kubeconfig))
         self.register_outputs({**outputs, **self._create(name, args)})
 

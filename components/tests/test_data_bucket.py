@@ -5,11 +5,11 @@ from functools import partial
 
 import pytest
 
-from irsa.decide.document import DocumentType
-from irsa.decide.patterns import Key
-from irsa.decide.statements import compile_policy
-from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
 from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_core.decide.document import DocumentType
+from irsa_core.decide.patterns import Key
+from irsa_core.decide.statements import compile_policy
+from irsa_core.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
 from tests.support.engine import Engine, deploy
 from tests.support.world import BUCKET_ARN as ARN
 

@@ -5,11 +5,11 @@ import json
 import pulumi
 import pytest
 
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import service_account_ref
 from irsa_components import AccessEntryArgs, EksCluster, EksClusterArgs, NodeGroupArgs
 from irsa_components import ControlPlaneArgs as Plane
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import service_account_ref
 from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, CLUSTER_OUTPUTS, ISSUER, ISSUER_URL, PROVIDER_ARN

@@ -7,8 +7,8 @@ import pulumi_aws as aws
 import pytest
 
 import irsa_components as irsa
-from irsa.identity import pod_identity, policies
-from irsa.identity.subjects import service_account_ref
+from irsa_core.identity import pod_identity, policies
+from irsa_core.identity.subjects import service_account_ref
 from tests.support.engine import Engine, deploy, secret
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 from tests.support.world import ROLE_A_ARN as ROLE_A

@@ -13,9 +13,9 @@ import yaml
 from pulumi import Output
 from pulumi.errors import InputPropertiesError, InputPropertyError
 
-from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import COMPONENTS, IrsaProvider
 from irsa_components.values import FROM_OBJECT
+from irsa_core import REPOSITORY, __version__
 from tests.support.engine import deploy, secret
 from tests.support.paths import ROOT
 from tests.support.processes import ran

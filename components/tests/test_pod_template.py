@@ -10,11 +10,11 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import Output
 
-from irsa.identity.eks import RESERVED_VARIABLES, TOKEN_FOLDER
 from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs, Workload, WorkloadArgs
 from irsa_components.pod_template import HASH_ANNOTATION as HASH
 from irsa_components.pod_template import PodAdditions, add_identity, map_template, namespace_of
 from irsa_components.values import MESSAGE_MAX, camel
+from irsa_core.identity.eks import RESERVED_VARIABLES, TOKEN_FOLDER
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN, ROLE_B_ARN

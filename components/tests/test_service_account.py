@@ -7,7 +7,7 @@ import pytest
 from pulumi import Output
 
 import irsa_components as irsa
-from irsa.identity.policies import principal_arn_trust_policy
+from irsa_core.identity.policies import principal_arn_trust_policy
 from tests.support.engine import Engine, deploy
 from tests.support.world import CLUSTER_ARN, CLUSTER_OUTPUTS, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 

@@ -1,22 +1,20 @@
 """The wait before a Deployment: its kubeconfig, and the Pods that it tries."""
 
 import asyncio
-import json
 import threading
+from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pulumi
 import pytest
 from pulumi import UNKNOWN, Output, RunError
 from pulumi.runtime import rpc
 from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 
-from irsa.observe.trial_pods import IN_A_ROW
 from irsa_components import ServiceAccount, start_gate
-from tests.support import trial_pods
+from irsa_core.polling import IN_A_ROW
 from tests.support.engine import Engine, deploy, secret
-from tests.support.trial_pods import TEMPLATE, command, kubeconfig
+from tests.support.trial_pods import TEMPLATE, Tried, api_server, command, kubeconfig
 
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 INPUTS = {"metadata": {"namespace": "dev"}, "spec": {"template": TEMPLATE}}
@@ -33,13 +31,14 @@ async def call(hook: Any, new: Any, old: Any = None, *, name: str = "s3-app") ->
 
 
 @pytest.fixture
-def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
-    return trial_pods.tried(monkeypatch)
+def tried() -> Iterator[Tried]:
+    with api_server() as server:
+        yield server
 
 
 def hook_of(config: Any = None) -> Any:
     """Return the hook of a gate, with a kubeconfig."""
-    gate = start_gate.start_gate(ACCOUNT, Output.from_input(config or kubeconfig(token="t")))
+    gate = start_gate.start_gate(ACCOUNT, Output.from_input(config or kubeconfig()))
     (hook,) = gate.before_create or ()
     assert gate.before_update == [hook]
     return hook
@@ -72,8 +71,8 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, is
         for deployment in (before, after):
             deployment["spec"] = secret(deployment["spec"])
 
-    run((None, after, before))
-    assert len(tried) == pods
+    run((kubeconfig(tried.url), after, before))
+    assert len(tried.requests) == pods
 
 
 def test_hooks_of_one_service_account_have_names_of_their_own():
@@ -89,12 +88,11 @@ def test_hooks_of_one_service_account_have_names_of_their_own():
     assert names == [name, f"{name} (2)", f"{name} (3)"] * 2
 
 
-def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: list[httpx2.Request]):
+def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: Tried):
     """They have different parents, and may be in different clusters."""
-    run(*((kubeconfig(token=token), INPUTS) for token in ("a", "b")))
-    headers = [each.headers["Authorization"] for each in tried]
-    assert sorted(headers) == ["Bearer a"] * IN_A_ROW + ["Bearer b"] * IN_A_ROW
-    assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * 2 * IN_A_ROW
+    run(*((kubeconfig(tried.url, token=token), INPUTS) for token in ("a", "b")))
+    assert sorted(tried.authorizations) == ["Bearer a"] * IN_A_ROW + ["Bearer b"] * IN_A_ROW
+    assert [each["spec"] for each in tried.pods] == [TEMPLATE["spec"]] * 2 * IN_A_ROW
 
 
 @pytest.mark.cases("preview", {"up": False, "preview": True})
@@ -107,8 +105,8 @@ def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
     )
 
 
-def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: list[httpx2.Request]):
+def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: Tried):
     inputs = {"metadata": {"namespace": "dev"}, "spec": rpc.UNKNOWN}
 
-    run((UNKNOWN, inputs), (kubeconfig(token="t"), inputs), preview=True)
-    assert tried == []
+    run((UNKNOWN, inputs), (kubeconfig(tried.url), inputs), preview=True)
+    assert tried.requests == []

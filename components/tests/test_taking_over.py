@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 import irsa_components as irsa
-from irsa.identity import pulumi_types as types
 from irsa.takeover.children import CHILDREN
+from irsa_core.identity import pulumi_types as types
 from tests.support.engine import deploy
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN
 

@@ -35,7 +35,7 @@ WRONG = [n for n, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("#
 def basedpyright(folder: Path) -> set[int]:
     settings = {
         "include": ["program.py"],
-        "extraPaths": [str(ROOT / "components"), str(ROOT / "command")],
+        "extraPaths": [str(ROOT / "components"), str(ROOT / "core")],
         "pythonVersion": "3.11",
         "typeCheckingMode": "standard",
     }
@@ -50,9 +50,9 @@ def mypy(folder: Path) -> set[int]:
     # Pulumi's providers take minutes, and have no part in it.
     skipped = "".join(
         f"[mypy-{module}.*]\nfollow_imports = skip\nignore_errors = True\n"
-        for module in ("pulumi_aws", "pulumi_eks", "pulumi_kubernetes", "irsa")
+        for module in ("pulumi_aws", "pulumi_eks", "pulumi_kubernetes", "irsa_core")
     )
-    settings = f"[mypy]\nmypy_path = {ROOT / 'components'}:{ROOT / 'command'}\n{skipped}"
+    settings = f"[mypy]\nmypy_path = {ROOT / 'components'}:{ROOT / 'core'}\n{skipped}"
     (folder / "mypy.ini").write_text(settings)
     command = [sys.executable, "-m", "mypy", "--no-incremental", "program.py"]
     printed = ran(*command, cwd=folder).stdout

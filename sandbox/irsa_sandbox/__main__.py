@@ -19,9 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from irsa import __version__
 from irsa.commands import cli
 from irsa.commands.terminal import SIGNALED, discard_output, on_interrupt, quietly
+from irsa_core import __version__
 
 from . import COMMAND, environment_variables, lifecycle
 from .state import FOLDER, PULUMI_HOME, SandboxError, SandboxState, exports, load

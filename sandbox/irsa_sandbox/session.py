@@ -21,11 +21,11 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, Pod, ServiceAccount
 
-from irsa.identity.arns import role_arn
-from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
-from irsa.identity.policy_json import Json
-from irsa.identity.quotas import TOKEN_EXPIRATION
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.arns import role_arn
+from irsa_core.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.quotas import TOKEN_EXPIRATION
+from irsa_core.identity.subjects import ServiceAccountRef
 
 from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AccessKeys, AwsClients

@@ -14,8 +14,8 @@ from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.batch_v1 import CronJob, Job
 from lightkube.resources.core_v1 import Pod
 
-from irsa.identity.arns import name_of
-from irsa.identity.eks import ROLE_ARN_VARIABLE
+from irsa_core.identity.arns import name_of
+from irsa_core.identity.eks import ROLE_ARN_VARIABLE
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack

@@ -22,7 +22,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from irsa.identity.names import shared_name
+from irsa_core.identity.names import shared_name
 from irsa_sandbox.serving.files import write_private
 from tests.support.paths import ROOT
 from tests.support.processes import ran

@@ -17,7 +17,7 @@ from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
 
-from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
+from irsa_core.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
 from irsa_sandbox.demo import checks
 from irsa_sandbox.environment_variables import NO_AWS_FILES
 from irsa_sandbox.pods.exec import find_pod

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from irsa.identity import policies
-from irsa.identity.names import shared_name
-from irsa.identity.subjects import parse_service_accounts
+from irsa_core.identity import policies
+from irsa_core.identity.names import shared_name
+from irsa_core.identity.subjects import parse_service_accounts
 from tests.support.engine import Engine, outputs_of, run_program, stack_file
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_OUTPUTS, PROVIDER_ARN
 

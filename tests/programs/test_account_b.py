@@ -5,8 +5,8 @@ import json
 import pulumi
 import pytest
 
-from irsa.identity.names import shared_name
-from irsa.identity.policies import TrustedRole, bucket_permissions_policy, role_trust_policy
+from irsa_core.identity.names import shared_name
+from irsa_core.identity.policies import TrustedRole, bucket_permissions_policy, role_trust_policy
 from tests.support.engine import Engine, outputs_of, run_program, secret, stack_file
 from tests.support.refusal import refusal
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ROLE_A_ARN

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from irsa.identity.arns import session_arn_prefix
+from irsa_core.identity.arns import session_arn_prefix
 from irsa_sandbox import lifecycle
 from irsa_sandbox.cache import cache_folder
 from tests.support.foreign_variables import table

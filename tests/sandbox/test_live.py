@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 from lightkube.resources.core_v1 import Namespace
 
-from irsa.identity.arns import role_arn
-from irsa.identity.policies import service_trust_policy
+from irsa_core.identity.arns import role_arn
+from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AccessKeys, AwsClients

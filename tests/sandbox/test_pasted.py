@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from irsa import REPOSITORY, __version__
+from irsa_core import REPOSITORY, __version__
 from irsa_sandbox import lifecycle
 from irsa_sandbox.demo.checks import parts
 from tests.live.answers import SANDBOX_ANSWERS, normalised

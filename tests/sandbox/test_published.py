@@ -16,7 +16,7 @@ import pytest
 import yaml
 from pulumi import ComponentResource, ResourceOptions
 
-from irsa import REPOSITORY, __version__
+from irsa_core import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.clone import clone_in
@@ -133,7 +133,7 @@ def project(pulumi, tmp_path):
     venv.create(environment, with_pip=False)
     [site] = environment.glob("lib/python*/site-packages")
     (site / "others.pth").write_text(sysconfig.get_path("purelib"))
-    (site / "irsa").symlink_to(ROOT / "command/irsa")
+    (site / "irsa_core").symlink_to(ROOT / "core/irsa_core")
     (site / "irsa_components").symlink_to(ROOT / "components/irsa_components")
     return project
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from _pytest.mark import Mark, ParameterSet
 
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 
 LIMIT = 120  # characters of an id
 ROOM = 100  # of them those of one value

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 
 
 def replace_one_value(document: Any, dice: random.Random) -> None:

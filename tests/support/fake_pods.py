@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx2
 
-from irsa.identity.eks import DEFAULT_TOKEN_EXPIRATION, STS_AUDIENCE
-from irsa.identity.eks import TOKEN_FOLDER as TOKEN_PATH
+from irsa_core.identity.eks import DEFAULT_TOKEN_EXPIRATION, STS_AUDIENCE
+from irsa_core.identity.eks import TOKEN_FOLDER as TOKEN_PATH
 from tests.support.fake_kubernetes import status
 
 CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_PATH}/token\n"

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, urlsplit
 
-from irsa.identity.arns import ClusterArn, provider_arn_for, role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals, IamReader
 from irsa.observe.kubernetes import service_account_of
 from irsa.observe.pods import FleetPod, fleet_pod
+from irsa_core.identity.arns import ClusterArn, provider_arn_for, role_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 
 ACCOUNT = "111122223333"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"

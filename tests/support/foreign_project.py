@@ -24,8 +24,8 @@ class ForeignProject:
         facts.mkdir(parents=True)
         (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
         (facts / "entry_points.txt").write_text(ENTRY_POINT)
-        (self._installed / "irsa").symlink_to(ROOT / "command/irsa")
-        (self._installed / "irsa_sandbox").symlink_to(ROOT / "sandbox/irsa_sandbox")
+        for package in ("command/irsa", "core/irsa_core", "sandbox/irsa_sandbox"):
+            (self._installed / Path(package).name).symlink_to(ROOT / package)
 
     def write(self, **files: str) -> None:
         """Python files, each by its name without `.py`."""

@@ -5,11 +5,11 @@ from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 from irsa.access import trusts_association, trusts_role, trusts_service_account
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of
-from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import Role, ServiceAccountObject
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import account_of
+from irsa_core.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa_core.identity.subjects import ServiceAccountRef
 
 CallT = TypeVar("CallT")
 _ORDER = (Verdict.DENY, Verdict.UNKNOWN, Verdict.ALLOW)

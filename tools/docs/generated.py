@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from irsa import REPOSITORY, __version__
+from irsa_core import REPOSITORY, __version__
 from tools.docs import components, reference
 from tools.environment import ROOT
 
@@ -23,6 +23,7 @@ TRANSCRIPT = re.compile(
 )
 PASTED = (
     "template/requirements.txt",
+    "command/setup.py",
     "components/setup.py",
     "sandbox/setup.py",
     "docs/examples/pull-request.yml",
@@ -53,7 +54,7 @@ def outdated() -> dict[Path, str]:
 
 def documents() -> list[Path]:
     """Return README.md, the page of each part, and every page in docs/."""
-    parts = [ROOT / part / "README.md" for part in ("components", "command", "sandbox")]
+    parts = [ROOT / part / "README.md" for part in ("core", "components", "command", "sandbox")]
     return [ROOT / "README.md", *parts, *sorted((ROOT / "docs").rglob("*.md"))]
 
 

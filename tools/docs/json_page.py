@@ -18,12 +18,12 @@ from irsa.__main__ import main
 from irsa.commands.cli import json_text
 from irsa.commands.credentials import process_output
 from irsa.commands.verify import report
-from irsa.identity.policies import service_trust_policy
-from irsa.identity.pulumi_types import ASSOCIATION, PROVIDER, ROLE, SERVICE_ACCOUNT
 from irsa.observe.facts import Credentials
 from irsa.verify.facts import ByToken
 from irsa.verify.gather import Sources
 from irsa.verify.walk import Chain
+from irsa_core.identity.policies import service_trust_policy
+from irsa_core.identity.pulumi_types import ASSOCIATION, PROVIDER, ROLE, SERVICE_ACCOUNT
 from tools.docs.components import annotated, purpose
 from tools.docs.json_fields import OUTPUTS, Answer, Judged
 from tools.docs.markdown import table

@@ -8,11 +8,11 @@ import yaml
 
 from irsa.commands.cli import COMMANDS, Command
 from irsa.commands.known_errors import KNOWN_ERRORS, Cause
-from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
-from irsa.decide.patterns import Key
-from irsa.decide.scenario import FIELDS
-from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
+from irsa_core.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
+from irsa_core.decide.patterns import Key
+from irsa_core.decide.scenario import FIELDS
+from irsa_core.rules.table import RULES
 from irsa_sandbox.aws.clients import AccessKeys
 from irsa_sandbox.providers.aws.provider import package as aws_package
 from tools.docs import json_page

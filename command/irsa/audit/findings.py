@@ -1,39 +1,41 @@
 """Audit service accounts, OIDC providers and trust policies of roles. Pure.
 
-Each rule is a row of `irsa.rules.table`; findings come out sorted by severity.
+Each rule is a row of `irsa_core.rules.table`; findings come out sorted by severity.
 """
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
 from typing import cast
 
+from irsa import PROGRAM
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.forging import Forgers
 from irsa.audit.trusting_eks import trusts_cluster
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import shut_out
-from irsa.decide.association import pod_tags
-from irsa.decide.document import OtherAction, Statement, statements_of
-from irsa.decide.patterns import Pattern
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.pod_identity import external_id
-from irsa.identity.policies import document, trust_statement
-from irsa.identity.policy_json import Json, mapping
-from irsa.identity.pulumi_types import OUTPUT_TEXT
-from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.eks import Association
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccountObject, Unread
 from irsa.observe.pods import FleetPod
-from irsa.rules.conditions import guarded, resource_name
-from irsa.rules.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
-from irsa.rules.table import RULES, SEVERITIES, Finding
-from irsa.rules.tokens import Hits, TrustContext
-from irsa.rules.trust_policy import check_trust_policy
+from irsa_core.decide.association import pod_tags
+from irsa_core.decide.document import OtherAction, Statement, statements_of
+from irsa_core.decide.patterns import Pattern
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa_core.identity.pod_identity import external_id
+from irsa_core.identity.policies import document, trust_statement
+from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.pulumi_types import OUTPUT_TEXT
+from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa_core.rules.conditions import guarded, resource_name
+from irsa_core.rules.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
+from irsa_core.rules.table import RULES, SEVERITIES, Finding
+from irsa_core.rules.tokens import Hits, TrustContext
+from irsa_core.rules.trust_policy import check_trust_policy
 
 SERVICE_LINKED = "/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""
@@ -168,6 +170,22 @@ def _check_service_accounts(
             yield from _mistrust((account.namespace, account.name), role, subject, judged)
 
 
+@dataclass(frozen=True, slots=True)
+class Mistrust(Finding):
+    """A role that does not trust its service account; the remedy is the one of `verify`."""
+
+    service_account: tuple[str, str] = ("", "")
+    """Its namespace and name."""
+
+    @property
+    def remedy(self) -> str:
+        """The command, and its effect."""
+        named = ["--context", self.cluster] if self.cluster else []
+        named += ["--namespace", self.service_account[0]]
+        named += ["--service-account", self.service_account[1]]
+        return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"
+
+
 def _mistrust(
     account: tuple[str, str], role: Role, subject: str, judged: Judgement
 ) -> Iterator[Finding]:
@@ -176,7 +194,8 @@ def _mistrust(
     rule, does = "trust-unknown", "makes the call"
     if judged.verdict is Verdict.DENY:
         rule, does = "trust-mismatch", "names the condition and prints the remedy"
-    yield Finding(rule, subject, f"{role.arn}: {judged.text}", does, account)
+    found = f"{role.arn}: {judged.text}"
+    yield Mistrust(rule, subject, found, does, service_account=account)
 
 
 def _check_associations(

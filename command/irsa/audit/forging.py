@@ -14,21 +14,21 @@ from functools import cache, partial
 from itertools import chain, islice
 
 from irsa.access import calling
-from irsa.decide.condition_keys import Request
-from irsa.decide.conditions import compile_test
-from irsa.decide.document import Statement, statements_of
-from irsa.decide.patterns import Key, Value
-from irsa.decide.principals import session_of
-from irsa.decide.simulate import simulate
-from irsa.decide.steps import AssumeRole, Scenario
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_named_by, parse_role_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.pod_identity import SESSION_TAGS
 from irsa.observe.facts import Role
-from irsa.rules.conditions import wild
-from irsa.rules.tokens import Hits
+from irsa_core.decide.condition_keys import Request
+from irsa_core.decide.conditions import compile_test
+from irsa_core.decide.document import Statement, statements_of
+from irsa_core.decide.patterns import Key, Value
+from irsa_core.decide.principals import session_of
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.steps import AssumeRole, Scenario
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import account_named_by, parse_role_arn
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.pod_identity import SESSION_TAGS
+from irsa_core.rules.conditions import wild
+from irsa_core.rules.tokens import Hits
 
 _TAG = "aws:requesttag/"
 _TAGS = {f"{_TAG}{tag}" for tag in SESSION_TAGS}

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from irsa.access import ACCOUNT_TAGS, trusts_association
-from irsa.decide.document import Statement, statements_of
-from irsa.decide.truth import Verdict
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import Role
-from irsa.rules.conditions import guarded, wild
+from irsa_core.decide.document import Statement, statements_of
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.rules.conditions import guarded, wild
 
 
 def trusts_cluster(role: Role, cluster_arn: str) -> bool:

@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from irsa.decide.patterns import PolicyVariable, Wildcard, pieces
-from irsa.identity.arns import pattern_segments
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa_core.decide.patterns import PolicyVariable, Wildcard, pieces
+from irsa_core.identity.arns import pattern_segments
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 
 STATES = 4_000
 """Bound of one walk: patterns that need more are undecided."""

@@ -12,17 +12,17 @@ from irsa.callers.facts import NOTHING_KNOWN, SAME, ClientIds, Fact, RoleFacts
 from irsa.callers.languages import TEXT, some
 from irsa.callers.lines import Line, applies, lines, once, unread, widest, words
 from irsa.callers.sets import CallerClass, Document, Undecided, canonical, groups_of, kinds, linear
-from irsa.decide.condition_keys import Request
-from irsa.decide.conditions import compile_test
-from irsa.decide.document import Condition, DocumentType, statements_of
-from irsa.decide.evaluate import StepAnswer
-from irsa.decide.patterns import Key, variable_keys
-from irsa.decide.principals import session_of
-from irsa.decide.statements import CompiledStatement, Names, Policy, compile_policy
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.truth import Truth, Verdict, all_of, any_of, both, negated
-from irsa.identity.arns import parse_role_arn
-from irsa.identity.policy_json import Json
+from irsa_core.decide.condition_keys import Request
+from irsa_core.decide.conditions import compile_test
+from irsa_core.decide.document import Condition, DocumentType, statements_of
+from irsa_core.decide.evaluate import StepAnswer
+from irsa_core.decide.patterns import Key, variable_keys
+from irsa_core.decide.principals import session_of
+from irsa_core.decide.statements import CompiledStatement, Names, Policy, compile_policy
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.truth import Truth, Verdict, all_of, any_of, both, negated
+from irsa_core.identity.arns import parse_role_arn
+from irsa_core.identity.policy_json import Json
 
 
 class Effect(Enum):
@@ -69,8 +69,8 @@ def trust_changes(
 
     ``earlier`` are the client ids of OIDC providers before the change, if others than now.
 
-    Raises `Undecided` for too many patterns, `irsa.decide.document.DocumentError` for what IAM does
-    not store.
+    Raises `Undecided` for too many patterns, `irsa_core.decide.document.DocumentError` for what
+    IAM does not store.
     """
     before = facts.client_ids if earlier is None else earlier
     documents = [

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from irsa.callers.classes import Linear
 from irsa.callers.languages import Language
-from irsa.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
-from irsa.decide.document import Condition
-from irsa.decide.patterns import Key, Value
-from irsa.decide.statements import CompiledStatement
-from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity
+from irsa_core.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
+from irsa_core.decide.document import Condition
+from irsa_core.decide.patterns import Key, Value
+from irsa_core.decide.statements import CompiledStatement
+from irsa_core.decide.steps import AssumeRole, AssumeRoleWithWebIdentity
 
 Facts = Mapping[str, Value]
 """The values of a caller's facts, by name."""

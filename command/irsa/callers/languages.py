@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from irsa.callers.classes import ONE, RUN, Class, Linear, Place, classes, fits, joined, text
-from irsa.identity.subjects import SUBJECT_PREFIX, parse_subject
+from irsa_core.identity.subjects import SUBJECT_PREFIX, parse_subject
 
 
 def some(characters: str, *, many: bool = False) -> Place:

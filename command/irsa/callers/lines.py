@@ -16,26 +16,26 @@ from irsa.callers.sets import (
     kinds,
     linear,
 )
-from irsa.decide.condition_keys import OPAQUE
-from irsa.decide.conditions import Test
-from irsa.decide.document import Condition, Statement, statements_of
-from irsa.decide.evaluate import StepAnswer
-from irsa.decide.operators import read_operator
-from irsa.decide.patterns import Key, Value
-from irsa.decide.principals import UNIQUE_ID, Directness
-from irsa.decide.reasons import named
-from irsa.decide.statements import CompiledStatement, Policy
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import (
+from irsa_core.decide.condition_keys import OPAQUE
+from irsa_core.decide.conditions import Test
+from irsa_core.decide.document import Condition, Statement, statements_of
+from irsa_core.decide.evaluate import StepAnswer
+from irsa_core.decide.operators import read_operator
+from irsa_core.decide.patterns import Key, Value
+from irsa_core.decide.principals import UNIQUE_ID, Directness
+from irsa_core.decide.reasons import named
+from irsa_core.decide.statements import CompiledStatement, Policy
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import (
     account_named_by,
     account_of,
     is_oidc_provider,
     issuer_of_principal,
     kind_of,
 )
-from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
-from irsa.rules.issuers import is_dual_stack, is_misspelt_eks
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
+from irsa_core.rules.issuers import is_dual_stack, is_misspelt_eks
 
 
 @dataclass(frozen=True, slots=True)

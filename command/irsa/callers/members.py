@@ -14,11 +14,11 @@ from irsa.callers.facts import SAME, Fact, asked_by
 from irsa.callers.languages import only
 from irsa.callers.sets import Document, Undecided, kinds_of
 from irsa.callers.ways import calls_of
-from irsa.decide.patterns import Value
-from irsa.decide.principals import Caller, caller_from_arn, session_of
-from irsa.decide.statements import Policy
-from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
+from irsa_core.decide.patterns import Value
+from irsa_core.decide.principals import Caller, caller_from_arn, session_of
+from irsa_core.decide.statements import Policy
+from irsa_core.decide.truth import Verdict
 
 UNLISTED = "not all of its policies were listed"
 

@@ -15,19 +15,19 @@ from irsa.callers.classes import Fixed, Linear, Unbounded, arn_glob, glob, joine
 from irsa.callers.facts import SAME, Call, Carrier, Fact, RoleFacts, Way, carried
 from irsa.callers.languages import TEXT
 from irsa.callers.ways import ways
-from irsa.decide.condition_keys import Request
-from irsa.decide.conditions import Test, compile_test
-from irsa.decide.document import Condition
-from irsa.decide.evaluate import StepAnswer, refused
-from irsa.decide.operators import FOR_ALL, FOR_ANY, read_operator
-from irsa.decide.patterns import Key, Lookup, Value, variable_keys
-from irsa.decide.policies import Side
-from irsa.decide.simulate import simulate
-from irsa.decide.statements import CompiledStatement, Policy
-from irsa.decide.steps import Scenario
-from irsa.decide.truth import Truth, Verdict
-from irsa.identity.errors import invalid_token
-from irsa.identity.token import WRONG_AUDIENCE
+from irsa_core.decide.condition_keys import Request
+from irsa_core.decide.conditions import Test, compile_test
+from irsa_core.decide.document import Condition
+from irsa_core.decide.evaluate import StepAnswer, refused
+from irsa_core.decide.operators import FOR_ALL, FOR_ANY, read_operator
+from irsa_core.decide.patterns import Key, Lookup, Value, variable_keys
+from irsa_core.decide.policies import Side
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.statements import CompiledStatement, Policy
+from irsa_core.decide.steps import Scenario
+from irsa_core.decide.truth import Truth, Verdict
+from irsa_core.identity.errors import invalid_token
+from irsa_core.identity.token import WRONG_AUDIENCE
 
 KINDS = 4_096
 """Bound of the kinds of callers by one way."""

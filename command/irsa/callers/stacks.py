@@ -11,13 +11,13 @@ from irsa.callers.facts import ClientIds, RoleFacts
 from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may
 from irsa.callers.sets import Undecided
-from irsa.decide.document import statements_of
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_named_by, name_of
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.observe.pulumi import LATER, StackResources, StackRole
+from irsa_core.decide.document import statements_of
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import account_named_by, name_of
+from irsa_core.identity.subjects import ServiceAccountRef
 
 GAINING = (Effect.GAINS, Effect.MAY_GAIN)
 

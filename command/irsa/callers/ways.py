@@ -36,16 +36,16 @@ from irsa.callers.languages import (
     only,
     principals,
 )
-from irsa.decide.association import call_keys
-from irsa.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
-from irsa.decide.condition_keys import OPAQUE, claim_keys
-from irsa.decide.document import Condition
-from irsa.decide.patterns import Key, Value
-from irsa.decide.principals import UNIQUE_ID, Caller, caller_from_arn, session_of
-from irsa.decide.statements import CompiledStatement
-from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, TokenClaims
-from irsa.decide.web_identity import BUILT_IN
-from irsa.identity.arns import (
+from irsa_core.decide.association import call_keys
+from irsa_core.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
+from irsa_core.decide.condition_keys import OPAQUE, claim_keys
+from irsa_core.decide.document import Condition
+from irsa_core.decide.patterns import Key, Value
+from irsa_core.decide.principals import UNIQUE_ID, Caller, caller_from_arn, session_of
+from irsa_core.decide.statements import CompiledStatement
+from irsa_core.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, TokenClaims
+from irsa_core.decide.web_identity import BUILT_IN
+from irsa_core.identity.arns import (
     account_named_by,
     account_of,
     issuer_of_principal,
@@ -55,12 +55,12 @@ from irsa.identity.arns import (
     partition_of,
     provider_arn_for,
 )
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.subjects import ServiceAccountRef, split_subject
-from irsa.rules.conditions import split_key
-from irsa.rules.issuers import is_dual_stack, is_misspelt_eks
-from irsa.rules.issuers import issuer as known_issuer
-from irsa.rules.tokens import is_kubernetes
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.subjects import ServiceAccountRef, split_subject
+from irsa_core.rules.conditions import split_key
+from irsa_core.rules.issuers import is_dual_stack, is_misspelt_eks
+from irsa_core.rules.issuers import issuer as known_issuer
+from irsa_core.rules.tokens import is_kubernetes
 
 
 def _organization(path: str) -> str:

@@ -8,15 +8,15 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from irsa.audit.findings import AuditFacts, audit
+from irsa.audit.findings import AuditFacts, Mistrust, audit
 from irsa.commands import cli
 from irsa.commands.baseline import read_baseline, without_known
 from irsa.commands.inventory_options import add_inventory_options, inventory
 from irsa.commands.inventory_saved import SAVE
 from irsa.commands.sarif import Result, report
-from irsa.identity.policy_json import Json
 from irsa.printable import code, lines, table
-from irsa.rules.table import RULES, SEVERITIES, Finding
+from irsa_core.identity.policy_json import Json
+from irsa_core.rules.table import RULES, SEVERITIES, Finding
 
 OUTPUTS = ("text", "json", "markdown", "sarif")
 
@@ -86,7 +86,7 @@ def markdown(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[s
             f"[{finding.rule}]({RULES[finding.rule].page})",
             code(finding.title),
             f"{RULES[finding.rule].text}: {code(finding.found)}",
-            finding.remedy if finding.verified is None else code(finding.remedy),
+            code(finding.remedy) if isinstance(finding, Mistrust) else finding.remedy,
         ]
         for finding in findings
     ]

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 import yaml
 
 from irsa.commands import cli
-from irsa.identity.policy_json import as_list, mapping
 from irsa.observe.files import read_text
-from irsa.rules.table import RULES, Finding
+from irsa_core.identity.policy_json import as_list, mapping
+from irsa_core.rules.table import RULES, Finding
 
 _NEEDED = ("rule", "subject", "owner", "until")
 

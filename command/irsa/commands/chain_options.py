@@ -9,14 +9,14 @@ from itertools import product, starmap
 
 from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
-from irsa.identity.arns import check_role_arn, parse_arn
-from irsa.identity.names import check_bucket_name
-from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.stack_chains import Stack, StackChain, chains_of, stack_of
 from irsa.verify.facts import Grant, Question
 from irsa.verify.gather import Sources
+from irsa_core.identity.arns import check_role_arn, parse_arn
+from irsa_core.identity.names import check_bucket_name
+from irsa_core.identity.policy_json import Json
 
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:

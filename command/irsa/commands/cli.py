@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from irsa import PROGRAM
-from irsa.identity.subjects import ServiceAccountRef, parse_account
 from irsa.observe.facts import Unread
 from irsa.printable import line
+from irsa_core.identity.subjects import ServiceAccountRef, parse_account
 
 T = TypeVar("T")
 

@@ -15,13 +15,13 @@ import sys
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
-from irsa.identity.arns import check_role_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.observe.aws import Aws
 from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccountObject, Unread
 from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pod_spec import is_associated
 from irsa.verify.gather import eks_name
+from irsa_core.identity.arns import check_role_arn
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,11 +3,12 @@
 import argparse
 
 from irsa.commands import cli
-from irsa.decide.json_input import InputError
-from irsa.decide.scenario import parse_scenario
-from irsa.decide.simulate import simulate
-from irsa.decide.truth import Verdict
 from irsa.observe.files import read_text
+from irsa.signatures import check_signature
+from irsa_core.decide.json_input import InputError
+from irsa_core.decide.scenario import parse_scenario
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.truth import Verdict
 
 EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN: cli.UNDECIDED}
 
@@ -22,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     try:
-        outcome = simulate(parse_scenario(read_text(options.file).encode()))
+        outcome = simulate(parse_scenario(read_text(options.file).encode(), check_signature))
     except InputError as error:
         raise cli.Stop(str(error)) from None
     print(cli.json_text(**outcome.as_json()))

@@ -9,10 +9,10 @@ from irsa.callers.sets import Undecided
 from irsa.callers.stacks import GAINING, RoleChange, stack_changes
 from irsa.commands import cli
 from irsa.commands.sarif import Result, report
-from irsa.identity.policy_json import Json, as_list, mapping
 from irsa.observe.files import read_json, read_stack
 from irsa.observe.pulumi import StackResources, is_preview, stack_resources
 from irsa.printable import code, lines, table
+from irsa_core.identity.policy_json import Json, as_list, mapping
 
 OUTPUTS = ("text", "json", "markdown", "sarif")
 _SIGNS = {

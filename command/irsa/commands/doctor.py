@@ -10,8 +10,8 @@ from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.known_errors import KNOWN_ERRORS, Cause, KnownError, diagnose, plain
 from irsa.commands.message_names import authorization_calls, fill, names, verify
-from irsa.identity.errors import Denial, read_denial
 from irsa.printable import line
+from irsa_core.identity.errors import Denial, read_denial
 
 Check = Callable[[Cause], str]
 

@@ -17,10 +17,6 @@ from irsa.callers.members import Members, who_may
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.tree import TreeNode, flowchart
-from irsa.decide.document import statements_of
-from irsa.decide.truth import Verdict
-from irsa.identity.policy_json import Json, mapping
-from irsa.identity.token import Token
 from irsa.observe.facts import Principal, Role, Unread
 from irsa.observe.files import read_json
 from irsa.observe.pulumi import StackResources, stack_resources
@@ -28,6 +24,10 @@ from irsa.verify.facts import Facts
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import Link, failing_link
 from irsa.verify.walk import Chain
+from irsa_core.decide.document import statements_of
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.token import Token
 
 CALLS = frozenset(
     {"assume", "caller", "data", "refused"}

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
-from irsa.identity.arns import ClusterArn, account_of, partition_of
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
@@ -17,6 +16,7 @@ from irsa.observe.facts import RegisteredProvider, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.kubernetes import KubernetesCluster
 from irsa.printable import line
+from irsa_core.identity.arns import ClusterArn, account_of, partition_of
 
 SESSION_NAME = "irsa-inventory"
 

@@ -9,10 +9,10 @@ from irsa.commands.inventory_clusters import read_clusters
 from irsa.commands.inventory_saved import read_saved_account
 from irsa.commands.inventory_stack import read_stack_inventory
 from irsa.commands.sources import REGION
-from irsa.identity.arns import account_of, check_role_arn
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.kubernetes import KubernetesCluster
+from irsa_core.identity.arns import account_of, check_role_arn
 
 PRINT_ISSUER = (
     "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"

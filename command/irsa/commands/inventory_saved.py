@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from irsa.audit.findings import AuditFacts
 from irsa.commands import cli
-from irsa.identity.arns import account_of
-from irsa.identity.policy_json import Json, mapping
 from irsa.inventory.rows import Inventory
 from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_text
 from irsa.observe.iam import IamReader
+from irsa_core.identity.arns import account_of
+from irsa_core.identity.policy_json import Json, mapping
 
 SAVE = "aws iam get-account-authorization-details"
 _ELSEWHERE = "a saved account has no clusters and OIDC providers; run without a file"

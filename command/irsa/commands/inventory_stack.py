@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
-from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, parse_role_arn
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
@@ -13,9 +12,15 @@ from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
 from irsa.observe.pulumi import HIDDEN, LATER, NO_POLICY, StackResources, StackRole, stack_resources
-from irsa.rules.issuers import issuer as known_issuer
-from irsa.rules.table import Finding
 from irsa.takeover.losses import losses
+from irsa_core.identity.arns import (
+    account_of,
+    is_oidc_provider,
+    issuer_of_principal,
+    parse_role_arn,
+)
+from irsa_core.rules.issuers import issuer as known_issuer
+from irsa_core.rules.table import Finding
 
 _LAST_USED = Unread("when roles were last used", "a stack's state does not say it", "iam:GetRole")
 _PODS = Unread("Pods", "a stack's state does not have them", "a run without --stack")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from irsa.identity.arns import account_of, name_of, parse_arn
 from irsa.inventory.rows import Identity, IdentityKind, Listing, ServiceAccountRow
 from irsa.observe.facts import Unread
 from irsa.printable import line
+from irsa_core.identity.arns import account_of, name_of, parse_arn
 
 COLUMNS = ("service account", "Pods", "identity", "role or key", "last used", "findings")
 NARROWEST = {

@@ -1,11 +1,12 @@
-"""Error texts of AWS and the SDKs, and their causes, from irsa/data/known_errors.yaml. Pure."""
+"""Error texts of AWS and the SDKs, and their causes, from known_errors.yaml. Pure."""
 
 import re
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from pathlib import Path
 
-from irsa import data
-from irsa.identity.errors import Denial, NamedPolicyType, Refusal, flatten, read_denial
+from irsa_core import tables
+from irsa_core.identity.errors import Denial, NamedPolicyType, Refusal, flatten, read_denial
 
 TEXT_MAX = 50_000
 """Characters that are read, from the end: errors are at the end of a log."""
@@ -72,8 +73,8 @@ class KnownError:
     """The kind of text that is this one if no error's pattern fits."""
 
 
-_FILE = data.load("known_errors.yaml")
-KNOWN_ERRORS = tuple(data.rows(KnownError, _FILE["errors"], _FILE["fragments"]).values())
+_FILE = tables.load(Path(__file__).with_suffix(".yaml"))
+KNOWN_ERRORS = tuple(tables.rows(KnownError, _FILE["errors"], _FILE["fragments"]).values())
 
 
 def diagnose(text: str) -> list[KnownError]:

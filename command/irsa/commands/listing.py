@@ -15,10 +15,10 @@ from irsa.audit.findings import audit
 from irsa.commands import cli
 from irsa.commands.inventory_options import add_inventory_options, inventory
 from irsa.commands.inventory_table import WIDTH, table
-from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.inventory.rows import KEY, Listing, ServiceAccountRow, changes, listing
 from irsa.observe.files import read_text
 from irsa.printable import lines
+from irsa_core.identity.policy_json import Json, mapping, mappings
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ import re
 import shlex
 
 from irsa import PROGRAM
-from irsa.identity.errors import Denial
+from irsa_core.identity.errors import Denial
 
 _LABEL = r"[a-z0-9][a-z0-9.-]{0,252}"
 _ARN = r"arn:[\w-]{1,20}"

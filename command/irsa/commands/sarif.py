@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from irsa.commands import cli
-from irsa.identity.policy_json import Json
-from irsa.identity.pulumi_types import NEW
 from irsa.observe.files import read_stack
 from irsa.observe.pulumi import POLICY, ROLE, logical_name, stack_resources
 from irsa.printable import lines
 from irsa.takeover.children import part
 from irsa.takeover.components import Takeover, follow_move, takeovers
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.pulumi_types import NEW
 
 
 def parser() -> argparse.ArgumentParser:

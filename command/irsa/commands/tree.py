@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from irsa.identity.policy_json import Json
 from irsa.printable import line
+from irsa_core.identity.policy_json import Json
 
 WIDTH = 100  # columns
 

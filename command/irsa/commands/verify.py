@@ -13,9 +13,6 @@ from dataclasses import replace
 from irsa import PROGRAM, printable
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
-from irsa.identity.errors import AwsError
-from irsa.identity.policy_json import as_list
-from irsa.identity.token import Token, decode_unverified
 from irsa.observe.facts import Role
 from irsa.observe.files import read_text
 from irsa.verify.facts import Facts
@@ -23,6 +20,9 @@ from irsa.verify.gather import gather_each
 from irsa.verify.link import AS_EXPECTED, Link, Status, failing_link, status_of
 from irsa.verify.links.to_bucket import asked_grants
 from irsa.verify.walk import walk
+from irsa_core.identity.errors import AwsError
+from irsa_core.identity.policy_json import as_list
+from irsa_core.identity.token import Token, decode_unverified
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
 WAIT = 90.0  # seconds

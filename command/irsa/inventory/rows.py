@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.audit.trusting_eks import roles_by_account
-from irsa.decide.document import statements_of
-from irsa.identity.arns import parse_role_arn
-from irsa.identity.policies import further_clusters
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pods import FleetPod
-from irsa.rules.table import Finding
+from irsa_core.decide.document import statements_of
+from irsa_core.identity.arns import parse_role_arn
+from irsa_core.identity.policies import further_clusters
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.rules.table import Finding
 
 Account = tuple[str, str]
 """Namespace and name."""

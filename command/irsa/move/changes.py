@@ -12,15 +12,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from irsa.identity.arns import cluster_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json
 from irsa.move.plan import Move
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
 from irsa.observe.facts import KINDS, Owner, Role, ServiceAccountObject, Unread
 from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pods import kind_of
+from irsa_core.identity.arns import cluster_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policy_json import Json
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """Annotation by which `kubectl rollout restart` changes a template."""

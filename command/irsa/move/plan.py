@@ -11,27 +11,27 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from irsa import PROGRAM
-from irsa.decide.association import pod_tags
-from irsa.decide.principals import Caller, session_of
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import cluster_arn, issuer_of_principal, provider_arn_beside
-from irsa.identity.eks import (
+from irsa.move.trust import RoleCall, verdict, without_caller
+from irsa.observe.eks import Association
+from irsa.observe.facts import ENDED, Owner, Pod, Role, ServiceAccountObject
+from irsa.observe.stack_chains import Resource, Stack
+from irsa.verify.facts import ByAssociation
+from irsa_core.decide.association import pod_tags
+from irsa_core.decide.principals import Caller, session_of
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import cluster_arn, issuer_of_principal, provider_arn_beside
+from irsa_core.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
     DEFAULT_TOKEN_EXPIRATION,
     ROLE_ARN_VARIABLE,
     SKIP_LABEL,
     TOKEN_EXPIRATION_ANNOTATION,
 )
-from irsa.identity.injection import missing
-from irsa.identity.pod_identity import SESSION_SECONDS
-from irsa.identity.policy_json import Json
-from irsa.identity.token import EXPIRY_LEEWAY
-from irsa.move.trust import RoleCall, verdict, without_caller
-from irsa.observe.eks import Association
-from irsa.observe.facts import ENDED, Owner, Pod, Role, ServiceAccountObject
-from irsa.observe.stack_chains import Resource, Stack
-from irsa.observe.trial_pods import IN_A_ROW
-from irsa.verify.facts import ByAssociation
+from irsa_core.identity.injection import missing
+from irsa_core.identity.pod_identity import SESSION_SECONDS
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.token import EXPIRY_LEEWAY
+from irsa_core.polling import IN_A_ROW
 
 Mechanism = Literal["pod-identity", "irsa"]
 NAMES: dict[Mechanism, str] = {"pod-identity": "EKS Pod Identity", "irsa": "IRSA"}

@@ -5,19 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from irsa.access import allows, answers_apart
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import parse_session_arn
-from irsa.identity.eks import (
-    CONTAINER_CREDENTIALS_VARIABLES,
-    RELATIVE_URI_VARIABLE,
-    SKIP_LABEL,
-    WEB_IDENTITY_VARIABLES,
-)
-from irsa.identity.names import owning_stack
-from irsa.identity.pod_identity import check_cluster, check_role
-from irsa.identity.policies import size
-from irsa.identity.policy_json import Json
-from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.changes import known
 from irsa.move.plan import Move, steps
 from irsa.move.trust import SESSION_NAME, with_caller
@@ -39,6 +26,19 @@ from irsa.verify.gather import Sources, with_nodes
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
 from irsa.verify.remedies.iam import register_audience, register_issuer
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import parse_session_arn
+from irsa_core.identity.eks import (
+    CONTAINER_CREDENTIALS_VARIABLES,
+    RELATIVE_URI_VARIABLE,
+    SKIP_LABEL,
+    WEB_IDENTITY_VARIABLES,
+)
+from irsa_core.identity.names import owning_stack
+from irsa_core.identity.pod_identity import check_cluster, check_role
+from irsa_core.identity.policies import size
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.quotas import TRUST_POLICY_QUOTA
 
 BY_HAND = (
     *WEB_IDENTITY_VARIABLES,

@@ -8,9 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from irsa.identity.arns import cluster_arn, parse_session_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.policy_json import Json
 from irsa.move import changes
 from irsa.move.changes import Stopped, Unknown, begun, hold, known
 from irsa.move.plan import TAKES, Mechanism, Move, Step, next_step, standing, steps
@@ -19,11 +16,14 @@ from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pod_spec import references
-from irsa.observe.trial_pods import until_in_a_row
 from irsa.verify.containers import pods_named
 from irsa.verify.facts import ByAssociation, Question
 from irsa.verify.gather import Sources, gather
 from irsa.verify.walk import retried
+from irsa_core.identity.arns import cluster_arn, parse_session_arn
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.policy_json import Json
+from irsa_core.polling import until_in_a_row
 
 POLL = 1.0
 SEEN = 90.0

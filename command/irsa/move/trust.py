@@ -10,18 +10,20 @@ from itertools import product
 from typing import NamedTuple
 
 from irsa.access import trusts_association, trusts_token
-from irsa.decide.document import Condition, conditions_of
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import issuer_of_principal
-from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.pod_identity import (
+from irsa.observe.facts import Role
+from irsa.verify.remedies.iam import on_claim, with_conditions, with_statement
+from irsa_core.decide.document import Condition, conditions_of
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import issuer_of_principal
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa_core.identity.pod_identity import (
     CLUSTER_TAG,
     NAMESPACE_TAG,
     SERVICE_ACCOUNT_TAG,
     pod_identity_trust_policy,
 )
-from irsa.identity.policies import irsa_trust_policy, one_or_list
-from irsa.identity.policy_json import (
+from irsa_core.identity.policies import irsa_trust_policy, one_or_list
+from irsa_core.identity.policy_json import (
     Json,
     as_list,
     principals,
@@ -29,10 +31,8 @@ from irsa.identity.policy_json import (
     statements,
     with_statements,
 )
-from irsa.identity.subjects import ServiceAccountRef, parse_subject
-from irsa.identity.token import Token
-from irsa.observe.facts import Role
-from irsa.verify.remedies.iam import on_claim, with_conditions, with_statement
+from irsa_core.identity.subjects import ServiceAccountRef, parse_subject
+from irsa_core.identity.token import Token
 
 SESSION_NAME = "irsa-move"
 OTHER = "irsa-other"

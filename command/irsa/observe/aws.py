@@ -11,11 +11,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
-from irsa.identity.arns import Arn, account_of, cluster_arn, name_of, parse_arn
-from irsa.identity.policy_json import Json
-from irsa.identity.quotas import DEFAULT_SESSION_DURATION
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import Token
 from irsa.observe.eks import (
     AUTO_MODE,
     FOR_POD_IDENTITY,
@@ -38,6 +33,11 @@ from irsa.observe.iam import (
     role_of,
 )
 from irsa.observe.resource_policies import NO_POLICY, READERS, read_resource_policy
+from irsa_core.identity.arns import Arn, account_of, cluster_arn, name_of, parse_arn
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.identity.token import Token
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 

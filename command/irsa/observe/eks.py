@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any, Final
 
-from irsa.identity.arns import ClusterArn, parse_arn
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.arns import ClusterArn, parse_arn
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

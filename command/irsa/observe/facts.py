@@ -7,16 +7,16 @@ not be read, with the permission that reading it needs.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from irsa.identity.arns import account_of, issuer_of_principal, name_of
-from irsa.identity.eks import (
+from irsa_core.identity.arns import account_of, issuer_of_principal, name_of
+from irsa_core.identity.eks import (
     AUDIENCE_ANNOTATION,
     POD_IDENTITY_SERVICE,
     ROLE_ARN_ANNOTATION,
     STS_AUDIENCE,
 )
-from irsa.identity.policy_json import Json, principals, statements
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.policy_json import Json, principals, statements
+from irsa_core.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+from irsa_core.identity.subjects import ServiceAccountRef
 
 
 @dataclass(frozen=True, slots=True)

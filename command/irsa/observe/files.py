@@ -7,8 +7,8 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import cast
 
-from irsa.identity.policy_json import Json
 from irsa.observe.errors import CollectError, one_line
+from irsa_core.identity.policy_json import Json
 
 CLI_TIMEOUT = 120.0  # seconds; a backend in the cloud can be slow
 

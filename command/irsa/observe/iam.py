@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from irsa.decide.document import statements_of
-from irsa.identity.arns import name_of
-from irsa.identity.policy_json import Json
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.observe.facts import PermissionsPolicy, Principal, RegisteredProvider, Role, Unread
+from irsa_core.decide.document import statements_of
+from irsa_core.identity.arns import name_of
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
 DETAILS = "iam:GetAccountAuthorizationDetails"
 

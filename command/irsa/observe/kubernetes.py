@@ -12,9 +12,6 @@ from functools import partial, wraps
 from inspect import signature
 from typing import Any, ParamSpec, Self, TypeVar
 
-from irsa.identity.arns import ClusterArn, parse_arn
-from irsa.identity.policy_json import Json
-from irsa.identity.token import Token, decode_unverified
 from irsa.observe.eks import AGENT, node_group
 from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.facts import (
@@ -44,6 +41,9 @@ from irsa.observe.pods import (
     read_webhook,
     read_workloads,
 )
+from irsa_core.identity.arns import ClusterArn, parse_arn
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.token import Token, decode_unverified
 
 EXEC_TIMEOUT = 60.0  # seconds
 TOKEN_SECONDS = 600

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from posixpath import dirname
 from typing import NamedTuple
 
-from irsa.identity.eks import POD_IDENTITY_VOLUME, TOKEN_VOLUME
-from irsa.identity.policy_json import Json, mapping
 from irsa.observe.facts import ConfigFile, NotMounted, Objects, Unread
+from irsa_core.identity.eks import POD_IDENTITY_VOLUME, TOKEN_VOLUME
+from irsa_core.identity.policy_json import Json, mapping
 
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 DEFAULT_FOLDER = "/.aws"

@@ -14,16 +14,6 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-from irsa.identity.eks import (
-    CONTAINER_CREDENTIALS_VARIABLES,
-    CREDENTIALS_URI_VARIABLE,
-    ROLE_ARN_ANNOTATION,
-    ROLE_ARN_VARIABLE,
-    STS_AUDIENCE,
-    WEB_IDENTITY_VARIABLES,
-)
-from irsa.identity.injection import without_agent
-from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.observe.aws_config import without_secrets
 from irsa.observe.facts import ENDED, Owner, Pod, Values, Webhook, Workloads
 from irsa.observe.pod_spec import (
@@ -38,6 +28,16 @@ from irsa.observe.pod_spec import (
     whole_objects,
     with_fields,
 )
+from irsa_core.identity.eks import (
+    CONTAINER_CREDENTIALS_VARIABLES,
+    CREDENTIALS_URI_VARIABLE,
+    ROLE_ARN_ANNOTATION,
+    ROLE_ARN_VARIABLE,
+    STS_AUDIENCE,
+    WEB_IDENTITY_VARIABLES,
+)
+from irsa_core.identity.injection import without_agent
+from irsa_core.identity.policy_json import Json, mapping, mappings
 
 REVISION = "deployment.kubernetes.io/revision"
 ROLLED_OUT = "NewReplicaSetAvailable"

@@ -8,10 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from irsa.identity.arns import account_of, name_of, parse_provider_arn, role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
-from irsa.identity.pulumi_types import (
+from irsa.observe.eks import Association
+from irsa.observe.facts import (
+    PermissionsPolicy,
+    RegisteredProvider,
+    Role,
+    ServiceAccountObject,
+    Unread,
+)
+from irsa_core.identity.arns import account_of, name_of, parse_provider_arn, role_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
+from irsa_core.identity.pulumi_types import (
     ASSOCIATION,
     ATTACHMENT,
     CLUSTER,
@@ -26,15 +34,7 @@ from irsa.identity.pulumi_types import (
     SHARED_ATTACHMENT,
     USER,
 )
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.eks import Association
-from irsa.observe.facts import (
-    PermissionsPolicy,
-    RegisteredProvider,
-    Role,
-    ServiceAccountObject,
-    Unread,
-)
+from irsa_core.identity.subjects import ServiceAccountRef
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that no update changes: another value is another resource."""

@@ -8,8 +8,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-wor
 import json
 from typing import Any, Final, NamedTuple
 
-from irsa.identity.arns import Arn
-from irsa.identity.policy_json import Json, mapping
+from irsa_core.identity.arns import Arn
+from irsa_core.identity.policy_json import Json, mapping
 
 
 class PolicyReader(NamedTuple):

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
-from irsa.identity.policy_json import Json, as_list, mapping, mappings, statements
-from irsa.identity.subjects import parse_subject
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.pulumi import (
     ASSOCIATION,
@@ -28,6 +26,8 @@ from irsa.observe.pulumi import (
     state_resources,
     typed,
 )
+from irsa_core.identity.policy_json import Json, as_list, mapping, mappings, statements
+from irsa_core.identity.subjects import parse_subject
 
 
 class Resource(NamedTuple):

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from irsa.identity import pulumi_types as types
-from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 from irsa.observe import pulumi
+from irsa_core.identity import pulumi_types as types
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
 
 class Child(NamedTuple):

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from irsa.callers.lines import callers_of
-from irsa.identity import pulumi_types as types
-from irsa.identity.arns import name_of
-from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json, mapping, mappings
-from irsa.identity.pulumi_types import NEW
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
-from irsa.identity.subjects import SUBJECT_PREFIX
 from irsa.observe import pulumi
 from irsa.observe.pulumi import association_of, fields_of, policy_document
 from irsa.takeover import children
 from irsa.takeover.trust import service_account_trust
+from irsa_core.identity import pulumi_types as types
+from irsa_core.identity.arns import name_of
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
+from irsa_core.identity.policy_json import Json, mapping, mappings
+from irsa_core.identity.pulumi_types import NEW
+from irsa_core.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+from irsa_core.identity.subjects import SUBJECT_PREFIX
 
 _OTHERWISE_READ = (
     "name", "namePrefix", "tagsAll", "bucket", "bucketPrefix", "assumeRolePolicy", "inlinePolicies",

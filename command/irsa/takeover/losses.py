@@ -7,12 +7,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from irsa.identity.arns import account_of
-from irsa.identity.policy_json import Json, mapping, mappings
-from irsa.identity.pulumi_types import NEW, ROLE, USER
 from irsa.observe.pulumi import logical_name, output
-from irsa.rules.table import Finding
 from irsa.takeover.children import child_key, kind_of, part, physical_id
+from irsa_core.identity.arns import account_of
+from irsa_core.identity.policy_json import Json, mapping, mappings
+from irsa_core.identity.pulumi_types import NEW, ROLE, USER
+from irsa_core.rules.table import Finding
 
 _IMPORTS = ("import", "import-replacement")
 _CREATES = ("create", "create-replacement", "replace")

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
 
-from irsa.decide.document import conditions_of
-from irsa.identity.arns import issuer_of_principal
-from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.pod_identity import NAMESPACE_TAG as NAMESPACE
-from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG as NAME
-from irsa.identity.pod_identity import service_account_trust_policy
-from irsa.identity.policies import size
-from irsa.identity.policy_json import Json, as_list, principals, principals_by_type, statements
-from irsa.identity.quotas import TRUST_POLICY_QUOTA as QUOTA
-from irsa.identity.quotas import TRUST_POLICY_QUOTA_MAX
-from irsa.identity.subjects import ServiceAccountPattern, parse_service_accounts, split_subject
-from irsa.rules.further_statements import check_further_statements
+from irsa_core.decide.document import conditions_of
+from irsa_core.identity.arns import issuer_of_principal
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa_core.identity.pod_identity import NAMESPACE_TAG as NAMESPACE
+from irsa_core.identity.pod_identity import SERVICE_ACCOUNT_TAG as NAME
+from irsa_core.identity.pod_identity import service_account_trust_policy
+from irsa_core.identity.policies import size
+from irsa_core.identity.policy_json import Json, as_list, principals, principals_by_type, statements
+from irsa_core.identity.quotas import TRUST_POLICY_QUOTA as QUOTA
+from irsa_core.identity.quotas import TRUST_POLICY_QUOTA_MAX
+from irsa_core.identity.subjects import ServiceAccountPattern, parse_service_accounts, split_subject
+from irsa_core.rules.further_statements import check_further_statements
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
 _LISTS = ("equals", "stringlike", "arnlike")

@@ -16,10 +16,6 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE
-from irsa.identity.injection import HASH_ANNOTATION, skipped_containers
-from irsa.identity.names import check_session_name
-from irsa.identity.policy_json import Json
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Pod, Role, Unread
 from irsa.observe.pod_spec import (
@@ -36,6 +32,10 @@ from irsa.observe.pod_spec import (
 )
 from irsa.verify.facts import SESSION_NAME, ByAssociation, Facts, documents_of
 from irsa.verify.link import AS_EXPECTED, Check, Link, NotMade, ShellCommand, unique
+from irsa_core.identity.eks import CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE
+from irsa_core.identity.injection import HASH_ANNOTATION, skipped_containers
+from irsa_core.identity.names import check_session_name
+from irsa_core.identity.policy_json import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, NamedTuple
 
-from irsa.decide.patterns import Key, Value
-from irsa.identity.arns import parse_role_arn
-from irsa.identity.eks import (
-    CONTAINER_CREDENTIALS_VARIABLES,
-    CONTAINER_SOURCE,
-    CREDENTIALS_URI,
-    POD_IDENTITY_SERVICE,
-    POD_IDENTITY_VOLUME,
-    SKIP_LABEL,
-    TOKEN_VOLUME,
-    WEB_IDENTITY_VARIABLES,
-)
-from irsa.identity.pod_identity import SESSION_TAGS, session_tags
-from irsa.identity.policy_json import Json
-from irsa.identity.quotas import DEFAULT_SESSION_DURATION
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import Token
 from irsa.observe.aws_config import Profile, ProfileChain, profile_chain, profiles
 from irsa.observe.eks import Association, DescribedCluster
 from irsa.observe.facts import (
@@ -39,6 +22,23 @@ from irsa.observe.facts import (
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pod_spec import Container, config_file, containers, is_associated, is_touched
 from irsa.observe.stack_chains import Stack, StackChain
+from irsa_core.decide.patterns import Key, Value
+from irsa_core.identity.arns import parse_role_arn
+from irsa_core.identity.eks import (
+    CONTAINER_CREDENTIALS_VARIABLES,
+    CONTAINER_SOURCE,
+    CREDENTIALS_URI,
+    POD_IDENTITY_SERVICE,
+    POD_IDENTITY_VOLUME,
+    SKIP_LABEL,
+    TOKEN_VOLUME,
+    WEB_IDENTITY_VARIABLES,
+)
+from irsa_core.identity.pod_identity import SESSION_TAGS, session_tags
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.identity.token import Token
 
 SESSION_NAME = "irsa-verify"
 """Name of the sessions that verify asks for; CloudTrail shows it."""

@@ -9,11 +9,6 @@ from functools import cached_property
 
 from irsa.access import trusts_token
 from irsa.audit.trusting_eks import roles_by_account
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of, check_role_arn, cluster_arn, name_of, parse_role_arn
-from irsa.identity.quotas import DEFAULT_SESSION_DURATION
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.aws_config import Profile
 from irsa.observe.eks import DescribedCluster
@@ -34,6 +29,11 @@ from irsa.verify.facts import (
     decided,
     session_role,
 )
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import account_of, check_role_arn, cluster_arn, name_of, parse_role_arn
+from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.identity.token import Token
 
 TRUSTING_PROFILE = "name a profile of that account with --trusting-profile, or ask its owner"
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from irsa import PROGRAM
 from irsa.access import Judgement
-from irsa.decide.truth import Verdict
-from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
 from irsa.observe.stack_chains import Resource, Stack
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.policy_json import Json
 
 
 @dataclass(frozen=True, slots=True)

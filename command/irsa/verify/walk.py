@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from irsa.identity.arns import account_of, cluster_arn
-from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, ServiceAccountObject, Unread
 from irsa.verify.containers import UNNAMED, session_name
@@ -18,6 +16,8 @@ from irsa.verify.links.pod_identity import association
 from irsa.verify.links.to_bucket import data_links, refused
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import lacking, links_before_sts, session_links
+from irsa_core.identity.arns import account_of, cluster_arn
+from irsa_core.identity.token import Token
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import pytest
 from command.tests.audit.audited import cluster, facts, role
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BY_ASSOCIATION, TRUST, TRUST_EKS
 from irsa.audit.findings import audit
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.pods import fleet_pod
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, ROLE_ARN
 
 UNREAD = Unread("associations", "denied", "eks:ListPodIdentityAssociations")

@@ -15,7 +15,7 @@ from command.tests.audit.audited import role
 from irsa.audit.findings import AuditFacts, audit
 from irsa.callers.lines import callers_of
 from irsa.observe.facts import PermissionsPolicy
-from irsa.rules.table import RULES
+from irsa_core.rules.table import RULES
 from tests.support.case_ids import LIMIT
 from tests.support.paths import ROOT
 from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN

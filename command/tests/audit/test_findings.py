@@ -9,12 +9,12 @@ import pytest
 from command.tests.audit.audited import annotated, cluster, facts, provider, role
 from irsa.audit.findings import audit
 from irsa.commands.audit import sarif
-from irsa.identity.policies import irsa_trust_policy, service_trust_policy
-from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, ServiceAccountObject
-from irsa.rules.table import RULES, SEVERITIES, Finding
-from irsa.rules.tokens import TrustContext
-from irsa.rules.trust_policy import check_trust_policy
+from irsa_core.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa_core.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa_core.rules.table import RULES, SEVERITIES, Finding
+from irsa_core.rules.tokens import TrustContext
+from irsa_core.rules.trust_policy import check_trust_policy
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 APP, ANY_APP = ServiceAccountRef("dev", "s3-app"), ServiceAccountPattern("dev", "s3-*")

@@ -10,12 +10,12 @@ from command.tests.audit.audited import role
 from irsa.access import calling, judge
 from irsa.audit import forging
 from irsa.audit.forging import Forgers
-from irsa.decide.document import statements_of
-from irsa.decide.simulate import simulate
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy
-from irsa.rules.conditions import guarded
+from irsa_core.decide.document import statements_of
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.truth import Verdict
+from irsa_core.rules.conditions import guarded
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 OWN, FAR = (f"arn:aws:iam::{each}:role/" for each in (ACCOUNT_A, ACCOUNT_B))

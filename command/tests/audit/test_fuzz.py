@@ -16,7 +16,7 @@ from irsa.audit.findings import AuditFacts, audit
 from irsa.callers.lines import callers_of
 from irsa.commands.audit import sarif, text
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
-from irsa.rules.table import RULES, SEVERITIES
+from irsa_core.rules.table import RULES, SEVERITIES
 
 # No deadline: a busy machine is not a failure.
 MANY = settings(max_examples=100, deadline=None)

@@ -7,9 +7,9 @@ import pytest
 from command.tests.audit.audited import facts, role
 from command.tests.verify.chains import ACCOUNT, BY_ASSOCIATION
 from irsa.audit.findings import audit
-from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa.observe.facts import RegisteredProvider
-from irsa.rules import issuers
+from irsa_core.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
+from irsa_core.rules import issuers
 from tests.support.world import ACCOUNT_A as OWN
 from tests.support.world import ACCOUNT_B as OTHER
 from tests.support.world import ISSUER, ROLE_ARN, SUBJECT

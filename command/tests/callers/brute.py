@@ -8,13 +8,13 @@ from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
-from irsa.decide.association import call_keys
-from irsa.decide.principals import caller_from_arn, session_of
-from irsa.decide.simulate import simulate
-from irsa.decide.statements import Policy
-from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, Scenario, TokenClaims
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.decide.association import call_keys
+from irsa_core.decide.principals import caller_from_arn, session_of
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.statements import Policy
+from irsa_core.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, Scenario, TokenClaims
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
 
 WEB = "sts:AssumeRoleWithWebIdentity"

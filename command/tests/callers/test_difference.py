@@ -12,12 +12,12 @@ from command.tests.callers.brute import ROLES
 from irsa.callers.difference import Effect, permission_changes, trust_changes
 from irsa.callers.facts import RoleFacts
 from irsa.callers.sets import Undecided
-from irsa.decide.document import DocumentType
-from irsa.decide.principals import caller_from_arn
-from irsa.decide.simulate import simulate
-from irsa.decide.statements import compile_policy
-from irsa.decide.steps import ResourceCall, Scenario
-from irsa.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.document import DocumentType
+from irsa_core.decide.principals import caller_from_arn
+from irsa_core.decide.simulate import simulate
+from irsa_core.decide.statements import compile_policy
+from irsa_core.decide.steps import ResourceCall, Scenario
+from irsa_core.decide.trust_policy import compile_trust_policy
 from tests.support.world import ACCOUNT_A, ISSUER, PROVIDER_ARN
 
 CHUNK = 20

@@ -6,9 +6,9 @@ import pytest
 
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import callers_of
-from irsa.identity import policies
-from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
-from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa_core.identity import policies
+from irsa_core.identity.pod_identity import TargetedBy, target_role_trust_policy
+from irsa_core.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_A_ARN
 
 WEB = "sts:AssumeRoleWithWebIdentity"

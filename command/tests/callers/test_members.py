@@ -4,17 +4,17 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from command.tests.decide.policies import allow, deny, document, trust
-from command.tests.decide.principals import ROLE_A, ROLE_B, ROOT
+from core.tests.decide.policies import allow, deny, document, trust
+from core.tests.decide.principals import ROLE_A, ROLE_B, ROOT
 from irsa.access import judge
 from irsa.callers.members import UNLISTED, Members, who_may
-from irsa.decide.document import DocumentType
-from irsa.decide.principals import caller_from_arn, session_of
-from irsa.decide.statements import compile_policy
-from irsa.decide.steps import AssumeRole
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
+from irsa_core.decide.document import DocumentType
+from irsa_core.decide.principals import caller_from_arn, session_of
+from irsa_core.decide.statements import compile_policy
+from irsa_core.decide.steps import AssumeRole
+from irsa_core.decide.trust_policy import compile_trust_policy
+from irsa_core.decide.truth import Verdict
 from tests.support.world import ACCOUNT_A
 
 ALICE = f"arn:aws:iam::{ACCOUNT_A}:user/alice"

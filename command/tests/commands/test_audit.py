@@ -8,12 +8,12 @@ from pulumi import Output
 
 from command.tests.audit.test_policies import CASES, claims, tokens
 from irsa.__main__ import main
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
-from irsa.identity.pulumi_types import CLUSTER as CLUSTER_TYPE
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import assume_role_permissions_policy, irsa_trust_policy
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
+from irsa_core.identity.pulumi_types import CLUSTER as CLUSTER_TYPE
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_B_ARN
 

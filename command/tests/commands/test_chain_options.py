@@ -7,7 +7,7 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.commands.chain_options import places
-from irsa.identity.kubeconfig import kubeconfig
+from irsa_core.identity.kubeconfig import kubeconfig
 
 ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/dev"
 

@@ -9,14 +9,14 @@ from operator import getitem
 
 import pytest
 
-from command.tests.decide.messages import A_MAY_NOT
-from command.tests.decide.policies import document
-from command.tests.decide.scenarios import answer, scenario
-from command.tests.decide.steps import assume_step, list_step
-from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
+from core.tests.decide.messages import A_MAY_NOT
+from core.tests.decide.policies import document
+from core.tests.decide.scenarios import answer, scenario
+from core.tests.decide.steps import assume_step, list_step
+from core.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
 from irsa.__main__ import main
-from irsa.decide.json_input import InputError
 from irsa.printable import line
+from irsa_core.decide.json_input import InputError
 from tests.support.world import ISSUER
 
 STATEMENT = "steps.1.identity_policies.0.Statement.0"

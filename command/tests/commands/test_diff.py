@@ -5,10 +5,10 @@ import json
 import pytest
 
 from irsa.__main__ import main
-from irsa.identity import policies
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
-from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa_core.identity import policies
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
+from irsa_core.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, PROVIDER_ARN
 
 APP, OTHER = ServiceAccountRef("dev", "app"), ServiceAccountRef("dev", "other")

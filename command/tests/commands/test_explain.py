@@ -10,14 +10,14 @@ from command.tests.verify.chains import GOOD, GOOD_EKS
 from irsa.__main__ import main
 from irsa.commands.explain import chain_tree
 from irsa.commands.tree import TreeNode, flowchart
-from irsa.identity.policies import irsa_trust_policy, service_trust_policy
-from irsa.identity.policy_json import UNKNOWN_OUTPUT as LATER
-from irsa.identity.pulumi_types import ROLE
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import Role
 from irsa.printable import line
 from irsa.verify.link import Check, failing_link
 from irsa.verify.walk import Chain
+from irsa_core.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT as LATER
+from irsa_core.identity.pulumi_types import ROLE
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN
 
 

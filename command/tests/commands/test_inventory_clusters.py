@@ -6,8 +6,8 @@ import pytest
 
 from irsa.commands import cli
 from irsa.commands.inventory_clusters import read_clusters
-from irsa.identity.arns import cluster_arn
 from irsa.observe.facts import Unread
+from irsa_core.identity.arns import cluster_arn
 from tests.support.fleet import ACCOUNT, ISSUER, FakeAws, FakeCluster, Fleet
 from tests.support.world import ACCOUNT_B, ROLE_B_ARN
 

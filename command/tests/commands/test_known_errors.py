@@ -10,8 +10,8 @@ from botocore.loaders import Loader
 
 from irsa.__main__ import main
 from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
-from irsa.identity.errors import NamedPolicyType, web_identity_denied
 from irsa.verify.link import LINKS
+from irsa_core.identity.errors import NamedPolicyType, web_identity_denied
 
 
 class Message(NamedTuple):

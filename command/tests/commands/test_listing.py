@@ -9,7 +9,7 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.commands import inventory_options
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from tests.support.fleet import ACCOUNT, ISSUER, FakeAws, FakeCluster, Fleet
 
 

@@ -8,12 +8,12 @@ import pytest
 from command.tests.audit.audited import annotated, cluster, facts, role
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BARE, TRUST_EKS
 from irsa.commands.inventory_table import COLUMNS, WIDTH, cells, table
-from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.facts import Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pods import FleetPod
-from irsa.rules.table import Finding
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.rules.table import Finding
 from tests.support.world import ACCOUNT_A, CLUSTER_ARN, ISSUER, ROLE_ARN, ROLE_B_ARN
 
 OWN = {"namespace": "dev", "service_account": "s3-app"}

@@ -7,10 +7,10 @@ from command.tests.verify.chains import ACCOUNT, ASSOCIATION, GOOD, identity, se
 from command.tests.verify.chains import TRUST as BY_TOKEN
 from command.tests.verify.chains import TRUST_EKS as BY_ASSOCIATION
 from command.tests.verify.pods import AGENT_URI
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json, statements
 from irsa.move.plan import Mechanism, Move
 from irsa.observe.facts import Owner, Pod, Role, ServiceAccountObject
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policy_json import Json, statements
 from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
 CLUSTER, PROVIDER = CLUSTER_ARN, PROVIDER_ARN

@@ -16,8 +16,8 @@ from command.tests.move.moves import (
     with_irsa,
     with_pod_identity,
 )
-from irsa.identity.policy_json import statements
 from irsa.move.plan import notes, steps
+from irsa_core.identity.policy_json import statements
 
 [STATEMENT] = statements(BY_ASSOCIATION)
 OF_CLUSTER = {"ArnEquals": STATEMENT["Condition"]["ArnEquals"]}

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from command.tests.move.moves import with_irsa, with_pod_identity
 from irsa.access import WITHOUT_MFA, judge
-from irsa.decide.document import DocumentType
-from irsa.decide.patterns import Key
-from irsa.decide.statements import compile_policy
-from irsa.decide.steps import AssumeRole, ResourceCall
 from irsa.move.refusals import refusals
 from irsa.observe.facts import PermissionsPolicy
+from irsa_core.decide.document import DocumentType
+from irsa_core.decide.patterns import Key
+from irsa_core.decide.statements import compile_policy
+from irsa_core.decide.steps import AssumeRole, ResourceCall
 from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 ROLE_B = ROLE_ARN.replace("1111", "9999", 1)

@@ -23,13 +23,13 @@ from command.tests.move.moves import (
 )
 from command.tests.verify.chains import READY
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, config
-from irsa.identity.eks import FARGATE_LABEL, SKIP_LABEL
-from irsa.identity.pod_identity import NAMESPACE_TAG
-from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.move.plan import notes
 from irsa.move.refusals import BY_KUBECTL, ask, refusals, unproven
 from irsa.observe.eks import DescribedCluster
 from irsa.observe.facts import Answer, Owner, PermissionsPolicy, RegisteredProvider, Unread
+from irsa_core.identity.eks import FARGATE_LABEL, SKIP_LABEL
+from irsa_core.identity.pod_identity import NAMESPACE_TAG
+from irsa_core.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from tests.support.world import CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_ARN
 
 OTHER = ROLE_ARN.replace("1111", "9999", 1)

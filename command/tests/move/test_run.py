@@ -25,8 +25,6 @@ from command.tests.move.moves import (
     pod,
     trusting,
 )
-from irsa.decide.truth import Verdict
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.move import run
 from irsa.move.changes import LOCK, Stopped, Unknown
 from irsa.move.refusals import ask
@@ -34,6 +32,8 @@ from irsa.move.run import Runner, check_refusals
 from irsa.move.trust import RoleCall, verdict
 from irsa.observe.facts import Answer, Unread, Workloads
 from irsa.verify.facts import Question
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 ASSUMED = "arn:aws:sts::111122223333:assumed-role/s3-app"

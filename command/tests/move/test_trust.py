@@ -7,12 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command.tests.move.moves import ACCOUNT, BY_ASSOCIATION, BY_TOKEN, CLUSTER, PROVIDER, trusting
-from irsa.decide.truth import Verdict
-from irsa.identity.pod_identity import NAMESPACE_TAG, SERVICE_ACCOUNT_TAG, pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy, service_trust_policy, size
-from irsa.identity.policy_json import statements
-from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
 from irsa.move.trust import RoleCall, verdict, with_caller, without_caller
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.pod_identity import (
+    NAMESPACE_TAG,
+    SERVICE_ACCOUNT_TAG,
+    pod_identity_trust_policy,
+)
+from irsa_core.identity.policies import irsa_trust_policy, service_trust_policy, size
+from irsa_core.identity.policy_json import statements
+from irsa_core.identity.subjects import ServiceAccountRef, service_account_pattern
 from tests.support.no_gain import no_gain
 
 OTHER = ServiceAccountRef("dev", "other")

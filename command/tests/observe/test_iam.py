@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.iam import IamReader, federated
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.fleet import ACCOUNT, Fleet
 from tests.support.world import PROVIDER_ARN
 

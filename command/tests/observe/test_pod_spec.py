@@ -2,12 +2,12 @@
 
 import pytest
 
-from irsa.identity.eks import TOKEN_FILE
-from irsa.identity.profiles import aws_config
 from irsa.observe import pod_spec
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
 from irsa.observe.pod_spec import Reference, TokenMount, Variable, config_file, containers
+from irsa_core.identity.eks import TOKEN_FILE
+from irsa_core.identity.profiles import aws_config
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_A_ARN, ROLE_B_ARN
 

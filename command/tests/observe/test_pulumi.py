@@ -9,11 +9,11 @@ import random
 import pytest
 
 from irsa.__main__ import main
-from irsa.identity import pulumi_types as types
-from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.pulumi import LATER, stack_resources
+from irsa_core.identity import pulumi_types as types
+from irsa_core.identity.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.damage import replace_one_value
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, ROLE_ARN
 

@@ -8,10 +8,10 @@ import pytest
 from irsa.__main__ import main
 from irsa.commands.chain_options import questions
 from irsa.commands.verify import parser
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.observe.errors import CollectError
 from irsa.observe.files import read_stack
 from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN
 

@@ -2,9 +2,9 @@
 
 import json
 
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.pulumi_types import ASSOCIATION, ATTACHMENT, ROLE
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.pulumi_types import ASSOCIATION, ATTACHMENT, ROLE
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 IRSA = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "app")])

@@ -15,10 +15,10 @@ from command.tests.takeover.states import (
     state,
 )
 from irsa.__main__ import main
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.pulumi_types import ATTACHMENT, PROVIDER, ROLE
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.pulumi_types import ATTACHMENT, PROVIDER, ROLE
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.code_blocks import blocks
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 

@@ -6,9 +6,9 @@ import pytest
 
 from command.tests.takeover.states import READ, attachment, resource, role
 from irsa.__main__ import main
-from irsa.identity.pulumi_types import ATTACHMENT, ROLE
 from irsa.takeover.children import CHILDREN
 from irsa.takeover.losses import losses
+from irsa_core.identity.pulumi_types import ATTACHMENT, ROLE
 
 NAMES = {"name": "n", "role": "reports", "user": "u", "policyArn": READ, "bucket": "b", "id": "i"}
 NAMES |= {"clusterName": "dev", "associationId": "a-1", "url": "https://x"}

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from command.tests.move.moves import CLUSTER, PROVIDER, trusting
 from command.tests.takeover.states import SERVICE
-from irsa.decide.truth import Verdict
-from irsa.identity.pod_identity import pod_identity_trust_policy, service_account_trust_policy
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.policy_json import statements
-from irsa.identity.subjects import parse_service_accounts
 from irsa.move.trust import RoleCall, verdict
 from irsa.takeover.trust import service_account_trust
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.pod_identity import pod_identity_trust_policy, service_account_trust_policy
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.policy_json import statements
+from irsa_core.identity.subjects import parse_service_accounts
 
 NAMES = ("dev/app", "dev/web", "dev/app-*", "team/app", "team/*")
 PROVIDERS, CLUSTERS = [PROVIDER, f"{PROVIDER}2"], [CLUSTER, f"{CLUSTER}2"]

@@ -7,11 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from command.tests.verify.pods import SPEC, associated_pod
-from irsa.identity import pod_identity
-from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL
-from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import Token
 from irsa.observe.eks import Association, DescribedCluster
 from irsa.observe.facts import (
     Answer,
@@ -27,6 +22,11 @@ from irsa.observe.facts import (
 from irsa.verify.facts import ByAssociation, ByToken, RoleB, decided
 from irsa.verify.link import Calls, Status
 from irsa.verify.walk import Chain
+from irsa_core.identity import pod_identity
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL
+from irsa_core.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.identity.token import Token
 from tests.support import world
 
 ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)

@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 import pytest
 
-from command.tests.identity.test_token import JWKS, NO_KEY, OTHER_RSA, signed
+from command.tests.test_signatures import JWKS, NO_KEY, OTHER_RSA, signed
 from command.tests.verify.chains import (
     ACCOUNT,
     ASSOCIATION,
@@ -31,15 +31,15 @@ from command.tests.verify.chains import (
     statuses,
     targeted,
 )
-from irsa.identity.arns import provider_arn_for
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import TrustedRole, role_trust_policy
-from irsa.identity.token import decode_unverified
 from irsa.observe.facts import Answer, PermissionsPolicy, RegisteredProvider
 from irsa.verify.facts import RoleB
 from irsa.verify.gather import named_role_b
 from irsa.verify.link import LINKS, Calls, Status, failing_link, status_of
 from irsa.verify.walk import Chain
+from irsa_core.identity.arns import provider_arn_for
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import TrustedRole, role_trust_policy
+from irsa_core.identity.token import decode_unverified
 from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN, SUBJECT
 
 REFUSED = {"assumed": DENIED, **NO_SESSION}

@@ -21,9 +21,6 @@ from command.tests.verify.chains import (
     identity,
 )
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod, config
-from irsa.identity.arns import ClusterArn, cluster_arn
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Owner, Pod, Unreached, Unread, Workloads
@@ -33,6 +30,9 @@ from irsa.verify.facts import ByToken, Question
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather, gather_each
 from irsa.verify.link import Check, ShellCommand, Status, aws, failing_link
 from irsa.verify.walk import Chain, in_account, searched
+from irsa_core.identity.arns import ClusterArn, cluster_arn
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support import world
 
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)

@@ -23,14 +23,14 @@ from command.tests.verify.chains import (
 )
 from irsa.access import allows
 from irsa.commands.verify import text
-from irsa.decide.truth import Verdict
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import Grant
 from irsa.verify.link import Status
 from irsa.verify.walk import Chain
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import ACCOUNT_A, BUCKET, PROVIDER_ARN
 
 B = f"arn:aws:s3:::{BUCKET}"

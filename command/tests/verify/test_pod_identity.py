@@ -35,15 +35,15 @@ from command.tests.verify.chains import (
 )
 from command.tests.verify.commands import RESTART
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, associated_pod, config, pod
-from irsa.identity.eks import FARGATE_LABEL
-from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import AUTO_MODE, DescribedCluster, association_of
 from irsa.observe.facts import Answer, PermissionsPolicy, Role
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.facts import RoleB, chaining_profiles
 from irsa.verify.link import Calls, Status
 from irsa.verify.remedies.iam import readable
+from irsa_core.identity.eks import FARGATE_LABEL
+from irsa_core.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import CLUSTER_ARN, ROLE_ARN, ROLE_B_ARN
 
 FAILED, UNKNOWN, PASSED = Status.FAILED, Status.UNKNOWN, Status.PASSED

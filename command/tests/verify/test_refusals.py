@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.decide.policies import FOR_ALL, allow, deny
 from command.tests.verify.chains import ACCOUNT, DENIED, NO_SESSION, ROLE, UNMADE, chained, links
 from command.tests.verify.commands import written
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
+from core.tests.decide.policies import FOR_ALL, allow, deny
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
 from irsa.verify.link import Status, failing_link
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET, PROVIDER_ARN, ROLE_ARN
 
 LOCKED = Unread("policy of bucket bucket", "AccessDenied", "s3:GetBucketPolicy")

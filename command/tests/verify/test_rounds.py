@@ -26,19 +26,19 @@ from command.tests.verify.chains import (
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_VOLUME, container
 from irsa.access import allows
-from irsa.decide.association import pod_tags
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import cluster_arn
-from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, SKIP_LABEL
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import DescribedCluster
 from irsa.observe.facts import Owner, PermissionsPolicy, Pod, Role
 from irsa.verify.facts import ByAssociation, Facts
 from irsa.verify.link import Link, Status
 from irsa.verify.walk import Chain
+from irsa_core.decide.association import pod_tags
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import cluster_arn
+from irsa_core.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, SKIP_LABEL
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support import world
 from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
 

@@ -21,13 +21,13 @@ from command.tests.verify import chains
 from command.tests.verify.chains import GOOD, GOOD_EKS, ROLE, SESSION, UNMADE, links
 from command.tests.verify.pods import config, pod, with_config
 from irsa.access import trusts_token
-from irsa.decide.condition_keys import OF_PLACE
-from irsa.decide.truth import Verdict
-from irsa.identity.eks import CREDENTIALS_URI
-from irsa.identity.policy_json import statements
 from irsa.observe.facts import PermissionsPolicy
 from irsa.verify.link import Status
 from irsa.verify.links.precedence import FILE_HOSTS
+from irsa_core.decide.condition_keys import OF_PLACE
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.eks import CREDENTIALS_URI
+from irsa_core.identity.policy_json import statements
 from tests.support.world import NOW
 
 REGIONS = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -17,7 +17,7 @@ from pulumi.provider.server import ComponentInitError, ProviderServicer
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
 import irsa_components
-from irsa import REPOSITORY, __version__
+from irsa_core import REPOSITORY, __version__
 
 from ..values import FROM_OBJECT
 

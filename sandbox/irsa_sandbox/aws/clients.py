@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 from typing_extensions import override
 
-from irsa.identity.arns import aws_policy_arn
+from irsa_core.identity.arns import aws_policy_arn
 
 from .accounts import REGION
 

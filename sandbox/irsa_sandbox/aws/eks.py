@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from irsa.identity.arns import parse_arn, session_arn_prefix
+from irsa_core.identity.arns import parse_arn, session_arn_prefix
 
 from . import eks_addons, errors
 from .ec2 import Network

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.errors import AwsError, not_authorized
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import decode_unverified
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.errors import AwsError, not_authorized
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.identity.token import decode_unverified
 
 from . import errors
 from .errors import Response

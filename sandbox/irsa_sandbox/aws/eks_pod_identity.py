@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from irsa.identity.arns import account_of, parse_role_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.pod_identity import ASSUME_AND_TAG, SESSION_POLICY_MAX, external_id
-from irsa.identity.policy_json import Json, as_list, principals, statements
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.arns import account_of, parse_role_arn
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.pod_identity import ASSUME_AND_TAG, SESSION_POLICY_MAX, external_id
+from irsa_core.identity.policy_json import Json, as_list, principals, statements
+from irsa_core.identity.subjects import ServiceAccountRef
 
 from . import errors
 from .errors import Response, as_answer

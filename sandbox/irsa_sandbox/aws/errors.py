@@ -1,6 +1,6 @@
 """AWS's errors on the wire, and those that only the emulator returns.
 
-`irsa.identity.errors` has the others.
+`irsa_core.identity.errors` has the others.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from irsa.identity.errors import AwsError, not_authorized
+from irsa_core.identity.errors import AwsError, not_authorized
 
 _NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from irsa.identity.regions import partition_of_region
+from irsa_core.identity.regions import partition_of_region
 
 PORT = 443
 STS = "sts.amazonaws.com"

@@ -13,18 +13,18 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from irsa.decide.document import DocumentError
-from irsa.decide.trust_policy import (
+from irsa_core.decide.document import DocumentError
+from irsa_core.decide.trust_policy import (
     check_existence,
     check_shared_issuers,
     check_storable,
     compile_trust_policy,
 )
-from irsa.identity.arns import provider_arn_for
-from irsa.identity.errors import malformed_policy, quota_exceeded
-from irsa.identity.policies import size, size_of_text
-from irsa.identity.policy_json import with_principals
-from irsa.identity.quotas import (
+from irsa_core.identity.arns import provider_arn_for
+from irsa_core.identity.errors import malformed_policy, quota_exceeded
+from irsa_core.identity.policies import size, size_of_text
+from irsa_core.identity.policy_json import with_principals
+from irsa_core.identity.quotas import (
     ACCESS_KEYS_MAX,
     CLIENT_IDS_MAX,
     INLINE_POLICIES_SIZE_MAX,

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
-from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
+from irsa_core.identity.arns import account_of, aws_policy_arn, parse_session_arn
 
 from ..environment_variables import exported
 from . import errors, front

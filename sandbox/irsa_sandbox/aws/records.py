@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from importlib import import_module
 from typing import Any
 
-from irsa.identity.arns import account_of, parse_role_arn
+from irsa_core.identity.arns import account_of, parse_role_arn
 
 from .accounts import REGION
 from .clients import AccessKeys

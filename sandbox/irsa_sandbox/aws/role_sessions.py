@@ -1,6 +1,6 @@
 """Sessions of roles that AWS's own services assume: EC2 for a node, EKS Auth for a Pod.
 
-MiniStack takes root for a service, so the trust policies are decided by `irsa.decide`.
+MiniStack takes root for a service, so the trust policies are decided by `irsa_core.decide`.
 """
 
 import json
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from irsa.decide.scenario import scenario_from
-from irsa.decide.simulate import simulate
-from irsa.identity.arns import account_of, session_arn_prefix
-from irsa.identity.arns import cluster_arn as parse_cluster_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.pod_identity import SESSION_SECONDS, external_id, session_tags
+from irsa_core.decide.scenario import scenario_from
+from irsa_core.decide.simulate import simulate
+from irsa_core.identity.arns import account_of, session_arn_prefix
+from irsa_core.identity.arns import cluster_arn as parse_cluster_arn
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.pod_identity import SESSION_SECONDS, external_id, session_tags
 
 from .clients import AccessKeys
 from .records import TRANSITIVE_KEYS, Record, Records, note_use

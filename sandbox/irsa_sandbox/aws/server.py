@@ -23,8 +23,8 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from typing_extensions import override
 
-from irsa.identity.arns import Arn, root_arn
-from irsa.identity.policies import document, trust_statement
+from irsa_core.identity.arns import Arn, root_arn
+from irsa_core.identity.policies import document, trust_statement
 
 from ..serving.certificates import Authority
 from ..serving.tunnel import Contexts, Tunnel

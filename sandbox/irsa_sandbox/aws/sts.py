@@ -1,6 +1,6 @@
 """STS in front of MiniStack's: its missing checks before a trust policy decides.
 
-MiniStack believes any web identity token. Here it is verified (`irsa.identity.token`) against the
+MiniStack believes any web identity token. Here it is verified (`irsa.signatures`) against the
 key set of the cluster and the OIDC providers of the role's account. MiniStack gets a token whose
 only audience is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session
 limits, the tags that a session passes on, and AWS's own error messages are here too.
@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from irsa.identity.arns import kind_of, parse_role_arn, provider_arn_for
-from irsa.identity.errors import (
+from irsa.signatures import Verified, verify_token
+from irsa_core.identity.arns import kind_of, parse_role_arn, provider_arn_for
+from irsa_core.identity.errors import (
     AwsError,
     above_chained_maximum,
     above_role_maximum,
@@ -26,18 +27,16 @@ from irsa.identity.errors import (
     transitive_tag_is_set,
     web_identity_denied,
 )
-from irsa.identity.quotas import (
+from irsa_core.identity.quotas import (
     CHAINED_SESSION_MAX,
     DEFAULT_ROLE_SESSION_DURATION,
     DEFAULT_SESSION_DURATION,
 )
-from irsa.identity.token import (
+from irsa_core.identity.token import (
     OidcProvider,
-    Verified,
     decode_unverified,
     issuer_url_of,
     registered_provider,
-    verify_token,
 )
 
 from . import errors

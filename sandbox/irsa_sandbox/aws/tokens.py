@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.errors import AwsError, issuer_unreachable
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import OidcProvider, Token, verify_token
+from irsa.signatures import verify_token
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.errors import AwsError, issuer_unreachable
+from irsa_core.identity.subjects import ServiceAccountRef
+from irsa_core.identity.token import OidcProvider, Token
 
 KeySet = Mapping[str, Any]
 

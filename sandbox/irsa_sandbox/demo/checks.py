@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import yaml
 
-from irsa.identity.arns import session_arn_prefix
-from irsa.identity.eks import STS_AUDIENCE, TOKEN_FILE, TOKEN_FILE_VARIABLE
+from irsa_core.identity.arns import session_arn_prefix
+from irsa_core.identity.eks import STS_AUDIENCE, TOKEN_FILE, TOKEN_FILE_VARIABLE
 
 from ..session import Done, claims_of, pretty, with_claims
 

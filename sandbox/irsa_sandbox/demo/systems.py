@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from irsa.identity.arns import role_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.names import shared_name
-from irsa.identity.pod_identity import external_id
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef, service_account_ref
+from irsa_core.identity.arns import role_arn
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.names import shared_name
+from irsa_core.identity.pod_identity import external_id
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef, service_account_ref
 
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from ..engine.stack import SandboxStack

@@ -20,7 +20,7 @@ _FRAME = re.compile(
     r'^ *File "(?P<file>.+)", line (?P<line>\d+).*(?=\n *(?P<code>.*)$)', re.MULTILINE
 )
 _NOT_THE_USERS = re.compile(
-    r"^<|/(site|dist)-packages/|/lib/python3|/(irsa_components|irsa_sandbox|command/irsa)/"
+    r"^<|/(site|dist)-packages/|/lib/python3|/(irsa_components|irsa_core|irsa_sandbox|command/irsa)/"
 )
 _PLAIN = ("ValueError", "Exception", "RunError")
 """Errors whose text says all."""

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import yaml
 
-from irsa.identity.arns import account_of, parse_session_arn
+from irsa_core.identity.arns import account_of, parse_session_arn
 
 from ..aws.accounts import REGION
 from ..serving.certificates import Authority

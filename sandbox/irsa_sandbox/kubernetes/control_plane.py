@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lightkube.config.kubeconfig import KubeConfig
 
-from irsa.identity.quotas import TOKEN_EXPIRATION
+from irsa_core.identity.quotas import TOKEN_EXPIRATION
 
 from ..serving.certificates import Authority
 from ..serving.files import write_private

@@ -18,7 +18,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 from ..aws.eks_auth import AGENT_ADDON
 from ..aws.eks_auth import Node as EksNode

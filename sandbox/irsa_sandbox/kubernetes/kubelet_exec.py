@@ -27,7 +27,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 from ..pods.process import PodProcess, pod_process
 from ..pods.spec import PodNotReady

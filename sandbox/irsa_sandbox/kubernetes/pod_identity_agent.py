@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from irsa.identity.arns import account_of
-from irsa.identity.errors import AwsError
-from irsa.identity.token import Token, decode_unverified, is_moment
+from irsa_core.identity.arns import account_of
+from irsa_core.identity.errors import AwsError
+from irsa_core.identity.token import Token, decode_unverified, is_moment
 
 from ..aws.clients import AwsClients
 from ..aws.eks_auth import Node

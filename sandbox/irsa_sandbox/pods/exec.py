@@ -12,8 +12,8 @@ import lightkube
 from lightkube.resources.core_v1 import Pod
 
 from irsa.commands.terminal import on_interrupt
-from irsa.identity.policy_json import Json
 from irsa.observe.pods import read_workloads
+from irsa_core.identity.policy_json import Json
 
 from .process import pod_process
 

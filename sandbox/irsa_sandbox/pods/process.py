@@ -22,8 +22,8 @@ import lightkube
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
-from irsa.identity.eks import CREDENTIALS_URI
-from irsa.identity.policy_json import Json
+from irsa_core.identity.eks import CREDENTIALS_URI
+from irsa_core.identity.policy_json import Json
 
 from .spec import Files, Lookup, ProjectedToken, VolumeFile, environment, expand, volume_files
 from .token import TokenKeeper

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 DEFAULT_MODE = 0o644
 DEFAULT_TOKEN_SECONDS = 3600  # the API server's default for a serviceAccountToken projection

@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import hashlib
 from datetime import UTC, datetime
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 from .spec import PodNotReady
 

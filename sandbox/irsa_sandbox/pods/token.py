@@ -16,7 +16,7 @@ from lightkube.models.authentication_v1 import BoundObjectReference, TokenReques
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 from ..serving.files import write_private
 from .spec import PodNotReady, ProjectedToken

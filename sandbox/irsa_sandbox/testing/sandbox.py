@@ -20,11 +20,11 @@ import lightkube
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
-from irsa.identity.arns import provider_arn_for
-from irsa.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
-from irsa.identity.policies import irsa_trust_policy, service_trust_policy
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef, parse_account
+from irsa_core.identity.arns import provider_arn_for
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
+from irsa_core.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef, parse_account
 
 from .. import environment_variables, lifecycle
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.subjects import ServiceAccountRef
 
 from ..serving.files import write_private
 

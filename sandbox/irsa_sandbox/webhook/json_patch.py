@@ -11,10 +11,10 @@ from copy import deepcopy
 from posixpath import basename, dirname
 from typing import NamedTuple
 
-from irsa.identity import eks
-from irsa.identity.injection import skipped_containers
-from irsa.identity.policy_json import Json
-from irsa.identity.quotas import TOKEN_EXPIRATION
+from irsa_core.identity import eks
+from irsa_core.identity.injection import skipped_containers
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.quotas import TOKEN_EXPIRATION
 
 REGIONAL_STS_VARIABLES = frozenset({"AWS_STS_REGIONAL_ENDPOINTS"})
 REGION_VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})

@@ -20,8 +20,8 @@ from lightkube.resources.core_v1 import Pod, ServiceAccount
 from lightkube.types import PatchType
 from typing_extensions import override
 
-from irsa.identity.eks import SKIP_LABEL
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.eks import SKIP_LABEL
+from irsa_core.identity.subjects import ServiceAccountRef
 
 from ..pods.process import find_object
 from ..serving.certificates import Authority

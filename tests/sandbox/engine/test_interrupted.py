@@ -13,7 +13,7 @@ import pytest
 from lightkube.resources.apps_v1 import Deployment
 
 from irsa.commands.terminal import SIGNALS, quietly
-from irsa.identity.policies import service_trust_policy
+from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.pods.process import find_object
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import PULUMI_BACKEND

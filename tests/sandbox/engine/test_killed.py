@@ -20,7 +20,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 from pulumi import ResourceOptions
 
-from irsa.identity.policies import service_trust_policy
+from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually

@@ -11,8 +11,8 @@ import pulumi_kubernetes as k8s
 import pytest
 
 import irsa_components as irsa
-from irsa.identity.arns import provider_arn_for
-from irsa.identity.policies import service_trust_policy
+from irsa_core.identity.arns import provider_arn_for
+from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support.programs import refusal, stack_of

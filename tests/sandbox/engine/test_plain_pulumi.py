@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox import lifecycle
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.session import Session

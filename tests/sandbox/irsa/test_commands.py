@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from irsa.identity.arns import role_arn
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import assume_role_permissions_policy, principal_arn_trust_policy
+from irsa_core.identity.arns import role_arn
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import assume_role_permissions_policy, principal_arn_trust_policy
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.testing.sandbox import CLUSTER

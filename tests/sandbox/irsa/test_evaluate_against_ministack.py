@@ -16,7 +16,7 @@ import time
 import pytest
 from ministack.core import iam_evaluator as ministack
 
-from command.tests.decide.scenarios import (
+from core.tests.decide.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,
     PROVIDER_ARN,
@@ -27,12 +27,12 @@ from command.tests.decide.scenarios import (
     USER,
     document,
 )
-from irsa.decide.condition_keys import Request
-from irsa.decide.document import DocumentType
-from irsa.decide.evaluate import Inquiry
-from irsa.decide.policies import Policies
-from irsa.decide.principals import Caller, caller_from_arn
-from irsa.decide.statements import compile_policy
+from irsa_core.decide.condition_keys import Request
+from irsa_core.decide.document import DocumentType
+from irsa_core.decide.evaluate import Inquiry
+from irsa_core.decide.policies import Policies
+from irsa_core.decide.principals import Caller, caller_from_arn
+from irsa_core.decide.statements import compile_policy
 from tests.support.world import ISSUER, SUBJECT
 
 pytestmark = pytest.mark.sandbox

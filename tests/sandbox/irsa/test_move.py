@@ -14,13 +14,13 @@ from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBi
 from lightkube.types import PatchType
 
 from irsa.commands import move as command
-from irsa.identity import eks
-from irsa.identity.injection import missing
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.changes import LOCK
 from irsa.move.plan import GRACE_SECONDS
 from irsa.verify.gather import Sources
+from irsa_core.identity import eks
+from irsa_core.identity.injection import missing
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.token import EXPIRY_LEEWAY
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
 from irsa_sandbox.webhook.identities import held_back

@@ -16,9 +16,9 @@ import pytest
 import yaml
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
-from command.tests.decide.policies import allow, document, trust
-from irsa.identity.arns import name_of, role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from core.tests.decide.policies import allow, document, trust
+from irsa_core.identity.arns import name_of, role_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.demo import PROJECT_B, left_overs
 from irsa_sandbox.demo.systems import BUCKET_B, ROLE_B

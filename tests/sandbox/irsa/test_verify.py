@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
-from command.tests.decide.policies import deny, document
-from irsa.identity.arns import aws_policy_arn, bucket_arn
-from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
+from core.tests.decide.policies import deny, document
 from irsa.verify.link import LINKS
+from irsa_core.identity.arns import aws_policy_arn, bucket_arn
+from irsa_core.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.remedies import nothing_gained, remedied
 from tests.sandbox.support.workload import NAME, link_of

@@ -5,10 +5,10 @@ import json
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from irsa.identity import policies
-from irsa.identity.arns import role_arn
-from irsa.identity.eks import TOKEN_FILE
-from irsa.identity.profiles import aws_config
+from irsa_core.identity import policies
+from irsa_core.identity.arns import role_arn
+from irsa_core.identity.eks import TOKEN_FILE
+from irsa_core.identity.profiles import aws_config
 from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
 from tests.sandbox.support.remedies import remedied
 from tests.sandbox.support.workload import NAME, Workload, environment, link_of

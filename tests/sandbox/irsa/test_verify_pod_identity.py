@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from lightkube.resources.core_v1 import Pod
 
-from irsa.identity.arns import role_arn
-from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION
-from irsa.identity.pod_identity import (
+from irsa_core.identity.arns import role_arn
+from irsa_core.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION
+from irsa_core.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.testing.sandbox import CLUSTER

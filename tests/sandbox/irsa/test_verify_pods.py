@@ -13,7 +13,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Secret
 from lightkube.types import PatchType
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL, STS_AUDIENCE
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL, STS_AUDIENCE
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.cluster import apply, eventually
 from tests.sandbox.support.remedies import apply as run

@@ -21,9 +21,9 @@ from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from command.tests.decide.policies import document
-from command.tests.decide.policies import trust as by_role
-from command.tests.decide.web import issuer_trust
+from core.tests.decide.policies import document
+from core.tests.decide.policies import trust as by_role
+from core.tests.decide.web import issuer_trust
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.aws.eks import ControlPlaneFacts

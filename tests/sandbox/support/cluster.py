@@ -14,8 +14,8 @@ from lightkube.resources import core_v1
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.types import PatchType
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policy_json import Json
 from irsa_sandbox.kubernetes.control_plane import ControlPlane
 from irsa_sandbox.serving.certificates import Authority
 from tests.support.world import ROLE_ARN

@@ -16,7 +16,7 @@ import botocore.loaders
 import botocore.session
 
 from irsa.__main__ import main
-from irsa.identity.arns import provider_arn_for
+from irsa_core.identity.arns import provider_arn_for
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxState

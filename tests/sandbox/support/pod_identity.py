@@ -5,15 +5,15 @@ from typing import Any
 
 from lightkube.resources.core_v1 import Pod
 
-from command.tests.decide.policies import document
-from irsa.identity.arns import aws_policy_arn
-from irsa.identity.pod_identity import (
+from core.tests.decide.policies import document
+from irsa_core.identity.arns import aws_policy_arn
+from irsa_core.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa.identity.policies import service_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.policies import service_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.session import Session

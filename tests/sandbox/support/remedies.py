@@ -17,13 +17,13 @@ from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 
 from irsa.access import allows
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.observe.facts import PermissionsPolicy, Role
 from irsa.observe.iam import IamReader
 from irsa.verify.remedies.iam import named_callers
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef, parse_subject
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process

@@ -19,7 +19,7 @@ import yaml
 from pulumi import ResourceOptions, automation
 
 import irsa_components as irsa
-from irsa.identity.arns import role_arn
+from irsa_core.identity.arns import role_arn
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE

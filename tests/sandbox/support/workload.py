@@ -16,13 +16,13 @@ import botocore.session
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
-from command.tests.decide.policies import document
-from irsa.identity.arns import bucket_arn, role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef
+from core.tests.decide.policies import document
+from irsa_core.identity.arns import bucket_arn, role_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER

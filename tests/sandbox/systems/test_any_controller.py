@@ -104,7 +104,7 @@ def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbo
 
 def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
     """By a transform; components/tests/test_start_gate.py has the options."""
-    monkeypatch.setattr("irsa.observe.trial_pods.TIMEOUT", 1.0)
+    monkeypatch.setattr("irsa_core.polling.TIMEOUT", 1.0)
     gated = {"name": "app", "namespace": "gated"}
 
     def waiting() -> None:

@@ -13,9 +13,9 @@ from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from pulumi import export
 
 import irsa_components as irsa
-from command.tests.decide.policies import FOR_ALL, allow, deny, document
-from irsa.identity.arns import provider_arn_for, role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from core.tests.decide.policies import FOR_ALL, allow, deny, document
+from irsa_core.identity.arns import provider_arn_for, role_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.session import Session

@@ -10,8 +10,8 @@ import pulumi_eks
 import pytest
 from pulumi import ResourceOptions
 
-from irsa.identity.policies import service_trust_policy
 from irsa_components import AccessEntryArgs, ControlPlaneArgs, EksCluster, EksClusterArgs
+from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack

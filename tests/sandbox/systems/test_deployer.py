@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from command.tests.decide.policies import document, trust
-from irsa.identity.arns import role_arn, root_arn
-from irsa.identity.policy_json import as_list
+from core.tests.decide.policies import document, trust
+from irsa_core.identity.arns import role_arn, root_arn
+from irsa_core.identity.policy_json import as_list
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session

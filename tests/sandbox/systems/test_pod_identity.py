@@ -8,12 +8,13 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources import core_v1
 
-from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
-from irsa.identity.injection import missing
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe import trial_pods
+from irsa_components import trial_pods
+from irsa_core import polling
+from irsa_core.identity.eks import CREDENTIALS_URI_VARIABLE
+from irsa_core.identity.injection import missing
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
+from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import pod_identity, sdk_programs
@@ -87,7 +88,7 @@ def has_credentials(sandbox, account):
 
 
 def test_each_start_has_credentials_and_without_the_gate_none(sandbox, monkeypatch):
-    monkeypatch.setattr(trial_pods, "PAUSE", 0.05)
+    monkeypatch.setattr(polling, "PAUSE", 0.05)
     iam, eks = (sandbox.accounts.a.client(service) for service in ("iam", "eks"))
     kubeconfig = sandbox.kubeconfig.read_text()
     sandbox.kubernetes.create(core_v1.Namespace(metadata=ObjectMeta(name=NAMESPACE)))

@@ -16,10 +16,10 @@ import pytest
 from pulumi import ResourceOptions
 
 import irsa_components as irsa
-from irsa.identity.arns import role_arn, session_arn_prefix
-from irsa.identity.eks import WEB_IDENTITY_VARIABLES
-from irsa.identity.pod_identity import external_id
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.arns import role_arn, session_arn_prefix
+from irsa_core.identity.eks import WEB_IDENTITY_VARIABLES
+from irsa_core.identity.pod_identity import external_id
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.engine.stack import ROOT

@@ -13,9 +13,9 @@ import pytest
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 from pulumi import ResourceOptions
 
-from irsa.identity.arns import aws_policy_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policies import bucket_permissions_policy, service_trust_policy
+from irsa_core.identity.arns import aws_policy_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policies import bucket_permissions_policy, service_trust_policy
 from irsa_sandbox.session import left_overs
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.cluster import apply, eventually

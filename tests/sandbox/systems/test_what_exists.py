@@ -10,9 +10,9 @@ from lightkube.resources.core_v1 import ServiceAccount
 from pulumi import ResourceOptions
 
 import irsa_components as irsa
-from irsa.identity.arns import provider_arn_for, role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policies import service_trust_policy
+from irsa_core.identity.arns import provider_arn_for, role_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import programs

@@ -9,8 +9,8 @@ from itertools import takewhile
 import pytest
 import yaml
 
-from irsa import __version__
 from irsa.__main__ import COMMANDS
+from irsa_core import __version__
 from tests.support.paths import ROOT
 from tests.support.processes import ran
 

@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
-from irsa.identity.arns import parse_role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
 from irsa.observe.pod_spec import access_key, needed
@@ -30,6 +28,8 @@ from irsa.verify.remedies.pod import (
     set_account,
 )
 from irsa.verify.remedies.trust import SIMILAR, found_role, naming_role
+from irsa_core.identity.arns import parse_role_arn
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 
 
 def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:

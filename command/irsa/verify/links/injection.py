@@ -8,15 +8,6 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 from collections.abc import Sequence
 
-from irsa.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    ROLE_ARN_VARIABLE,
-    SKIP_CONTAINERS_ANNOTATION,
-    SKIP_LABEL,
-    STS_AUDIENCE,
-)
-from irsa.identity.injection import skipped_containers
-from irsa.identity.policy_json import Json
 from irsa.observe.facts import Pod, Unread, Webhook
 from irsa.observe.pod_spec import containers, is_touched, token_mounts, variables
 from irsa.verify.containers import (
@@ -44,6 +35,15 @@ from irsa.verify.remedies.pod import (
     template_metadata,
     template_sets,
 )
+from irsa_core.identity.eks import (
+    CREDENTIALS_URI_VARIABLE,
+    ROLE_ARN_VARIABLE,
+    SKIP_CONTAINERS_ANNOTATION,
+    SKIP_LABEL,
+    STS_AUDIENCE,
+)
+from irsa_core.identity.injection import skipped_containers
+from irsa_core.identity.policy_json import Json
 
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 

@@ -8,16 +8,6 @@ from dataclasses import dataclass, replace
 
 from irsa import PROGRAM
 from irsa.access import Judgement, allows, trusts_association
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import ClusterArn, cluster_arn
-from irsa.identity.injection import without_agent
-from irsa.identity.pod_identity import (
-    TargetedBy,
-    external_id,
-    pod_identity_trust_policy,
-    target_role_trust_policy,
-)
-from irsa.identity.policy_json import Json, statements
 from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association, DescribedCluster
 from irsa.observe.facts import Role, Unread
 from irsa.verify.containers import names, pods_that
@@ -25,6 +15,16 @@ from irsa.verify.facts import ByAssociation, Facts, named_role
 from irsa.verify.link import Check, Link, Remedy, Resource, ShellCommand, Status, aws
 from irsa.verify.remedies.pod import restart
 from irsa.verify.remedies.trust import ADD_STATEMENT, Fixer, TrustFix, found_role, let_trust
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import ClusterArn, cluster_arn
+from irsa_core.identity.injection import without_agent
+from irsa_core.identity.pod_identity import (
+    TargetedBy,
+    external_id,
+    pod_identity_trust_policy,
+    target_role_trust_policy,
+)
+from irsa_core.identity.policy_json import Json, statements
 
 ACTIVE = "ACTIVE"
 CHANGING = ("CREATING", "UPDATING")

@@ -8,18 +8,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from irsa.identity.arns import partition_of
-from irsa.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    RELATIVE_URI_VARIABLE,
-    ROLE_ARN_VARIABLE,
-    TOKEN_FILE_VARIABLE,
-    WEB_IDENTITY_VARIABLES,
-)
-from irsa.identity.names import check_session_name
-from irsa.identity.policy_json import Json
-from irsa.identity.regions import partition_of_region
-from irsa.identity.sdk_settings import LIMITED, NESTED, is_taken
 from irsa.observe.aws_config import ProfileChain, profile_chain
 from irsa.observe.facts import Pod, Unread
 from irsa.observe.pod_spec import Variable, access_key, whole_objects
@@ -28,6 +16,18 @@ from irsa.verify.containers import NO_POD, PodContainer, Problem, link_of, sort_
 from irsa.verify.facts import ByAssociation, ByToken, Facts
 from irsa.verify.link import Check, Link
 from irsa.verify.remedies.pod import change_variables
+from irsa_core.identity.arns import partition_of
+from irsa_core.identity.eks import (
+    CREDENTIALS_URI_VARIABLE,
+    RELATIVE_URI_VARIABLE,
+    ROLE_ARN_VARIABLE,
+    TOKEN_FILE_VARIABLE,
+    WEB_IDENTITY_VARIABLES,
+)
+from irsa_core.identity.names import check_session_name
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.regions import partition_of_region
+from irsa_core.identity.sdk_settings import LIMITED, NESTED, is_taken
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 DEFAULT = "default"

@@ -6,8 +6,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from irsa.identity.eks import CONTAINER_SOURCE, TOKEN_FILE_VARIABLE
-from irsa.identity.quotas import CHAINED_SESSION_MAX
 from irsa.observe.aws_config import TOKEN_FILE, Profile, header, profiles, sources, unprefixed
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.observe.pod_spec import variables
@@ -15,6 +13,8 @@ from irsa.verify.containers import containers_of
 from irsa.verify.facts import ByToken, Facts, roles_between
 from irsa.verify.link import Check, Link
 from irsa.verify.remedies.pod import call_inside
+from irsa_core.identity.eks import CONTAINER_SOURCE, TOKEN_FILE_VARIABLE
+from irsa_core.identity.quotas import CHAINED_SESSION_MAX
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 MORE_ROLES = "between role A and role B are more roles, which verify does not judge"

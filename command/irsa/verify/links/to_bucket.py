@@ -10,12 +10,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from irsa.access import Judgement, allows
-from irsa.decide.document import conditions_of
-from irsa.decide.patterns import Key, Pattern, Value
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of, bucket_arn, parse_arn, partition_of
-from irsa.identity.policies import VERSION
-from irsa.identity.policy_json import Json, as_list, statements, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.containers import names, session_name
@@ -36,6 +30,12 @@ from irsa.verify.remedies.iam import (
     with_exception,
 )
 from irsa.verify.remedies.pod import call_inside
+from irsa_core.decide.document import conditions_of
+from irsa_core.decide.patterns import Key, Pattern, Value
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import account_of, bucket_arn, parse_arn, partition_of
+from irsa_core.identity.policies import VERSION
+from irsa_core.identity.policy_json import Json, as_list, statements, with_statements
 
 LIST_ACTION = "s3:ListBucket"
 _OF_REQUEST = ("requesttag/", "tagkeys", "resourcetag/", "requestedregion", "calledvia")

@@ -12,11 +12,6 @@ from functools import partial
 from itertools import product
 
 from irsa.access import Judgement, may_assume, trusts_role
-from irsa.decide.document import Condition, conditions_of
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
-from irsa.identity.policies import assume_role_permissions_policy
-from irsa.identity.policy_json import Json, as_list, principals, statements
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
 from irsa.verify.link import LINKS, Calls, Check, Link, NotMade, Remedy, confirmed
@@ -38,6 +33,11 @@ from irsa.verify.remedies.iam import (
 )
 from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.trust import SIMILAR, Fixer, TrustFix, caller_has_to_meet
+from irsa_core.decide.document import Condition, conditions_of
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import account_of, parse_role_arn, partition_of, root_arn
+from irsa_core.identity.policies import assume_role_permissions_policy
+from irsa_core.identity.policy_json import Json, as_list, principals, statements
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"

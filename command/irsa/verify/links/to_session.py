@@ -10,19 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from irsa.access import trusts_token
-from irsa.identity.arns import (
-    account_of,
-    name_of,
-    parse_role_arn,
-    partition_of,
-    provider_arn_beside,
-    session_arn_prefix,
-)
-from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.errors import AwsError, NamedPolicyType, read_denial
-from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
-from irsa.rules.issuers import is_dual_stack
+from irsa.signatures import verify_token
 from irsa.verify.containers import UNNAMED, session_name
 from irsa.verify.facts import ByAssociation, ByToken, Facts, issuer_of, named_role, session_role
 from irsa.verify.link import (
@@ -47,6 +36,18 @@ from irsa.verify.links.pod_identity import (
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
 from irsa.verify.remedies.pod import annotate, change_annotation, restart, verify_inside
 from irsa.verify.remedies.trust import TrustFixer, let_trust, near_roles, today_trusted
+from irsa_core.identity.arns import (
+    account_of,
+    name_of,
+    parse_role_arn,
+    partition_of,
+    provider_arn_beside,
+    session_arn_prefix,
+)
+from irsa_core.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa_core.identity.errors import AwsError, NamedPolicyType, read_denial
+from irsa_core.identity.token import OidcProvider, Token
+from irsa_core.rules.issuers import is_dual_stack
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"

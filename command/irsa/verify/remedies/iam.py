@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, count
 
 from irsa.access import DenyingStatement
-from irsa.decide.document import Condition, conditions_of
-from irsa.decide.policies import Source
-from irsa.decide.principals import UNIQUE_ID
-from irsa.identity.arns import RoleArn, issuer_of_principal
-from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
-from irsa.identity.policy_json import Json, as_list, principals, statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.facts import Facts, documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
+from irsa_core.decide.document import Condition, conditions_of
+from irsa_core.decide.policies import Source
+from irsa_core.decide.principals import UNIQUE_ID
+from irsa_core.identity.arns import RoleArn, issuer_of_principal
+from irsa_core.identity.pod_identity import SERVICE_ACCOUNT_TAG
+from irsa_core.identity.policy_json import Json, as_list, principals, statements, without
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""

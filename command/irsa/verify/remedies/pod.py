@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from irsa import PROGRAM
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json, mapping
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, variables
 from irsa.verify.containers import PodContainer
 from irsa.verify.facts import Facts
 from irsa.verify.link import Remedy, Resource, ShellCommand, spelt, unique
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.policy_json import Json, mapping
 
 
 def _kubectl(

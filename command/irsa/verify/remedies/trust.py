@@ -13,13 +13,6 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from irsa.access import Judgement
-from irsa.decide.document import Condition, conditions_of, names_exactly
-from irsa.decide.truth import Verdict
-from irsa.identity.arns import name_of, provider_arn_beside
-from irsa.identity.policies import irsa_trust_policy, size
-from irsa.identity.policy_json import Json, principals, statements, with_statements
-from irsa.identity.quotas import TRUST_POLICY_QUOTA
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import Role, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import ByToken, Facts
@@ -38,6 +31,13 @@ from irsa.verify.remedies.iam import (
     without_orphans,
 )
 from irsa.verify.remedies.pod import annotate
+from irsa_core.decide.document import Condition, conditions_of, names_exactly
+from irsa_core.decide.truth import Verdict
+from irsa_core.identity.arns import name_of, provider_arn_beside
+from irsa_core.identity.policies import irsa_trust_policy, size
+from irsa_core.identity.policy_json import Json, principals, statements, with_statements
+from irsa_core.identity.quotas import TRUST_POLICY_QUOTA
+from irsa_core.identity.subjects import ServiceAccountRef
 
 ADD_STATEMENT = "add a statement for this service account; the others stay"
 NEAR = 0.95

@@ -8,10 +8,10 @@ import pytest
 from command.tests.verify.chains import BARE, GOOD, REGISTERED, UNREAD, identity, links, statuses
 from command.tests.verify.commands import RESTART, SET_ENV
 from command.tests.verify.pods import A, B, config, container, pod, spec, with_config, with_env
-from irsa.identity.eks import SKIP_LABEL
-from irsa.identity.injection import HASH_ANNOTATION
 from irsa.observe.facts import Webhook
 from irsa.verify.link import Status
+from irsa_core.identity.eks import SKIP_LABEL
+from irsa_core.identity.injection import HASH_ANNOTATION
 from tests.support.world import ROLE_ARN
 
 SKIP = "eks.amazonaws.com/skip-containers"

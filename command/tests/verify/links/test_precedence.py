@@ -23,11 +23,11 @@ from command.tests.verify.pods import (
     with_config,
     with_env,
 )
-from irsa.identity.regions import partition_of_region
 from irsa.observe.pod_spec import references, with_fields
 from irsa.verify.link import Remedy, Status
 from irsa.verify.links.precedence import REGIONS
 from irsa.verify.remedies.pod import AT_ADMISSION
+from irsa_core.identity.regions import partition_of_region
 from tests.support.world import ROLE_B_ARN
 
 FROM_ENVIRONMENT = "credential_source = Environment\n"

@@ -7,15 +7,15 @@ import pytest
 from command.tests.verify.chains import BARE, DENIED, GOOD, ROLE, UNREAD, chained, links, role_b
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AWS_VOLUME, A, B, config, container, pod, spec, with_config
-from irsa.identity.policies import (
+from irsa.observe.facts import ConfigFile
+from irsa.verify.facts import RoleB
+from irsa.verify.link import Remedy, Status
+from irsa_core.identity.policies import (
     TrustedRole,
     principal_arn_trust_policy,
     role_trust_policy,
     service_trust_policy,
 )
-from irsa.observe.facts import ConfigFile
-from irsa.verify.facts import RoleB
-from irsa.verify.link import Remedy, Status
 from tests.support.world import ACCOUNT_A, ROLE_ARN, ROLE_B_ARN
 
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")

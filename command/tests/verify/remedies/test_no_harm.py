@@ -22,11 +22,11 @@ from command.tests.verify.chains import (
 )
 from command.tests.verify.commands import written
 from irsa.access import allows, trusts_role
-from irsa.decide.association import pod_tags
-from irsa.identity.arns import cluster_arn
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, Role
 from irsa.verify.link import Status
+from irsa_core.decide.association import pod_tags
+from irsa_core.identity.arns import cluster_arn
+from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers
 from tests.support.world import (
     ACCOUNT_A,

@@ -12,10 +12,10 @@ from command.tests.verify.chains import DENIED, GOOD, GOOD_EKS, ROLE, TRUST, TRU
 from command.tests.verify.commands import written
 from command.tests.verify.pods import with_env
 from irsa.commands import verify
-from irsa.identity.eks import ROLE_ARN_ANNOTATION as ANNOTATED
 from irsa.observe.facts import Unread
 from irsa.verify.link import Status
 from irsa.verify.remedies.trust import ADD_STATEMENT
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION as ANNOTATED
 from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 OTHER = f"{ISSUER}0"

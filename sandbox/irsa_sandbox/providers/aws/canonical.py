@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from irsa.identity.arns import is_account_id, root_arn
-from irsa.identity.policy_json import Json, as_list
+from irsa_core.identity.arns import is_account_id, root_arn
+from irsa_core.identity.policy_json import Json, as_list
 
 _SETS = ("Action", "NotAction", "Resource", "NotResource")
 _PRINCIPALS = ("Principal", "NotPrincipal")

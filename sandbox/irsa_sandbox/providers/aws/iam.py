@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
-from irsa.identity.names import check_policy_name, check_role_name, check_user_name
-from irsa.identity.quotas import (
+from irsa_core.identity.names import check_policy_name, check_role_name, check_user_name
+from irsa_core.identity.quotas import (
     DEFAULT_ROLE_SESSION_DURATION,
     POLICY_VERSIONS_MAX,
     ROLE_SESSION_DURATION,

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
-from irsa.identity.arns import bucket_arn
-from irsa.identity.names import check_bucket_name
+from irsa_core.identity.arns import bucket_arn
+from irsa_core.identity.names import check_bucket_name
 
 from ...aws.s3 import ACCESS_BLOCKS
 from ..resource import Created, Properties, Refused

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, NamedTuple
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
-from irsa.identity.arns import parse_arn
-from irsa.identity.regions import partition_of_region
+from irsa_core.identity.arns import parse_arn
+from irsa_core.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType

@@ -16,7 +16,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
 
-from irsa.identity.arns import parse_arn
+from irsa_core.identity.arns import parse_arn
 
 SUPPORTED_INPUTS = frozenset(
     {

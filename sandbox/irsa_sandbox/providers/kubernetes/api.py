@@ -14,7 +14,7 @@ import httpx2
 from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import KubeConfig
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 from ... import COMMAND
 from .rules import FORCE_ANNOTATION

@@ -23,8 +23,8 @@ import yaml
 from httpx2 import HTTPStatusError
 from typing_extensions import override
 
-from irsa.identity.policy_json import Json
-from irsa.identity.subjects import check_dns_subdomain
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import check_dns_subdomain
 
 from ..resource import (
     Created,

@@ -6,7 +6,7 @@ The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` 
 from collections.abc import Iterator
 from threading import Event
 
-from irsa.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json
 
 from ...waiting import wait_until
 from ..resource import NotReady, Refused

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import session_of
 from irsa_sandbox.aws.eks_addons import ADDONS

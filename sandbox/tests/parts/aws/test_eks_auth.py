@@ -1,6 +1,6 @@
 """EKS Auth, and the agent in front of it: whose token gets a session, and what that may do.
 
-Which trust policies let EKS in is tested in command/tests/decide/test_pod_identity.py.
+Which trust policies let EKS in is tested in core/tests/decide/test_pod_identity.py.
 """
 
 import json
@@ -14,15 +14,15 @@ import botocore.session
 import httpx2
 import pytest
 
-from irsa.identity.arns import root_arn
-from irsa.identity.errors import AwsError, transitive_tag_is_set
-from irsa.identity.pod_identity import (
+from irsa_core.identity.arns import root_arn
+from irsa_core.identity.errors import AwsError, transitive_tag_is_set
+from irsa_core.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa.identity.policies import service_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.policies import service_trust_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AccessKeys
 from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS

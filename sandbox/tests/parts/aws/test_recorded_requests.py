@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa.identity.arns import account_of, name_of
+from irsa_core.identity.arns import account_of, name_of
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.aws.clients import AccessKeys
 from tests.sandbox.support.aws_harness import BUCKET, ROLE_ARN, ROLE_B_ARN, Aws

@@ -19,8 +19,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, ROLE_ARN_ANNOTATION
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, ROLE_ARN_ANNOTATION
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.webhook.json_patch import JITTERED_EXPIRATION
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cached_builds import needed

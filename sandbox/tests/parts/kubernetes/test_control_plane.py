@@ -10,7 +10,7 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from irsa.identity.eks import TOKEN_FOLDER
+from irsa_core.identity.eks import TOKEN_FOLDER
 from irsa_sandbox.pods.spec import ProjectedToken
 from irsa_sandbox.pods.token import mint
 from irsa_sandbox.webhook.server import WebhookServer

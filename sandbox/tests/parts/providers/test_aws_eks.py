@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.kubernetes.authenticator import administrators, principal
 from tests.sandbox.support.aws_harness import ROLE_ARN, ROLE_B_ARN, SUBNETS, VPC, Aws

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from irsa.identity.policies import tls_only_bucket_policy
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.policies import tls_only_bucket_policy
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.providers.aws.provider import package
 from irsa_sandbox.providers.aws.table import AwsType, Is

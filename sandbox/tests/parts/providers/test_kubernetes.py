@@ -12,7 +12,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import ReplicaSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.providers.kubernetes import ready
 from irsa_sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
 from tests.sandbox.support.cluster import eventually

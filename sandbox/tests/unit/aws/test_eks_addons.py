@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from irsa.identity.errors import AwsError
+from irsa_core.identity.errors import AwsError
 from irsa_sandbox.aws.eks_addons import ADDONS, complete, describe_versions
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.identity.eks import CREDENTIALS_URI, POD_IDENTITY_TOKEN_FILE
+from irsa_core.identity.eks import CREDENTIALS_URI, POD_IDENTITY_TOKEN_FILE
 from irsa_sandbox.webhook.server import patch
 from tests.support.world import ROLE_ARN
 

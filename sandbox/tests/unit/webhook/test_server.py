@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import httpx2
 import pytest
 
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.serving.certificates import Authority
 from irsa_sandbox.webhook.identities import associated, held_back
 from irsa_sandbox.webhook.server import WebhookServer

@@ -16,9 +16,9 @@ from irsa.__main__ import COMMANDS as PROGRAM
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import callers_of
 from irsa.commands.known_errors import KNOWN_ERRORS
-from irsa.identity.policies import irsa_trust_policy, size
-from irsa.identity.subjects import service_account_ref
 from irsa.verify.link import LINKS
+from irsa_core.identity.policies import irsa_trust_policy, size
+from irsa_core.identity.subjects import service_account_ref
 from irsa_sandbox.engine.project import parse_yaml
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 from tests.support.imports import imports_of
@@ -106,7 +106,7 @@ def test_every_path_and_module_that_a_document_names_exists():
 
 def test_an_arrow_of_the_layers_is_an_import_that_follows_from_no_other():
     rooms = {k: v.split(", ") for k, v in re.findall(r'(\w+)\["<b>(.+?)<', CONTRIBUTING)}
-    part = re.compile("^(command|components|sandbox)/")
+    part = re.compile("^(command|components|core|sandbox)/")
     led_to = {
         (room, other)
         for room, paths in rooms.items()

@@ -1,0 +1,250 @@
+"""Trial Pods: what admission makes of Pods of a template now, by dry runs that create none.
+
+EKS tells its webhook of an association some seconds after the call that creates it, and a Pod that
+is created meanwhile never gets the credentials.
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
+
+It needs one request, so the standard library sends it: a client of Kubernetes would be three
+packages more for every program.
+"""
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPException
+from pathlib import Path
+from typing import TypeVar
+from urllib.error import HTTPError
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+import yaml
+
+from irsa_core import polling
+from irsa_core.identity.eks import CREDENTIALS_URI_VARIABLE
+from irsa_core.identity.injection import missing, without_agent
+from irsa_core.identity.policy_json import Json
+from irsa_core.identity.subjects import ServiceAccountRef
+
+T = TypeVar("T")
+
+REQUEST_TIMEOUT = 10.0  # seconds
+RETRIED = (429, 500, 503, 504)
+"""Status codes of an API server that is busy, or whose webhook does not answer."""
+
+
+class TrialError(Exception):
+    """Pods cannot be tried, or stay without credentials: the end of a sentence that they begin."""
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """An API server, and what it is sent with each request."""
+
+    url: str
+    tls: ssl.SSLContext = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+    def post(self, path: str, document: Json) -> Json:
+        """Return the answer, of a connection of its own; raises OSError or HTTPException."""
+        request = Request(  # noqa: S310 - the user's own kubeconfig
+            f"{self.url.rstrip('/')}{path}",
+            json.dumps(document).encode(),
+            {"Content-Type": "application/json", **self.headers},
+        )
+        # Neither files nor redirects, which would have the credentials sent to another server.
+        opener = OpenerDirector()
+        for handler in (
+            ProxyHandler(),
+            HTTPHandler(),
+            HTTPSHandler(context=self.tls),
+            HTTPErrorProcessor(),
+            HTTPDefaultErrorHandler(),
+        ):
+            opener.add_handler(handler)
+        with opener.open(request, timeout=REQUEST_TIMEOUT) as answer:
+            return json.load(answer)
+
+
+def wait_for_credentials(
+    kubeconfig: str,
+    account: ServiceAccountRef,
+    template: Json,
+    pause: Callable[[float], object] = time.sleep,
+) -> None:
+    """Raise `TrialError` if Pods of the template do not get an association's credentials in time,
+    or cannot be tried.
+
+    That the next five are right does not prove that every later one is.
+    """
+    cluster, user = _read(kubeconfig)
+    _check_command(user)
+    try:
+        # Its command runs once: it takes longer than the trials.
+        api = _within(polling.TIMEOUT, partial(api_server, cluster, user))
+    except Exception as error:  # noqa: BLE001 - a kubeconfig may be wrong in any way
+        raise _unusable(error) from None
+    problem = partial(_problem, api, account.namespace, template)
+    if text := polling.until_in_a_row(problem, pause):
+        namespace, name = account
+        raise TrialError(
+            f"{text}; run `irsa verify --namespace {namespace} --service-account {name}`"
+        )
+
+
+def check_command(kubeconfig: str) -> None:
+    """Raise `TrialError` if the kubeconfig's command, such as `aws`, is not installed."""
+    _check_command(_read(kubeconfig)[1])
+
+
+def _read(kubeconfig: str) -> tuple[Json, Json]:
+    """Return cluster and user of a kubeconfig's current context."""
+    try:
+        config = yaml.safe_load(kubeconfig)
+
+        def entry(kind: str, name: str) -> Json:
+            return {item["name"]: item[kind] for item in config[f"{kind}s"]}[name]
+
+        context = entry("context", config["current-context"])
+        return entry("cluster", context["cluster"]), entry("user", context["user"])
+    except Exception as error:  # noqa: BLE001 - a kubeconfig may be wrong in any way
+        raise _unusable(error) from None
+
+
+def _check_command(user: Json) -> None:
+    command = (user.get("exec") or {}).get("command")
+    if command and shutil.which(command) is None:
+        raise TrialError(
+            f"cannot be tried: the kubeconfig runs {command!r}, which is not on PATH; install it, "
+            "or leave out `kubeconfig` for no wait"
+        )
+
+
+def api_server(cluster: Json, user: Json) -> ApiServer:
+    """Return the API server of a kubeconfig's cluster and user; runs the user's command.
+
+    https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+    """
+    ca = cluster.get("certificate-authority-data")
+    tls = ssl.create_default_context(
+        cafile=cluster.get("certificate-authority"), cadata=ca and b64decode(ca).decode()
+    )
+    # Since Python 3.13 it is set, and EKS's certificates lack an authority key identifier.
+    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if cluster.get("insecure-skip-tls-verify"):
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    with ExitStack() as files:
+        chain = [_file(files, user, f"client-{part}") for part in ("certificate", "key")]
+        if chain[0]:
+            tls.load_cert_chain(chain[0], chain[1])
+    authorization = _authorization(user)
+    headers = {"Authorization": authorization} if authorization else {}
+    return ApiServer(cluster["server"], tls, headers)
+
+
+def _file(files: ExitStack, user: Json, key: str) -> str | None:
+    """Return the path of a certificate or key; `ssl` reads no text."""
+    data = user.get(f"{key}-data")
+    if not data:
+        return user.get(key)
+    file = Path(files.enter_context(tempfile.TemporaryDirectory())) / key
+    file.write_bytes(b64decode(data))
+    return str(file)
+
+
+def _authorization(user: Json) -> str | None:
+    if file := user.get("tokenFile"):
+        return f"Bearer {Path(file).read_text().strip()}"
+    if token := user.get("token"):
+        return f"Bearer {token}"
+    if command := user.get("exec"):
+        words = [command["command"], *(command.get("args") or ())]
+        env = {item["name"]: item["value"] for item in command.get("env") or ()}
+        ran = subprocess.run(
+            words, env={**os.environ, **env}, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        if ran.returncode:
+            raise ValueError(f"{words[0]} returned {ran.returncode}: {ran.stderr}")
+        return f"Bearer {json.loads(ran.stdout)['status']['token']}"
+    if (name := user.get("username")) and (password := user.get("password")):
+        return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
+    return None
+
+
+def _unusable(error: Exception) -> TrialError:
+    text = " ".join(str(error).split())
+    return TrialError(
+        f"cannot be tried: the kubeconfig cannot be used ({type(error).__name__}: {text}); give "
+        "the text of the cluster's, or leave it out for no wait"
+    )
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T:
+    """Return the result of a call that may never end; raises TimeoutError and leaves it then."""
+    result = Future[T]()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except Exception as error:  # noqa: BLE001 - raised below
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return result.result(seconds)
+    except TimeoutError:
+        raise TimeoutError(f"no end after {seconds:.0f} s") from None
+
+
+def _problem(api: ApiServer, namespace: str, template: Json) -> str:
+    """Return what keeps the containers of a Pod of the template from the credentials."""
+    metadata: Json = {**(template.get("metadata") or {}), "generateName": "irsa-trial-"}
+    trial = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    post = partial(api.post, f"/api/v1/namespaces/{namespace}/pods?dryRun=All", trial)
+    try:
+        # The connection's own time-out begins anew at each byte.
+        pod = _within(2 * REQUEST_TIMEOUT, post)
+    except HTTPError as error:
+        message = _message(error)
+        if error.code in RETRIED:
+            return f"cannot be tried: the API server answered: {message}"
+        raise TrialError(  # the deployer, a quota, or a policy's webhook
+            f"cannot be tried: a dry run was refused: {message}; give the deployer `create` on "
+            "pods, or fix what the message names; without `kubeconfig` there is no trial"
+        ) from None
+    except (HTTPException, OSError, ValueError) as error:
+        return f"cannot be tried: the API server did not answer: {error!r}"
+    if place := without_agent(pod["spec"], pod["metadata"].get("labels") or {}):
+        raise TrialError(
+            f"run on {place}, where no EKS Pod Identity Agent answers; use IRSA: give role_arn "
+            "instead of pod_identity, and remove the association"
+        )
+    instead = missing(pod, CREDENTIALS_URI_VARIABLE)
+    return instead and f"would start without the credentials of EKS Pod Identity: {instead}"
+
+
+def _message(error: HTTPError) -> str:
+    """Return the API server's words, or those of a proxy before it."""
+    try:
+        return json.load(error)["message"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"{error.code} {error.reason}"

@@ -1,0 +1,420 @@
+"""STS's two calls that give a session of a role, and the session that each returns.
+
+Pure. https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from irsa_core.decide.condition_keys import Request
+from irsa_core.decide.document import FOREIGN_KEYS
+from irsa_core.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
+from irsa_core.decide.patterns import Key, Value
+from irsa_core.decide.policies import Policies
+from irsa_core.decide.principals import Caller, session_of
+from irsa_core.decide.statements import Policy
+from irsa_core.decide.steps import (
+    AssumeRole,
+    AssumeRoleWithWebIdentity,
+    Scenario,
+    SessionCall,
+    TokenClaims,
+)
+from irsa_core.decide.truth import Verdict
+from irsa_core.decide.web_identity import BUILT_IN, TokenIdentity, check_token
+from irsa_core.identity.arns import ProviderArn, RoleArn
+from irsa_core.identity.errors import (
+    AwsError,
+    above_chained_maximum,
+    above_role_maximum,
+    not_authorized,
+    root_may_not_assume,
+    source_identity_is_set,
+    transitive_tag_is_set,
+    web_identity_denied,
+)
+from irsa_core.identity.quotas import (
+    CHAINED_SESSION_MAX,
+    EXTERNAL_ID_LENGTH,
+    ROLE_SESSION_DURATION,
+    SCOPED_DURATION,
+    SESSION_DURATION,
+    SESSION_NAME_LENGTH,
+    SESSION_POLICIES_SIZE_MAX,
+    SESSION_POLICY_ARNS_MAX,
+    TAG_KEY_MAX,
+    TAG_VALUE_MAX,
+    TAGS_MAX,
+    WEB_IDENTITY_TOKEN_LENGTH,
+)
+
+_SESSION_NAME = r"[\w+=,.@-]*"
+_EXTERNAL_ID = r"[\w+=,.@:\/-]*"
+_TAG_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
+"""Patterns of STS's model, as its messages show them."""
+TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
+SET_CONTEXT, _CONTEXTS = "sts:SetContext", "sts:requestcontext"
+_TAG = "aws:requesttag/"
+_TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
+_TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
+_SOURCE_IDENTITY = "sts:sourceidentity"
+Keys = Mapping[str, Value]
+"""All condition keys that a call is known to carry, in lower case."""
+_AT_MOST = "Member must have length less than or equal to"
+
+
+def check_parameters(step: AssumeRole | AssumeRoleWithWebIdentity) -> AwsError | None:
+    """The parameters of a call for a session, in the order in which STS reads them."""
+    problem = (
+        _token_problem(step.token)
+        if isinstance(step, AssumeRoleWithWebIdentity)
+        else _text_problem("externalId", step.external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
+    )
+    return _invalid(
+        _text_problem("roleSessionName", step.session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
+        or problem
+        or _duration_problem(step.duration)
+        or _passed_problem(step.context or {})
+        or _policies_problem(step.session_sizes)
+    )
+
+
+def _invalid(problem: str | None) -> AwsError | None:
+    return AwsError("ValidationError", 400, problem) if problem else None
+
+
+def _outside(measure: str, number: int, limits: range) -> str:
+    """Return the constraint that a length or a value does not meet; empty if it meets it."""
+    if number < limits.start:
+        return f"Member must have {measure} greater than or equal to {limits.start}"
+    if number >= limits.stop:
+        return f"Member must have {measure} less than or equal to {limits.stop - 1}"
+    return ""
+
+
+def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str | None:
+    if value is None:
+        return None
+    constraint = _outside("length", len(value), length)
+    if not constraint and not re.fullmatch(pattern, value, re.ASCII):
+        constraint = f"Member must satisfy regular expression pattern: {pattern}"
+    return _constraint(name, value[:200], constraint) if constraint else None
+
+
+def _token_problem(token: TokenClaims | str | None) -> str | None:
+    """STS does not show a token."""
+    if not isinstance(token, str):
+        return None
+    constraint = _outside("length", len(token), WEB_IDENTITY_TOKEN_LENGTH)
+    return _constraint("webIdentityToken", None, constraint) if constraint else None
+
+
+def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
+    """Return STS's answer to the parameters of GetScopedCredentials.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetScopedCredentials.html
+    """
+    problem = _policies_problem((size or 0,)) or _duration_problem(duration, SCOPED_DURATION)
+    if size is None and duration is None:
+        problem = "at least one of Policy and DurationSeconds is required"
+    return _invalid(problem)
+
+
+def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str | None:
+    constraint = "" if duration is None else _outside("value", duration, limits)
+    return _constraint("durationSeconds", str(duration), constraint) if constraint else None
+
+
+def _passed_problem(keys: Keys) -> str | None:
+    """The session tags and the source identity that a call or its token passes, as far as their
+    values are known."""
+    tags = [
+        (key.removeprefix(_TAG), value)
+        for key, value in keys.items()
+        if key.startswith(_TAG) and isinstance(value, str)
+    ]
+    source = keys.get(_SOURCE_IDENTITY)
+    source_identity = source if isinstance(source, str) else None
+    return _tags_problem(tags) or _text_problem(
+        "sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH
+    )
+
+
+def _tags_problem(tags: Sequence[tuple[str, str]]) -> str | None:
+    """The packed size of tags and session policies, which STS limits, too, is not documented."""
+    if len(tags) > TAGS_MAX:
+        return _constraint("tags", None, f"{_AT_MOST} {TAGS_MAX}")
+    for number, tag in enumerate(tags, start=1):
+        for name, value, limit in zip(
+            ("key", "value"), tag, (TAG_KEY_MAX, TAG_VALUE_MAX), strict=True
+        ):
+            at = f"tags.{number}.member.{name}"
+            if len(value) > limit:
+                return _constraint(at, value[:200], f"{_AT_MOST} {limit}")
+            if not all(unicodedata.category(c)[0] in "LZN" or c in "_.:/=+-@" for c in value):
+                constraint = f"Member must satisfy regular expression pattern: {_TAG_PATTERN}"
+                return _constraint(at, value, constraint)
+    return None
+
+
+def _policies_problem(sizes: tuple[int, ...]) -> str | None:
+    if len(sizes) > SESSION_POLICY_ARNS_MAX + 1:  # and one that is no ARN
+        return _constraint("policyArns", None, f"{_AT_MOST} {SESSION_POLICY_ARNS_MAX}")
+    if sum(sizes) > SESSION_POLICIES_SIZE_MAX:
+        return _constraint("policy", None, f"{_AT_MOST} {SESSION_POLICIES_SIZE_MAX}")
+    return None
+
+
+def _constraint(name: str, value: str | None, constraint: str) -> str:
+    shown = "" if value is None else f" '{value}'"
+    return (
+        f"1 validation error detected: Value{shown} at '{name}' "
+        f"failed to satisfy constraint: {constraint}"
+    )
+
+
+def with_web_identity(
+    scenario: Scenario, step: AssumeRoleWithWebIdentity, role: RoleArn
+) -> tuple[StepAnswer, Callable[[], Caller]]:
+    """AssumeRoleWithWebIdentity: the answer, and what makes the session when it is granted."""
+    session = partial(session_of, step.resource, step.session_name)
+    if step.token is None:
+        if not step.role_exists:
+            return refused(web_identity_denied(), "the role does not exist"), session
+        return undecided(f"{step.path}.token"), session
+    identity = check_token(scenario, step.token, role, valid=step.only == "resource")
+    if isinstance(identity, AwsError):
+        return refused(identity, "STS refuses the token"), session
+    caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
+    federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
+    keys = _keys(step, role, identity.keys)
+    if error := _invalid(_passed_problem(keys)):
+        return refused(error, "STS refuses what the token passes"), session
+    answer = _decide_by_trust_policy(scenario, step, identity, caller, keys)
+    return answer, partial(_session, step, keys, caller, federation)
+
+
+def _provider(identity: TokenIdentity, role: RoleArn) -> str:
+    """Return the token's provider as a trust policy names it under ``Federated``."""
+    if identity.issuer in BUILT_IN:
+        return identity.issuer
+    return str(ProviderArn(role.partition, role.account, identity.issuer))
+
+
+def _decide_by_trust_policy(
+    scenario: Scenario, step: SessionCall, identity: TokenIdentity, caller: Caller, keys: Keys
+) -> StepAnswer:
+    if not step.role_exists:
+        return refused(web_identity_denied(), "the role does not exist")
+    request = _request(scenario, step, caller, keys)
+    inquiry = Inquiry(request, policies_of(step, caller), same_account=False)
+    decision = inquiry.decide()
+    if decision.verdict is Verdict.DENY:
+        return refused(web_identity_denied(), decision=decision)
+    denied, facts = _more_actions(scenario, step, keys, inquiry)
+    if denied:
+        return refused(web_identity_denied(), decision=denied[1])
+    facts = [*identity.missing, *facts]
+    if step.service_control:
+        # They are for users and roles of the organization, and a web identity is neither.
+        facts.append("whether service control policies apply to an unsigned call")
+    return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=False)
+
+
+def with_credentials(
+    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None
+) -> tuple[StepAnswer, Callable[[], Caller]]:
+    """AssumeRole: the answer, and what makes the session when it is granted."""
+    if caller is not None and caller.kind == "session" and step.context:
+        if (kept := step.context.get("aws:sourceidentity")) is not None:
+            caller = replace(caller, source_identity=kept)
+        if unknown := _besideinherited(step.context, caller):
+            step = replace(step, context={**step.context, **unknown})
+    keys = {**inherited(caller), **step.keys}
+    if step.external_id is not None:
+        keys["sts:externalid"] = step.external_id
+    keys = _keys(step, role, keys)
+    answer = _assume_role(scenario, step, role, caller, keys)
+    return answer, partial(_session, step, keys, caller)
+
+
+def _keys(step: SessionCall, role: RoleArn, more: Keys) -> Keys:
+    keys: dict[str, Value] = {"aws:resourceaccount": role.account, **more}
+    if step.session_name is not None:
+        keys["sts:rolesessionname"] = step.session_name
+    return {**keys, **step.context} if step.context else keys
+
+
+def _request(
+    scenario: Scenario, step: SessionCall, caller: Caller | None, keys: Keys, action: str = ""
+) -> Request:
+    asked = action or step.action
+    return Request(asked, step.resource, caller, keys, context=step.context, now=scenario.now)
+
+
+def inherited(caller: Caller | None) -> dict[str, Value]:
+    """Return the condition keys of the transitive tags that a session passes on.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html asks the second
+    role's trust policy for them as ``aws:RequestTag``; of the two keys that name tags it is silent.
+    """
+    if caller is None or not caller.transitive_tags:
+        return {}
+    tags = {f"{_TAG}{name}": caller.session_tags[name] for name in caller.transitive_tags}
+    return {**tags, _TAG_KEYS: Key.UNKNOWN, _TRANSITIVE: Key.UNKNOWN}
+
+
+def _besideinherited(context: Keys, caller: Caller) -> dict[str, Value]:
+    """Return the keys that name tags, where only some of the inherited ones are in them."""
+    names = {name: context.get(name) for name in (_TAG_KEYS, _TRANSITIVE)}
+    listed = {name: [each] if isinstance(each, str) else each for name, each in names.items()}
+    return {
+        name: Key.UNKNOWN
+        for name, each in listed.items()
+        if isinstance(each, list | tuple) and not caller.transitive_tags <= {*map(str.lower, each)}
+    }
+
+
+def _session(
+    step: SessionCall, keys: Keys, caller: Caller | None, federation: Keys | None = None
+) -> Caller:
+    tags, transitive = _session_tags(keys, caller)
+    return session_of(
+        step.resource,
+        step.session_name,
+        federation=federation,
+        source_identity=_source_identity(keys, caller),
+        session_tags=tags,
+        transitive_tags=transitive,
+        session_policy=step.session,
+    )
+
+
+def _source_identity(keys: Keys, caller: Caller | None) -> Value:
+    """Return the session's source identity: it is set once, and then passed on unchanged."""
+    own = keys.get(_SOURCE_IDENTITY, Key.ABSENT)
+    if own is not Key.ABSENT:
+        return own
+    if caller is None:
+        return Key.UNKNOWN
+    return caller.source_identity if caller.kind == "session" else Key.ABSENT
+
+
+def _session_tags(keys: Keys, caller: Caller | None) -> tuple[dict[str, Value], frozenset[str]]:
+    """Return the tags of the session that a call makes, and the names of the transitive ones.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    """
+    tags = {
+        key.removeprefix(_TAG): value
+        for key, value in keys.items()
+        if key.startswith(_TAG) and value is not Key.ABSENT
+    }
+    named = keys.get(_TRANSITIVE, ())
+    names = (named,) if isinstance(named, str) else named if isinstance(named, tuple) else ()
+    passed = caller.transitive_tags if caller else frozenset[str]()
+    return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
+
+
+def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
+    """Return STS's answer to a call that changes what its session passes on."""
+    if caller is None or not context:
+        return None
+    own, kept = context.get(_SOURCE_IDENTITY), caller.source_identity
+    if isinstance(own, str) and isinstance(kept, str) and own != kept:
+        return source_identity_is_set()
+    tags = (f"{_TAG}{name}" for name in caller.transitive_tags)
+    return transitive_tag_is_set() if any(isinstance(context.get(t), str) for t in tags) else None
+
+
+def _assume_role(
+    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None, keys: Keys
+) -> StepAnswer:
+    def refusal(action: str = step.action) -> AwsError:
+        return not_authorized(caller.arn if caller else "<principal>", action, step.resource)
+
+    if caller is not None and caller.kind == "root":
+        return refused(root_may_not_assume(), "STS refuses the caller")
+    if not step.role_exists:
+        return refused(refusal(), "the role does not exist")
+    if caller is not None and caller.kind != "service" and caller.partition != role.partition:
+        return refused(refusal(), "the caller and the role are in different partitions")
+    inquiry = Inquiry(
+        _request(scenario, step, caller, keys),
+        policies_of(step, caller),
+        same_account=None if caller is None else caller.account == role.account,
+        resource_must_allow=True,
+    )
+    decision = inquiry.decide()
+    if decision.verdict is Verdict.DENY:
+        return refused(refusal(), decision=decision)
+    if changed := _changed(step.context, caller):
+        return refused(changed, "what a session passes on cannot be changed")
+    chained = step.chained
+    if chained is None and caller is not None:
+        chained = caller.kind == "session"
+    denied, facts = _more_actions(scenario, step, keys, inquiry)
+    if denied:
+        action, decision = denied
+        return refused(refusal(action), decision=decision)
+    return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=chained)
+
+
+def _more_actions(
+    scenario: Scenario, step: SessionCall, keys: Keys, inquiry: Inquiry
+) -> tuple[tuple[str, Decision] | None, list[str]]:
+    """Session tags and a source identity, given or passed on, need actions of their own.
+
+    Return the first that is denied, and the unknown facts of the others.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
+    """
+    caller = inquiry.request.caller
+    present_keys = [key for key in keys if keys[key] is not Key.ABSENT]
+    passed = caller.source_identity if caller and caller.kind == "session" else Key.ABSENT
+    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in present_keys) else []
+    if _SOURCE_IDENTITY in present_keys or isinstance(passed, str):
+        needed.append(SET_SOURCE_IDENTITY)
+    needed += [SET_CONTEXT] if any(key.startswith(_CONTEXTS) for key in present_keys) else []
+    facts: list[str] = []
+    for action in needed:
+        foreign = dict.fromkeys(FOREIGN_KEYS[action], Key.ABSENT)
+        context = None if step.context is None else {**step.context, **foreign}
+        asked = replace(step, context=context)
+        request = _request(scenario, asked, caller, {**keys, **foreign}, action)
+        decision = inquiry._replace(request=request).decide()
+        if decision.verdict is Verdict.DENY:
+            return (action, decision), []
+        if decision.verdict is Verdict.UNKNOWN:
+            facts.append(f"whether {action} is allowed")
+    return None, facts
+
+
+def _limited(
+    step: SessionCall, answer: StepAnswer, facts: list[str], *, chained: bool | None
+) -> StepAnswer:
+    """Apply the limits of the session's length to a call that is not refused so far."""
+    error = above_chained_maximum() if chained and step.duration > CHAINED_SESSION_MAX else None
+    if error is None and step.max_duration is not None and step.duration > step.max_duration:
+        error = above_role_maximum()
+    if error is not None:
+        return refused(error, "STS refuses the duration")
+    if step.duration > ROLE_SESSION_DURATION.start:
+        if step.max_duration is None:
+            facts = [*facts, f"{step.path}.max_session_duration"]
+        if chained is None:
+            facts = [*facts, f"{step.path}.chained"]
+    return undecided(*facts, decision=answer.decision) if facts else answer
+
+
+def policies_of(step: SessionCall, caller: Caller | None) -> Policies:
+    """The policies that meet in a call for a session: the role's is its trust policy."""
+    if step.only == "caller":
+        return step.policies(None, "", caller, step.only)
+    trust = step.trust if isinstance(step.trust, Policy) else None
+    missing = f"{step.path}.trust_policy" if step.trust is None else ""
+    return step.policies(trust, missing, caller, step.only)

@@ -1,0 +1,124 @@
+"""The callers that a Principal element names.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+import pytest
+
+from irsa_core.decide.principals import Directness, PrincipalElement, caller_from_arn, session_of
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
+from tests.support.refusal import refusal
+from tests.support.world import ACCOUNT_A as A
+
+NONE, ACCOUNT, ROLE, DIRECT = Directness
+SESSION = f"arn:aws:sts::{A}:assumed-role/app/one"
+ROLE_ARN = f"arn:aws:iam::{A}:role/app"
+USER = f"arn:aws:iam::{A}:user/team/bob"
+EC2 = "ec2.amazonaws.com"
+OTHERS = ["role/App", "role/team/other", "role/*", "user/app"]
+ROOT = f"arn:aws:iam::{A}:root"
+
+
+@pytest.mark.cases(("caller", "entries", "grant"), {
+    "session: itself": (SESSION, {"AWS": [SESSION]}, DIRECT),
+    "session: itself among others": (SESSION, {"AWS": ["444455556666", SESSION, ROOT]}, DIRECT),
+    "session: its role": (SESSION, {"AWS": [ROOT, ROLE_ARN]}, ROLE),
+    "session: everyone": (SESSION, {"AWS": ["*"]}, ROLE),
+    "session: root of its account": (SESSION, {"AWS": [ROOT]}, ACCOUNT),
+    "session: id of its account": (SESSION, {"AWS": [A]}, ACCOUNT),
+    "session: another session":
+        (SESSION, {"AWS": [f"arn:aws:sts::{A}:assumed-role/app/two", "444455556666"]}, NONE),
+    "session: other names": (SESSION, {"AWS": [f"arn:aws:iam::{A}:{name}" for name in OTHERS]},
+        NONE),
+    "session: another partition": (SESSION, {"AWS": [f"arn:aws-cn:iam::{A}:root"]}, NONE),
+    "session: other kinds": (SESSION, {"Federated": [SESSION], "Service": ["ec2.amazonaws.com"]},
+        NONE),
+    "session: no entry": (SESSION, {}, NONE),
+    "user: itself": (USER, {"AWS": [USER]}, DIRECT),
+    "user: everyone": (USER, {"AWS": ["*"]}, ROLE),
+    "user: root of its account": (USER, {"AWS": [ROOT]}, ACCOUNT),
+    "user: without its path": (USER, {"AWS": [f"arn:aws:iam::{A}:user/bob"]}, NONE),
+    "root: itself": (ROOT, {"AWS": [ROOT]}, ACCOUNT),
+    "root: id of its account": (ROOT, {"AWS": [A]}, ACCOUNT),
+    "root: a user": (ROOT, {"AWS": [USER]}, NONE),
+    "service: itself": (EC2, {"Service": [EC2]}, DIRECT),
+    "service: everyone": (EC2, {"AWS": ["*"]}, DIRECT),
+    "service: another one": (EC2, {"AWS": [ROOT], "Service": ["eks.amazonaws.com"]}, NONE),
+})  # fmt: skip
+def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries, grant):
+    element = PrincipalElement(entries, negated=False)
+    caller = caller_from_arn(caller, role_arn=ROLE_ARN if caller == SESSION else None)
+    assert element.grant(caller) == (grant, DIRECT if element.everyone else grant)
+
+
+@pytest.mark.cases(("arn", "known_id", "entry", "grants", "facts"), {
+    "session, its role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
+    "session, its whole id": (SESSION, "AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
+    "session, another role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
+    "user, its id": (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1", (DIRECT, DIRECT), []),
+    "session of unknown id, a role's id": (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE),
+        [f"principal_id of {ROLE_ARN}"]),
+    "session of unknown id, a user's id": (SESSION, None, "AIDAEXAMPLE1", (NONE, NONE), []),
+    "user of unknown id": (USER, None, "AIDAEXAMPLE1", (NONE, DIRECT), [f"principal_id of {USER}"]),
+})  # fmt: skip
+def test_a_unique_id_names_the_role_or_user_that_had_it(arn, known_id, entry, grants, facts):
+    element = PrincipalElement({"AWS": [entry]}, negated=False)
+    caller = caller_from_arn(arn, unique_id=known_id)
+    assert (element.grant(caller), element.missing(caller)) == (grants, facts)
+
+
+def test_a_session_without_a_known_name_may_be_the_one_that_is_named():
+    element = PrincipalElement({"AWS": [SESSION]}, negated=False)
+    unnamed = session_of(ROLE_ARN, None)
+    other = session_of(f"arn:aws:iam::{A}:role/other", None)
+    assert element.grant(unnamed) == (NONE, DIRECT)
+    assert element.missing(unnamed) == [f"role_session_name of {ROLE_ARN}"]
+    assert element.grant(other) == (NONE, NONE)
+
+
+def test_a_role_with_a_path_is_named_with_it():
+    caller = caller_from_arn(SESSION, role_arn=f"arn:aws:iam::{A}:role/team/app")
+
+    with_path = PrincipalElement({"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, negated=False)
+    assert with_path.grant(caller) == (ROLE, ROLE)
+    assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
+    assert with_path.grant(caller_from_arn(SESSION)) == (NONE, ROLE)
+    path = f"principal_role_arn: the path of role {ROLE_ARN}"
+    assert with_path.missing(caller_from_arn(SESSION)) == [path]
+
+
+def test_a_caller_is_read_from_its_arn():
+    arns = {SESSION: ROLE_ARN, ROLE_ARN: ROLE_ARN, USER: USER, ROOT: ROOT, EC2: EC2}
+    callers = [caller_from_arn(each) for each in arns]
+    assert [each.kind for each in callers] == ["session", "session", "user", "root", "service"]
+    assert [each.account for each in callers] == [A, A, A, A, ""]
+    assert [each.principal_arn for each in callers] == [*arns.values()]
+
+
+@pytest.mark.parametrize("wrong", ["bob", f"arn:aws:sts::{A}:federated-user/eve"])
+def test_what_is_no_principal_is_refused_by_value(wrong):
+    assert f"{wrong!r} is neither the ARN of a session" in refusal(caller_from_arn, wrong)
+
+
+@pytest.mark.cases(("entries", "facts"), {
+    "canonical user": ({"CanonicalUser": ["79a59df900b949e5"]}, ["the account of a CanonicalUser"]),
+    "unknown output": ({"AWS": [UNKNOWN_OUTPUT]}, ["an output that is not known yet"]),
+    "both": ({"Federated": [UNKNOWN_OUTPUT], "CanonicalUser": ["79a59df900b949e5"]},
+        ["the account of a CanonicalUser", "an output that is not known yet"]),
+})  # fmt: skip
+def test_an_entry_that_cannot_be_resolved_may_name_any_caller(entries, facts):
+    element = PrincipalElement(entries, negated=False)
+    caller = caller_from_arn(SESSION)
+    assert (element.grant(caller), element.missing(caller)) == ((NONE, DIRECT), facts)
+
+
+def test_an_element_is_described_with_its_first_entries():
+    many = PrincipalElement({"AWS": [f"{n:012}" for n in range(7)]}, negated=False)
+    one = PrincipalElement({"AWS": [USER]}, negated=True)
+    caller = caller_from_arn(SESSION)
+
+    five = ", ".join(f"AWS {n:012}" for n in range(5))
+    assert [many.describe(caller), one.describe(caller)] == [
+        f"principal: it names {five} and 2 more, the caller is {SESSION}",
+        f"principal: it excepts AWS {USER}, the caller is {SESSION}",
+    ]

@@ -1,0 +1,179 @@
+"""Policy documents, compared whole."""
+
+import json
+
+import pytest
+
+from irsa_core.identity.policies import (
+    TrustedRole,
+    assume_role_permissions_policy,
+    bucket_permissions_policy,
+    condition_block,
+    irsa_trust_policy,
+    principal_arn_trust_policy,
+    role_trust_policy,
+    service_trust_policy,
+    size,
+    tls_only_bucket_policy,
+)
+from irsa_core.identity.subjects import service_account_pattern, service_account_ref
+from tests.support.refusal import refusal
+from tests.support.world import ACCOUNT_A, BUCKET_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN, SUBJECT
+
+SECOND_ARN = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
+S3_APP = service_account_ref("dev", "s3-app")
+PROVIDERS = service_account_pattern("crossplane-system", "aws-provider-*")
+DEV = "system:serviceaccount:dev"
+A_AND_B = [service_account_ref("dev", name) for name in ("b", "a", "b")]
+READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
+OF_OBJECTS = ("AbortMultipartUpload", "DeleteObject", "GetObject")
+READ_WRITE = (
+    [*READ[0], "s3:ListBucketMultipartUploads"],
+    [f"s3:{each}" for each in (*OF_OBJECTS, *("ListMultipartUploadParts", "PutObject"))],
+)
+BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
+TRUSTED = TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")
+OTHER = TrustedRole("arn:aws:iam::999988887777:role/team/other", "AROAEXAMPLE2")
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+
+
+def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audience=""):
+    issuer = provider_arn.partition("oidc-provider/")[2]
+    condition = {"StringEquals": {f"{issuer}:aud": audience or "sts.amazonaws.com"}}
+    condition.setdefault(operator, {})[f"{issuer}:sub"] = subjects
+    by = {"Principal": {"Federated": provider_arn}, "Condition": condition}
+    return {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", **by}
+
+
+EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="StringLike")
+TWO, SECOND = [PROVIDER_ARN, SECOND_ARN, PROVIDER_ARN], statement(SUBJECT, SECOND_ARN)
+
+
+@pytest.mark.cases(("providers", "subjects", "audience", "statements"), {
+    "exact": ([PROVIDER_ARN], [S3_APP], {}, [EXACT]),
+    "pattern": ([PROVIDER_ARN], [PROVIDERS], {}, [PATTERN]),
+    "both": ([PROVIDER_ARN], [PROVIDERS, S3_APP], {}, [EXACT, PATTERN]),
+    "one-kind": ([PROVIDER_ARN], A_AND_B, {}, [statement([f"{DEV}:a", f"{DEV}:b"])]),
+    "clusters": (TWO, [S3_APP], {}, [EXACT, SECOND]),
+    "audience": ([PROVIDER_ARN], [S3_APP], {"audience": "vault"},
+        [statement(SUBJECT, audience="vault")]),
+})  # fmt: skip
+def test_service_accounts_are_trusted_by_subject(providers, subjects, audience, statements):
+    """Exact subjects and patterns, and each cluster, have statements of their own."""
+    document = irsa_trust_policy(providers, subjects, **audience)
+    assert document == {"Version": "2012-10-17", "Statement": statements}
+
+
+@pytest.mark.cases(
+    ("providers", "subjects"), {"no provider": ([], [S3_APP]), "no subject": ([PROVIDER_ARN], [])}
+)
+def test_a_role_without_a_principal_is_refused(providers, subjects):
+    with pytest.raises(ValueError, match="at least one OIDC provider and one subject"):
+        irsa_trust_policy(providers, subjects)
+
+
+def test_a_policy_above_the_quota_is_refused_with_its_size():
+    subjects = [service_account_ref("dev", f"service-account-{n:03}") for n in range(50)]
+    allowed = irsa_trust_policy([PROVIDER_ARN], subjects, quota=4096)
+
+    assert refusal(irsa_trust_policy, [PROVIDER_ARN], subjects) == (
+        f"the trust policy has {size(allowed)} characters and the quota is 2048: trust fewer "
+        "subjects or clusters, use a pattern, or have AWS raise the quota and set "
+        "trust_policy_quota"
+    )
+    assert irsa_trust_policy([PROVIDER_ARN], subjects, quota=size(allowed)) == allowed
+    assert refusal(irsa_trust_policy, [PROVIDER_ARN], subjects, quota=size(allowed) - 1)
+    assert size(allowed) == len("".join(json.dumps(allowed, indent=4).split()))
+
+
+def test_the_usual_quota_holds_31_subjects_or_four_clusters():
+    """Merged into one list; a statement each would stop at four subjects."""
+    subjects = [service_account_ref("dev", f"service-account-n{n:02}") for n in range(31)]
+    clusters = [f"{PROVIDER_ARN[:-1]}{n}" for n in range(7)]
+
+    assert irsa_trust_policy([PROVIDER_ARN], subjects)
+    assert irsa_trust_policy(clusters[:4], [S3_APP])
+    assert "the quota is 2048" in refusal(irsa_trust_policy, clusters[:5], [S3_APP])
+    assert "clusters (4 of 7 fit), use" in refusal(irsa_trust_policy, clusters, [S3_APP])
+
+
+def test_a_condition_given_twice_is_refused():
+    with pytest.raises(ValueError, match=r"^condition StringEquals x:aud is given twice$"):
+        condition_block(("StringEquals", "x:aud", "a"), ("StringEquals", "x:aud", "b"))
+
+
+@pytest.mark.cases(
+    ("permissions", "actions"), {"read": ("read", READ), "read-write": ("read-write", READ_WRITE)}
+)
+def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
+    of_bucket, of_objects = actions
+    both = (("Bucket", of_bucket, BUCKET_ARN), ("Objects", of_objects, BOTH[1]))
+    names = ("Sid", "Action", "Resource")
+    statements = [{"Effect": "Allow", **dict(zip(names, each, strict=True))} for each in both]
+    policy = bucket_permissions_policy(BUCKET_ARN, permissions)
+    assert policy == {"Version": "2012-10-17", "Statement": statements}
+    assert bucket_permissions_policy(BUCKET_ARN) == bucket_permissions_policy(BUCKET_ARN, "read")
+    full = {"Sid": "Everything", "Effect": "Allow", "Action": "s3:*", "Resource": BOTH}
+    assert bucket_permissions_policy(BUCKET_ARN, "full")["Statement"] == [full]
+
+
+def test_requests_without_tls_are_denied_to_everybody():
+    statement = {"Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+    statement |= {"Resource": BOTH, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
+
+
+def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
+    """Without the Sid a recreated role would leave the document equal, and the trust unwritten."""
+    statement = {**ALLOW, "Sid": "AssumeFromAROAEXAMPLE1", "Principal": {"AWS": ROLE_A_ARN}}
+    assert role_trust_policy([TRUSTED]) == {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
+    policy = role_trust_policy([OTHER, TRUSTED, OTHER])
+    assert policy == role_trust_policy([TRUSTED, OTHER])
+    assert [s["Principal"]["AWS"] for s in policy["Statement"]] == [ROLE_A_ARN, OTHER.arn]
+    for statement in role_trust_policy([TRUSTED, OTHER], external_id="tenant-42")["Statement"]:
+        assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "tenant-42"}}
+
+
+def test_trust_by_condition_admits_one_role_of_the_account():
+    by_id = {"StringEquals": {"sts:ExternalId": "tenant-42"}}
+    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN}, **by_id}
+    statement = {**ALLOW, "Principal": {"AWS": ROOT}, "Condition": condition}
+    policy = principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42")
+    assert policy == {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def test_trust_by_condition_groups_roles_by_account_and_keeps_its_partition():
+    second, china = f"arn:aws:iam::{ACCOUNT_A}:role/z", "arn:aws-cn:iam::999999999999:role/x"
+    policy = principal_arn_trust_policy([second, OTHER.arn, china, ROLE_A_ARN])
+
+    found = {s["Principal"]["AWS"]: s["Condition"]["ArnEquals"] for s in policy["Statement"]}
+    assert found == {
+        ROOT: {"aws:PrincipalArn": [ROLE_A_ARN, second]},
+        "arn:aws:iam::999988887777:root": {"aws:PrincipalArn": OTHER.arn},
+        "arn:aws-cn:iam::999999999999:root": {"aws:PrincipalArn": china},
+    }
+
+
+def test_a_service_is_trusted_by_name_and_permission_is_for_one_role():
+    statement = {**ALLOW, "Principal": {"Service": "ec2.amazonaws.com"}}
+    assert service_trust_policy("ec2.amazonaws.com")["Statement"] == [statement]
+    may_assume = {"Version": "2012-10-17", "Statement": [{**ALLOW, "Resource": ROLE_B_ARN}]}
+    assert assume_role_permissions_policy(ROLE_B_ARN) == may_assume
+
+
+@pytest.mark.parametrize("arn", ["AROAEXAMPLE1", f"arn:aws:sts::{ACCOUNT_A}:assumed-role/x/y"])
+def test_what_is_no_role_is_neither_trusted_nor_assumed(arn):
+    message = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
+    assert message in refusal(role_trust_policy, [TrustedRole(arn, "AROAEXAMPLE1")])
+    assert message in refusal(principal_arn_trust_policy, [arn])
+    assert message in refusal(assume_role_permissions_policy, arn)
+
+
+@pytest.mark.parametrize("external_id", ["", "x", "a b", "x" * 1225, "täglich"])
+def test_an_external_id_that_sts_refuses_is_refused_first(external_id):
+    with pytest.raises(ValueError, match="must be 2 to 1224 letters, digits and any of"):
+        role_trust_policy([TRUSTED], external_id=external_id)
