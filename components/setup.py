@@ -34,12 +34,12 @@ setup(
     version=TAG.removeprefix("v"),
     install_requires=[
         part("irsa-core", "core"),
-        "grpcio",  # in Pulumi's version, as protobuf and typing-extensions
+        "grpcio",  # in Pulumi's version, as protobuf
         "protobuf",
-        "pulumi>=3.272,<4",
-        "pulumi-aws>=7.51,<8",  # session policies of Pod Identity associations
-        "pulumi-kubernetes>=4.30,<5",
-        "typing-extensions",
+        "pulumi>=3.183,<4",  # resource hooks
+        "pulumi-aws>=7.1,<8",  # target roles of Pod Identity associations
+        "pulumi-kubernetes>=4.29,<5",  # refuses to create what exists
     ],
-    extras_require={"eks": ["pulumi-eks>=4.3,<5"]},  # for a cluster that EksCluster creates
+    # For a cluster that EksCluster creates.
+    extras_require={"eks": ["pulumi-eks>=4.0,<5"]},
 )

@@ -45,8 +45,10 @@ setup(
         "ministack==1.5.33",
         # lightkube's models; older ones crash if two threads first use one at the same time.
         "msgspec>=0.23",
+        "pulumi>=3.256,<4",  # the oldest with which it was tried
         "rich>=14",
         "trustme>=1.2",
+        "typing-extensions",
         "websockets>=17",  # of the kubelet; older servers leave connections open at their end
     ],
 )

@@ -57,7 +57,7 @@ class ControlPlaneArgs:
 
     deletion_protection: bool = False
     """Refuse to delete or replace the cluster, in Pulumi and in EKS, and its OIDC provider, in
-    Pulumi."""
+    Pulumi. Needs pulumi-eks 4.1."""
 
     def __post_init__(self) -> None:
         public, blocks = self.endpoint_public_access, [*self.public_access_cidrs]

@@ -40,7 +40,8 @@ class PodIdentityAssociationArgs(ComponentArgs):
 
     session_policy: Input[values.SessionPolicy] | None = None
     """Policy (JSON, at most 2048 characters) that limits the pods' session. With a target role,
-    that is the target role's session. Needs ``disable_session_tags``."""
+    that is the target role's session. Needs ``disable_session_tags``, and pulumi-aws
+    7.40."""
 
     disable_session_tags: bool = False
     """Assume the role without tags that name cluster, namespace and service account."""

@@ -17,19 +17,18 @@ from irsa_core.polling import TIMEOUT
 
 from .pod_template import map_template
 from .service_account import ServiceAccount
-from .threaded_hook import ThreadedHook
 from .trial_pods import TrialError, check_command, wait_for_credentials
 
 HOOK: Final = "pods start with their credentials"
 
 
-def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHookBinding:
+def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHookBinding | None:
     """Return hooks for what runs pods of a service account: they wait until Pods of its template
     get credentials.
 
     They create Pods of the template by a server-side dry run, which is admitted as a real one is:
     the deployer needs ``create`` on pods. A preview checks that the kubeconfig's command is
-    installed.
+    installed. None, with a warning, if the installed SDK has moved what the hook stands on.
     """
     # The engine's connection is the program's own, and each call's of a component of a package.
     monitor: Any = get_monitor()
@@ -42,7 +41,16 @@ def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHook
         return str(await kubeconfig.future()) if await kubeconfig.is_known() else None
 
     future = asyncio.run_coroutine_threadsafe(resolve(), asyncio.get_running_loop())
-    hook = ThreadedHook(f"{name}{again}", partial(_wait, account, future), monitor)
+    try:
+        from .threaded_hook import ThreadedHook
+
+        hook = ThreadedHook(f"{name}{again}", partial(_wait, account, future), monitor)
+    except (AttributeError, ImportError, TypeError) as error:
+        pulumi.log.warn(
+            f"Pods of {account} do not wait for their credentials: this version of pulumi has "
+            f"changed ({error}); update irsa-components"
+        )
+        return None
     return ResourceHookBinding(before_create=[hook], before_update=[hook])
 
 

@@ -20,9 +20,9 @@ import grpc
 from google.protobuf.json_format import MessageToDict
 from pulumi import ResourceHook, ResourceHookArgs, ResourceHookOptions, RunError
 from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
-from pulumi.runtime.rpc import _special_sig_key  # pyright: ignore[reportPrivateUsage]
-from pulumi.runtime.settings import SETTINGS, get_engine, is_dry_run, monitor_supports_feature
-from typing_extensions import override
+from pulumi.runtime.settings import SETTINGS, get_engine, is_dry_run
+
+from irsa_core.identity.pulumi_types import SIGNATURE
 
 THREADS = 32
 """Hooks that run at the same time. The engine's default is at most 16 operations."""
@@ -53,7 +53,8 @@ class ThreadedHook(ResourceHook):
         token = str(uuid.uuid4())
         _hooks[token] = self
         weakref.finalize(monitor, _hooks.pop, token, None)
-        if monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
+        # Mocks of pulumi before 3.260 take no hooks.
+        if hasattr(monitor, "RegisterResourceHook"):
             _, target = _server(os.getpid())
             monitor.RegisterResourceHook(
                 resource_pb2.RegisterResourceHookRequest(
@@ -98,14 +99,13 @@ def _plain(value: Any) -> Any:
         return int(value)
     if not isinstance(value, dict):
         return value
-    if _special_sig_key in value:
+    if SIGNATURE in value:
         return _plain(value.get("value"))
     return {key: _plain(member) for key, member in value.items()}
 
 
 class _Callbacks(callback_pb2_grpc.CallbacksServicer):
-    @override
-    def Invoke(self, request: Any, context: Any) -> Any:
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         ended = threading.Event()
         context.add_callback(ended.set)
         hook = _hooks.get(request.token)

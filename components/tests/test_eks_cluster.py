@@ -12,6 +12,7 @@ from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.subjects import service_account_ref
 from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
+from tests.support.versions import DELETION_PROTECTION, needs_deletion_protection
 from tests.support.world import CLUSTER_ARN, CLUSTER_OUTPUTS, ISSUER, ISSUER_URL, PROVIDER_ARN
 
 COMPONENT = "pulumi:pulumi:Stack$irsa:index:EksCluster"
@@ -85,7 +86,8 @@ def test_the_control_plane_has_the_given_settings(args, changed):
     ours = ("skipDefaultSecurityGroups", "skipDefaultNodeGroup", "useDefaultVpcCni")
     inputs = {**dict.fromkeys(ours, True), "name": "dev", "authenticationMode": "API"}
     inputs |= {"endpointPrivateAccess": True, "publicAccessCidrs": ["0.0.0.0/0"]}
-    inputs |= {"enabledClusterLogTypes": ["audit", "authenticator"], "deletionProtection": False}
+    inputs |= {"enabledClusterLogTypes": ["audit", "authenticator"]}
+    inputs |= {"deletionProtection": False} if DELETION_PROTECTION else {}
     inputs |= {"createOidcProvider": False, **changed}
 
     engine, _ = cluster(**args)
@@ -103,7 +105,11 @@ def test_a_cluster_without_public_endpoint_logs_a_warning():
     assert cluster()[0].logged == []
 
 
-@pytest.mark.cases("protection", {"not protected": False, "protected": True})
+@pytest.mark.parametrize(
+    "protection",
+    [False, pytest.param(True, marks=needs_deletion_protection)],
+    ids=["not protected", "protected"],
+)
 def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
     """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
     plane, audiences = Plane(deletion_protection=protection), ["sts.amazonaws.com", "vault"]
@@ -112,7 +118,8 @@ def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
     inputs = engine.one("OpenIdConnectProvider").inputs
     assert inputs == {"url": ISSUER_URL, "clientIdLists": audiences}, "and no thumbprint"
 
-    assert engine.one("eks:index:Cluster").inputs["deletionProtection"] is protection
+    settings = engine.one("eks:index:Cluster").inputs
+    assert settings.get("deletionProtection", False) is protection
     # Roles of other stacks trust the provider, and the engine keeps the cluster alone.
     for typ in ("eks:index:Cluster", "OpenIdConnectProvider"):
         assert engine.options(typ, "dev").protect is protection

@@ -1,6 +1,7 @@
 """The wait before a Deployment: its kubeconfig, and the Pods that it tries."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -110,3 +111,20 @@ def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: Tried
 
     run((UNKNOWN, inputs), (kubeconfig(tried.url), inputs), preview=True)
     assert tried.requests == []
+
+
+MOVED = ("pulumi.ResourceHookOptions", "pulumi.runtime.proto.callback_pb2_grpc.CallbacksServicer")
+
+
+@pytest.mark.parametrize("moved", MOVED)
+def test_an_sdk_that_has_changed_is_a_warning_and_the_program_runs(monkeypatch, moved):
+    monkeypatch.delitem(sys.modules, "irsa_components.threaded_hook", raising=False)
+    monkeypatch.delattr(moved)
+    gates: list[Any] = []
+
+    def program() -> None:
+        gates.append(start_gate.start_gate(ACCOUNT, Output.from_input(kubeconfig())))
+
+    logged = deploy(program).logged
+    assert gates == [None]
+    assert ["do not wait" in line and moved.rpartition(".")[2] in line for line in logged] == [True]

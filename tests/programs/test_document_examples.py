@@ -9,6 +9,7 @@ from tests.programs.test_account_b import OUTPUTS_A, STACK_A
 from tests.support.code_blocks import blocks
 from tests.support.engine import Engine, deploy, run_program, stack_file
 from tests.support.paths import ROOT
+from tests.support.versions import needs_deletion_protection
 from tests.support.world import ISSUER_URL
 
 PROGRAMS = {"# __main__.py": ".", "# account_b/__main__.py": "account_b"}
@@ -25,7 +26,17 @@ def test_another_test_reads_the_page(page):
     assert page in (ROOT / ELSEWHERE[page]).read_text()
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(
+            block,
+            marks=needs_deletion_protection if "deletion_protection=True" in block.content else (),
+            id=block.where,
+        )
+        for block in BLOCKS
+    ],
+)
 def test_python_of_a_document_runs(block, monkeypatch):
     engine = Engine(stacks={STACK_A: {**OUTPUTS_A, "issuer_url": ISSUER_URL}})
     folder = PROGRAMS.get(block.first_line)

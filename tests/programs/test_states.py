@@ -9,6 +9,7 @@ from pulumi import ResourceOptions
 
 import irsa_components as irsa
 from tests.support.engine import Engine, deploy, run_program, stack_file
+from tests.support.versions import needs_session_policy
 from tests.support.world import ACCOUNT_B, CLUSTER_OUTPUTS, ISSUER_URL, REGION
 
 STATES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
@@ -71,7 +72,10 @@ def registered(project):
     return states
 
 
-@pytest.mark.parametrize("project", STATES)
+@pytest.mark.parametrize(
+    "project",
+    [pytest.param(p, marks=needs_session_policy if p == "forms" else ()) for p in STATES],
+)
 def test_no_resource_is_replaced_or_deleted(project):
     today = registered(project)
 

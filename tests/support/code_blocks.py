@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.paths import ROOT
-from tools.docs.generated import documents
+from tools.docs.pages import documents
 
 COMMANDS = ("sh", "console")
 OTHERS = ("ini", "json", "go", "mermaid", "python", "text", "typescript", "yaml")

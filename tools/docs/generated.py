@@ -11,6 +11,7 @@ from pathlib import Path
 
 from irsa_core import REPOSITORY, __version__
 from tools.docs import components, reference
+from tools.docs.pages import documents
 from tools.environment import ROOT
 
 _BLOCK = re.compile(
@@ -50,12 +51,6 @@ def outdated() -> dict[Path, str]:
     return {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text
     }
-
-
-def documents() -> list[Path]:
-    """Return README.md, the page of each part, and every page in docs/."""
-    parts = [ROOT / part / "README.md" for part in ("core", "components", "command", "sandbox")]
-    return [ROOT / "README.md", *parts, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def with_addresses(text: str) -> str:

@@ -32,6 +32,7 @@ from irsa_core.identity.pulumi_types import (
     ROLE,
     SERVICE_ACCOUNT,
     SHARED_ATTACHMENT,
+    SIGNATURE,
     USER,
 )
 from irsa_core.identity.subjects import ServiceAccountRef
@@ -139,7 +140,6 @@ LATER = "(known after up)"
 NO_POLICY = ("(not JSON)", "(not a policy)")
 """Words for what stands in the place of a policy document."""
 
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a secret
 """https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""
 _BLINDED = "[secret]"
@@ -435,7 +435,7 @@ def fields_of(resource: Json) -> Json:
 def revealed(value: object) -> object:
     """Return the plain value of a secret, or `HIDDEN` in a state without plain secrets."""
     fields = mapping(value)
-    if fields.get(_SIGNATURE) != _SECRET:
+    if fields.get(SIGNATURE) != _SECRET:
         return HIDDEN if value == _BLINDED else value
     try:
         return cast("object", json.loads(fields["plaintext"]))

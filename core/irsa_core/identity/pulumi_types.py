@@ -43,3 +43,9 @@ NEW = "new"
 def without_version(kind: str) -> str:
     """Return a type without the V2 of those that pulumi-aws has renamed, which it aliases."""
     return kind.replace("V2", "")
+
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""Key of a mapping that stands for a secret, an output, a resource or an asset: of the engine's
+protocol, and of states.
+https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""

@@ -27,7 +27,8 @@ from tests.support.processes import ran
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 from tools import environment
 from tools.docs import generated, json_fields, json_page
-from tools.docs.generated import documents, outdated, with_blocks
+from tools.docs.generated import outdated, with_blocks
+from tools.docs.pages import documents
 from tools.docs.reference import BLOCKS
 
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")

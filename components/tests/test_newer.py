@@ -1,0 +1,28 @@
+"""What needs a newer SDK than the oldest one says so."""
+
+import sys
+from importlib import metadata
+
+import pulumi
+import pytest
+
+from irsa_components._component import newer
+from irsa_components.package import __main__ as package
+
+
+def test_an_argument_that_the_installed_sdk_lacks_is_refused_if_it_is_set():
+    class Older:
+        name: str = ""
+
+    needs = "association of dev/s3-app: session_policy needs pulumi-aws 7.40"
+    assert newer(Older, "name", "a", needs) == {"name": "a"}
+    assert newer(Older, "policy", None, needs) == {}
+    with pytest.raises(pulumi.RunError, match=f"^{needs}; install that version or a later one$"):
+        newer(Older, "policy", "{}", needs)
+
+
+def test_the_package_for_other_languages_names_the_version_that_it_needs(monkeypatch):
+    monkeypatch.setattr(metadata, "version", lambda _: "3.183.0")
+    monkeypatch.setattr(sys, "argv", ["pulumi-resource-irsa", "127.0.0.1:1"])
+    with pytest.raises(SystemExit, match=r"pulumi 3\.183\.0 is installed; .* needs 3\.237"):
+        package.main()
