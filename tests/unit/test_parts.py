@@ -159,6 +159,29 @@ def test_a_part_requires_what_it_imports(part, released):
     assert {m: by for m, by in owned.items() if not by & required} == {}
 
 
+def required_by(*requirements):
+    """Return the names of packages and of all that they require, as they are installed here."""
+    names, pending = set(), [*requirements]
+    while pending:
+        requirement = pending.pop()
+        marker = requirement.marker
+        if requirement.url or (marker and not marker.evaluate({"extra": ""})):
+            continue
+        if (name := canonicalize_name(requirement.name)) not in names:
+            names.add(name)
+            pending += map(Requirement, distribution(name).requires or ())
+    return names
+
+
+def test_the_components_add_themselves_and_the_core_to_pulumis_packages(released):
+    packages = map(Requirement, ("pulumi", "pulumi-aws", "pulumi-kubernetes"))
+    wheels = [released["components"], released["core"]]
+    needed = [each for wheel in wheels for each in requirements_of(wheel)]
+
+    assert required_by(*needed) <= required_by(*packages)
+    assert sum(file.file_size for w in wheels for file in zipfile.ZipFile(w).infolist()) < 3e6
+
+
 def read_requirements(file):
     """Return the requirements of a file, without pip's options and comments."""
     lines = (re.split(r" #| --hash| \\", line)[0] for line in file.read_text().splitlines())
@@ -217,7 +240,8 @@ RULES = "__import__('irsa_core.rules.further_statements')"
 
 
 @pytest.mark.parametrize(
-    ("used", "most"), [("irsa_components.ServiceAccountRole", 20), (RULES, 40)]
+    ("used", "most"),
+    [("irsa_components.ServiceAccountRole", 20), ("irsa_components.Workload", 27), (RULES, 40)],
 )
 def test_a_role_loads_few_modules(installed, used, most):
     code = f"""if True:
