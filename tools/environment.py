@@ -19,7 +19,7 @@ from pathlib import Path
 
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]
-REQUIREMENTS = "constraints.txt"
+REQUIREMENTS = "tests/constraints.txt"
 LINK = ROOT / ".venv"
 # The environment is one for several clones: `.venv/bin/python` tells which it was started from, and
 # that of an activated environment where it was started.

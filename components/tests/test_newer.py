@@ -1,4 +1,4 @@
-"""What needs a newer SDK than the oldest one says so."""
+"""Features of newer SDKs name the version that they need."""
 
 import sys
 from importlib import metadata

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benches.__main__ import BENCHES, FOLDER
+from tests.benches.__main__ import BENCHES, FOLDER
 from tests.support.processes import command_lines, ran
 
 pytestmark = pytest.mark.sandbox

@@ -25,7 +25,7 @@ from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
 from tests.support.processes import ran
-from tests.support.requirements import COMPONENTS
+from tests.support.requirements import WITH_EKS
 from tests.unit.tools.test_workflows import WORKFLOWS, commands
 
 pytestmark = pytest.mark.sandbox
@@ -127,7 +127,7 @@ def project(pulumi, tmp_path):
     options = ["--generate-only", "--yes", "--name", "own", "--dir", str(project)]
     made = pulumi("new", source, *options)
     assert made.returncode == 0, made.stderr
-    assert (project / "requirements.txt").read_text().strip() == COMPONENTS
+    assert (project / "requirements.txt").read_text().strip() == WITH_EKS
     runtime = yaml.safe_load((project / "Pulumi.yaml").read_text())["runtime"]
     environment = project / runtime["options"]["virtualenv"]
     venv.create(environment, with_pip=False)

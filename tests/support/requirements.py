@@ -11,3 +11,4 @@ CORE, COMMAND, COMPONENTS, SANDBOX = (
         ("irsa-sandbox", "sandbox"),
     )
 )
+WITH_EKS = COMPONENTS.replace(" @", "[eks] @")

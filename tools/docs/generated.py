@@ -23,7 +23,7 @@ TRANSCRIPT = re.compile(
     re.DOTALL,
 )
 PASTED = (
-    "template/requirements.txt",
+    "components/template/requirements.txt",
     "command/setup.py",
     "components/setup.py",
     "sandbox/setup.py",
@@ -37,7 +37,7 @@ _ADDRESSES = {
     "git clone ": REPOSITORY,
     "git+": f"{REPOSITORY}@{_TAG}",
     "package add ": f"{REPOSITORY}/components@{_TAG}",
-    "pulumi new ": f"{REPOSITORY}/tree/{_TAG}/template",
+    "pulumi new ": f"{REPOSITORY}/tree/{_TAG}/components/template",
 }
 """The text behind each of these that users paste, in place of an older address or version."""
 

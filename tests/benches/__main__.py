@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benches._measure import progress
 from irsa.commands.terminal import SIGNALED
+from tests.benches._measure import progress
 
 FOLDER = Path(__file__).resolve().parent
 
