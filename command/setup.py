@@ -34,8 +34,8 @@ setup(
     version=TAG.removeprefix("v"),
     install_requires=[
         part("irsa-core", "core"),
-        "boto3>=1.43.106",
-        "botocore>=1.43.106",
+        "boto3>=1.42.46",  # the session policy of a Pod Identity association
+        "botocore>=1.42.46",
         "httpx2>=2",  # lightkube's HTTP client, for its errors
         "lightkube>=1.0.1,<2",
         "pyjwt[crypto]>=2.10",

@@ -184,7 +184,7 @@ class EksCluster(Cluster):
         except ImportError:
             raise pulumi.RunError(
                 f"EksCluster {name!r}: a cluster is created by pulumi-eks, which is not installed; "
-                f"install irsa-components[eks], or give existing=True"
+                "install irsa-components[eks], or give existing=True"
             ) from None
         spec, role = args.control_plane, args.role_arn
         public, auto = spec.endpoint_public_access, args.auto_mode

@@ -6,8 +6,10 @@ from importlib import metadata
 import pulumi
 import pytest
 
+from irsa_components import EksCluster, EksClusterArgs
 from irsa_components._component import newer
 from irsa_components.package import __main__ as package
+from tests.support.engine import deploy
 
 
 def test_an_argument_that_the_installed_sdk_lacks_is_refused_if_it_is_set():
@@ -26,3 +28,13 @@ def test_the_package_for_other_languages_names_the_version_that_it_needs(monkeyp
     monkeypatch.setattr(sys, "argv", ["pulumi-resource-irsa", "127.0.0.1:1"])
     with pytest.raises(SystemExit, match=r"pulumi 3\.183\.0 is installed; .* needs 3\.237"):
         package.main()
+
+
+def test_a_new_cluster_without_pulumi_eks_names_the_extra_and_an_existing_one_needs_none(
+    monkeypatch,
+):
+    monkeypatch.setitem(sys.modules, "pulumi_eks", None)
+    existing = EksClusterArgs(cluster_name="dev", existing=True)
+    assert deploy(lambda: EksCluster("dev", existing)).of("aws:eks/cluster:Cluster")
+    with pytest.raises(pulumi.RunError, match=r"^EksCluster 'dev': .* irsa-components\[eks\], or "):
+        deploy(lambda: EksCluster("dev", EksClusterArgs(cluster_name="dev")))
