@@ -21,7 +21,7 @@ quick: setup
 OLDEST = $(RUN) -m uv pip compile -q --python-version 3.11 --resolution lowest-direct --extra eks --no-annotate --no-header
 test-oldest: setup ## Component and program tests with the oldest packages that the components accept
 	@$(OLDEST) --no-emit-package irsa-core components/pyproject.toml | PYTHONPATH=core:components:command $(RUN) -m uv run -q \
-	  --no-project --isolated --python 3.11 --with-requirements - --with-requirements tests/oldest.txt \
+	  --no-project --isolated --python 3.11 --with-requirements - --with-requirements tests/components.txt \
 	  python -m pytest -n 2 --dist loadfile components/tests tests/programs
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/contributing.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \

@@ -30,7 +30,7 @@ def test_the_package_for_other_languages_names_the_version_that_it_needs(monkeyp
         package.main()
 
 
-def test_a_new_cluster_without_pulumi_eks_names_the_extra_and_an_existing_one_needs_none(
+def test_only_a_new_cluster_needs_pulumi_eks_and_names_the_extra(
     monkeypatch,
 ):
     monkeypatch.setitem(sys.modules, "pulumi_eks", None)
