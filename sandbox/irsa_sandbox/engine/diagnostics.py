@@ -6,11 +6,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from socket import gethostname
 from textwrap import shorten
-from traceback import format_exception, format_stack
-from types import MappingProxyType
+from traceback import format_stack
 from typing import Any
 
-from pulumi import RunError
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 REPEATED = "an unhandled error occurred: "
@@ -32,12 +30,15 @@ PLAIN = ("ValueError", "Exception", "RunError")
 _RESOURCE = re.compile(r"  (\S+) \((.+)\):")
 """Starts the diagnostics of a resource."""
 
-_EXISTS = re.compile("already ?exists", re.IGNORECASE)
-_NOT_JSON = "Object of type Output is not JSON serializable"
 _PROTECTED = re.compile(r'resource "\S+::(?P<name>[^"]+)" cannot be deleted because it is prot')
-_MISSING_KEY = re.compile(
-    r"(?:ConfigMissingError: )?Missing required configuration variable '(?P<key>.+)'"
-)
+_FIXES = {
+    ".*Missing required configuration variable '(.+)'.*": r"configuration has no \1; add it to "
+    r"Pulumi.STACK.yaml, or give --config \1=VALUE",
+    r'unknown stack ".+': r"\g<0>; bring that stack up first, or correct its name",
+    "type Output is not JSON serializable$": r"\g<0>; use pulumi.Output.json_dumps",
+}
+"""What to do, by the words of an error."""
+
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 _ECHOES = (
     "Resource monitor has terminated, shutting down",
@@ -50,7 +51,6 @@ _MORE = ("because ",)
 """Starts the second line of an error that says why. Others are a traceback's, mostly."""
 
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
-_UNKNOWN_STACK = 'unknown stack "'
 _REPEATED = re.compile(rf"^ *[+~=-]* +\S+ .+ (\([\d.]+m?s\) warning: |error: {PROGRAM})")
 """On the line of a resource; the diagnostics have it, too."""
 
@@ -73,7 +73,7 @@ def users_line() -> str:
     return "".join(format_stack(frame, 1)) if frame else ""
 
 
-def explain(error: CommandError, lines: Mapping[str, str] = MappingProxyType({})) -> str:
+def explain(error: CommandError, lines: Mapping[str, str]) -> str:
     """Return an error of the CLI as one line; ``lines`` has those of the program by resource."""
     text = str(error)
     if isinstance(error, ConcurrentUpdateError):
@@ -83,10 +83,7 @@ def explain(error: CommandError, lines: Mapping[str, str] = MappingProxyType({})
         return (
             f"the Pulumi engine was killed (signal {signal}); refresh the stack, then run it again"
         )
-    line = diagnostics(text, lines)
-    if _UNKNOWN_STACK in line:
-        return f"{line}; bring that stack up first, or correct its name"
-    return line
+    return diagnostics(text, lines)
 
 
 def in_program(message: str, text: str) -> str:
@@ -96,23 +93,13 @@ def in_program(message: str, text: str) -> str:
     raised = re.search(rf"^ *(?:\w+\.)*(\w+): {re.escape(message)}$", text, re.MULTILINE)
     if raised and raised[1] not in PLAIN:
         message = f"{raised[1]}: {message}"
-    if missing := _MISSING_KEY.match(message):
-        key = missing["key"]
-        message = (
-            f"configuration has no {key}; add it to Pulumi.STACK.yaml, or give --config {key}=VALUE"
-        )
-    if message.endswith(_NOT_JSON):
-        message += "; use pulumi.Output.json_dumps"
+    for words, fixed in _FIXES.items():
+        message = re.sub(words, fixed, message)
     if not frames:
         return message
     file, line, code = frames[-1].groups()
     short = min(os.path.relpath(file), file, key=len)
     return f"{short}:{line}: {message}, in {shorten(code, 80)}"
-
-
-def with_line(error: RunError, line: str = "") -> RunError:
-    """Return the error with the last line of the user's files in its traceback, or else this."""
-    return RunError(in_program(str(error), line + "".join(format_exception(error))))
 
 
 def diagnostics(text: str, lines: Mapping[str, str]) -> str:
@@ -145,17 +132,17 @@ def diagnostics(text: str, lines: Mapping[str, str]) -> str:
 
 def ways_on(line: str, states: Iterable[Mapping[str, Any]]) -> str:
     """Return the ways on after the error of an `up` that left these resources in the state."""
-    there, deleted, ways = "", list[str](), ""
+    fix = "; it was not changed: give another name, or take it over (docs/existing.md)"
+    deleted: list[str] = []
     for state in states:
         urn = state["urn"].split("::", 2)[2]
         if state.get("pendingReplacement"):
             deleted.append(urn)
         elif f"{state['type'].split(':')[-1]} ({state.get('id')})" in line:
-            there = f"; the stack has it as {urn}: name that in `taken_over` or `aliases`"
-    if _EXISTS.search(line):
-        another = "give another name, or take it over (docs/existing.md)"
-        ways = there or f"; it was not changed: {another}"
-    return ways + f"; deleted, until an up works: {', '.join(deleted)}" * bool(deleted)
+            fix = f"; the stack has it as {urn}: name that in `taken_over` or `aliases`"
+    if not re.search("already ?exists", line, re.IGNORECASE):
+        fix = ""
+    return f"{fix}; deleted, until an up works: {', '.join(deleted)}" if deleted else fix
 
 
 def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:

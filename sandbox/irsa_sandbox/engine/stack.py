@@ -15,7 +15,7 @@ from functools import cache, partial
 from operator import methodcaller
 from pathlib import Path
 from subprocess import CalledProcessError
-from traceback import format_tb, walk_tb
+from traceback import format_exception, format_tb, walk_tb
 from typing import Any, TypeVar
 
 import grpc
@@ -99,7 +99,7 @@ class SandboxStack:
         processes.use_sessions()
         self._project, self._name = project.resolve(), stack
         self._inline, self._stand_ins = program, stand_ins or {}
-        self._lines: dict[str, str] = {}
+        self._error, self._lines = "", dict[str, str]()
         self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
         settings = {"name": project_name} if program else read_project(self._project)
         name = settings["name"]
@@ -205,7 +205,8 @@ class SandboxStack:
         try:
             return self._inline() if self._inline else self._run_main()
         except RunError as error:
-            raise diagnostics.with_line(error) from error
+            self._error = diagnostics.in_program(str(error), "".join(format_exception(error)))
+            raise
 
     def _note_line(self, args: pulumi.ResourceTransformationArgs) -> None:
         self._lines[diagnostics.resource_key(args.type_, args.name)] = diagnostics.users_line()
@@ -225,11 +226,12 @@ class SandboxStack:
 
         The program has the engine's PATH and credentials, as with a language host, for its hooks.
         """
+        self._error = ""
         try:
             with exported(**self._environment):
                 return self._unlocked(operation)
         except automation.errors.CommandError as error:
-            line, text = diagnostics.explain(error, self._lines), str(error)
+            line, text = self._error or diagnostics.explain(error, self._lines), str(error)
         line = line.replace("Pulumi.STACK.yaml", f"Pulumi.{self._name}.yaml")
         if "Updating (" in text:
             line += diagnostics.ways_on(line, self.export().get("resources", ()))
@@ -286,24 +288,24 @@ def _complete_errors_of_callbacks() -> None:
         def noted(value: Any) -> Any:
             try:
                 return func(value)
+            except RunError as error:  # whose text is all that is shown
+                if isinstance(settings.get_monitor(), mocks.MockMonitor):
+                    raise
+                traceback = line + "".join(format_tb(error.__traceback__))
+                raise RunError(diagnostics.in_program(str(error), traceback)) from error
             except Exception as error:
-                if not isinstance(error, RunError):
-                    error.add_note("".join(format_tb(error.__traceback__)))
-                elif not isinstance(settings.get_monitor(), mocks.MockMonitor):
-                    raise diagnostics.with_line(error, line) from error  # its text is all
+                error.add_note("".join(format_tb(error.__traceback__)))
                 raise
 
         return before(self, noted, run_with_unknowns)
 
     def pretty_error(self: Any, e: BaseException) -> str:
         text, kind = before_pretty(self, e), type(e).__name__
-        values = [
-            value for frame, _ in walk_tb(e.__traceback__) for value in frame.f_locals.values()
-        ]
-        args = next((v for v in values if isinstance(v, pulumi.ResourceTransformArgs)), None)
-        if kind in diagnostics.PLAIN or not args:
-            return text
-        return f"{kind} in a transform of {args.type_} {args.name}: {text}"
+        scopes = [frame.f_locals for frame, _ in walk_tb(e.__traceback__)]
+        args = next((scope["args"] for scope in scopes if "args" in scope), None)
+        if kind not in diagnostics.PLAIN and isinstance(args, pulumi.ResourceTransformArgs):
+            return f"{kind} in a transform of {args.type_} {args.name}: {text}"
+        return text
 
     pulumi.Output.apply, _CallbackServicer.pretty_error = apply, pretty_error
 
