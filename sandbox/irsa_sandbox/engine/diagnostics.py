@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from socket import gethostname
 from textwrap import shorten
 from traceback import format_stack
@@ -32,8 +32,8 @@ _RESOURCE = re.compile(r"  (\S+) \((.+)\):")
 
 _PROTECTED = re.compile(r'resource "\S+::(?P<name>[^"]+)" cannot be deleted because it is prot')
 _FIXES = {
-    ".*Missing required configuration variable '(.+)'.*": r"configuration has no \1; add it to "
-    r"Pulumi.STACK.yaml, or give --config \1=VALUE",
+    "(?s).*Missing required configuration variable '(.+?)'.*": r"configuration has no \1; add it "
+    r"to Pulumi.STACK.yaml, or give --config \1=VALUE",
     r'unknown stack ".+': r"\g<0>; bring that stack up first, or correct its name",
     "type Output is not JSON serializable$": r"\g<0>; use pulumi.Output.json_dumps",
 }
@@ -130,16 +130,17 @@ def diagnostics(text: str, lines: Mapping[str, str]) -> str:
     return "; ".join(told) or " ".join(text.split())
 
 
-def ways_on(line: str, states: Iterable[Mapping[str, Any]]) -> str:
-    """Return the ways on after the error of an `up` that left these resources in the state."""
+def ways_on(line: str, states: Iterable[Mapping[str, Any]], failed: Container[str]) -> str:
+    """Return the ways on after the error of an `up`, from the state and the URNs that failed."""
     fix = "; it was not changed: give another name, or take it over (docs/existing.md)"
     deleted: list[str] = []
     for state in states:
-        urn = state["urn"].split("::", 2)[2]
+        urn, name = state["urn"], f"{state['type'].split(':')[-1]} ({state.get('id')})"
         if state.get("pendingReplacement"):
-            deleted.append(urn)
-        elif f"{state['type'].split(':')[-1]} ({state.get('id')})" in line:
-            fix = f"; the stack has it as {urn}: name that in `taken_over` or `aliases`"
+            deleted.append(urn.split("::", 2)[2].rpartition("$")[2])
+        elif name in line and urn not in failed:
+            there = urn.split("::", 2)[2]
+            fix = f"; the stack has it as {there}: name that in `taken_over` or `aliases`"
     if not re.search("already ?exists", line, re.IGNORECASE):
         fix = ""
     return f"{fix}; deleted, until an up works: {', '.join(deleted)}" if deleted else fix

@@ -44,10 +44,7 @@ MISTAKES = {
     ),
     "a transform": (
         lambda: k8s.core.v1.ConfigMap("x", opts=ResourceOptions(transforms=[fails])),
-        (
-            HERE,
-            ": KeyError in a transform of kubernetes:core/v1:ConfigMap x: 'certificate', in raise",
-        ),
+        (HERE, ": KeyError in a transform of kubernetes:core/v1:ConfigMap x: 'certificate', in"),
     ),
     "a type that the sandbox lacks": (
         lambda: pulumi.CustomResource("aws:sqs/queue:Queue", "jobs", {}),
