@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from socket import gethostname
 from textwrap import shorten
 from traceback import format_stack
@@ -130,17 +130,17 @@ def diagnostics(text: str, lines: Mapping[str, str]) -> str:
     return "; ".join(told) or " ".join(text.split())
 
 
-def ways_on(line: str, states: Iterable[Mapping[str, Any]], failed: Container[str]) -> str:
-    """Return the ways on after the error of an `up`, from the state and the URNs that failed."""
+def ways_on(line: str, states: Iterable[Mapping[str, Any]]) -> str:
+    """Return the ways on after the error of an `up` that left these resources in the state."""
     fix = "; it was not changed: give another name, or take it over (docs/existing.md)"
     deleted: list[str] = []
     for state in states:
-        urn, name = state["urn"], f"{state['type'].split(':')[-1]} ({state.get('id')})"
+        urn = state["urn"].split("::", 2)[2]
         if state.get("pendingReplacement"):
-            deleted.append(urn.split("::", 2)[2].rpartition("$")[2])
-        elif name in line and urn not in failed:
-            there = urn.split("::", 2)[2]
-            fix = f"; the stack has it as {there}: name that in `taken_over` or `aliases`"
+            deleted.append(urn.rpartition("$")[2])
+        elif f"{state['type'].split(':')[-1]} ({state.get('id')})" in line:
+            to_keep = "name that in `taken_over` or `aliases`, and preview (docs/existing.md)"
+            fix = f"; the stack has it as {urn}: to keep it, {to_keep}"
     if not re.search("already ?exists", line, re.IGNORECASE):
         fix = ""
     return f"{fix}; deleted, until an up works: {', '.join(deleted)}" if deleted else fix

@@ -99,7 +99,7 @@ class SandboxStack:
         processes.use_sessions()
         self._project, self._name = project.resolve(), stack
         self._inline, self._stand_ins = program, stand_ins or {}
-        self._error, self._lines, self._failed = "", dict[str, str](), set[str]()
+        self._error, self._lines = "", dict[str, str]()
         self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
         settings = {"name": project_name} if program else read_project(self._project)
         name = settings["name"]
@@ -192,8 +192,6 @@ class SandboxStack:
 
         def note(event: automation.EngineEvent) -> None:
             listen(event)
-            if event.diagnostic_event and event.diagnostic_event.severity == "error":
-                self._failed.add(event.diagnostic_event.urn or "")
             if event.summary_event:
                 counts.update(event.summary_event.resource_changes)
 
@@ -228,7 +226,7 @@ class SandboxStack:
 
         The program has the engine's PATH and credentials, as with a language host, for its hooks.
         """
-        self._error, self._failed = "", set()
+        self._error = ""
         try:
             with exported(**self._environment):
                 return self._unlocked(operation)
@@ -237,7 +235,7 @@ class SandboxStack:
         line = line.replace("Pulumi.STACK.yaml", f"Pulumi.{self._name}.yaml")
         if "Updating (" in text:
             with suppress(automation.errors.CommandError, OSError):  # the sandbox may be gone
-                line += diagnostics.ways_on(line, self.export().get("resources", ()), self._failed)
+                line += diagnostics.ways_on(line, self.export().get("resources", ()))
         if "Traceback (most recent call last):" in text:
             log = self._work_dir / "error.log"
             write_private(log, text.encode())
