@@ -99,7 +99,7 @@ def in_program(message: str, text: str) -> str:
         return message
     file, line, code = frames[-1].groups()
     short = min(os.path.relpath(file), file, key=len)
-    return f"{short}:{line}: {message}, in {shorten(code, 80)}"
+    return f"{short}:{line}: {message.rstrip('.')}, in {shorten(code, 80)}"
 
 
 def diagnostics(text: str, lines: Mapping[str, str]) -> str:
