@@ -37,7 +37,7 @@ _FIXES = {
     r'unknown stack ".+': r"\g<0>; bring that stack up first, or correct its name",
     "type Output is not JSON serializable$": r"\g<0>; use pulumi.Output.json_dumps",
 }
-"""What to do, by the words of an error."""
+"""Patterns of errors, with the text that has a way out."""
 
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 _ECHOES = (
