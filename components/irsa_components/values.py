@@ -414,9 +414,10 @@ async def _stack_of(output: Output[Any]) -> tuple[str, str]:
 def _known(owner: str, path: str, hint: Any, value: Any, stack: tuple[str, str]) -> Any:
     if value is None and NoneType not in get_args(hint):
         name, names = stack
+        up = "run `pulumi up` there, or correct the stack's name"
+        fix = "give the stack that has it, or export it there" if names else up
         raise ValueError(
-            f"stack {name} has no output for {owner}{path} (it has {names or 'none'}); run "
-            "`pulumi up` there, or correct the stack's name"
+            f"stack {name} has no output for {owner}{path} (it has {names or 'none'}); {fix}"
             if name
             else f"{owner}{path} is an output without a value; give another one"
         )

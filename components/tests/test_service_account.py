@@ -143,10 +143,10 @@ def test_a_stack_that_lacks_a_clusters_output_is_named_in_one_line(preview, outp
             lambda: irsa.StackCluster("platform", pulumi.StackReference("p", PLATFORM)),
             Engine(preview=preview, stacks={"p": outputs, PLATFORM: outputs}),
         )
-    assert str(refused.value) == (
-        f"stack {PLATFORM} has no output for StackCluster.{missing} (it has {listed}); run "
-        "`pulumi up` there, or correct the stack's name"
-    )
+    up = "run `pulumi up` there, or correct the stack's name"
+    fix = "give the stack that has it, or export it there" if outputs else up
+    problem = f"stack {PLATFORM} has no output for StackCluster.{missing} (it has {listed})"
+    assert str(refused.value) == f"{problem}; {fix}"
 
 
 @pytest.mark.cases(("given", "said"), {

@@ -122,6 +122,9 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _stack(options: argparse.Namespace) -> int:
+    from .engine.project import read_project
+
+    read_project(options.project)  # before the sandbox, which `up` would start in a wrong folder
     state = load(options.folder)
     for name, operations in OPERATIONS.items():
         if (value := getattr(options, name)) and options.operation not in operations:

@@ -205,7 +205,11 @@ def load(folder: Path) -> SandboxState:
     if how is not None:
         raise SandboxError(f"the sandbox in {folder} ended: {how}; `{up}` starts a new one")
     if not held:
-        raise SandboxError(f"no sandbox runs in {folder}; start it with `{up}`")
+        fix = f"start it with `{up}`"
+        with suppress(SandboxError, StopIteration):  # another user's, or none
+            above = next(e for e in folder.absolute().parents[1:] if is_held(e / folder.name))
+            fix = f"one runs in {above}: `cd {shlex.quote(str(above))}` first"
+        raise SandboxError(f"no sandbox runs in {folder.absolute()}; {fix}")
     return _state(folder, _facts(folder) or _still_starting(folder))
 
 

@@ -75,7 +75,7 @@ def test_an_output_that_account_a_lacks_is_one_line(missing, preview):
     argument = missing.removeprefix("role_a_").replace("arn", "role_arn")
     assert refusal(run, outputs, preview=preview, raised=pulumi.RunError) == (
         f"stack {STACK_A} has no output for TrustedRoleArgs.{argument} (it has "
-        f"{', '.join(sorted(outputs))}); run `pulumi up` there, or correct the stack's name"
+        f"{', '.join(sorted(outputs))}); give the stack that has it, or export it there"
     )
 
 

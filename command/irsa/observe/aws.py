@@ -74,6 +74,8 @@ class Aws:
                 if like
                 else boto3.session.Session(profile_name=profile, region_name=region)
             )
+            # Before botocore's own, which would try again.
+            self._session.events.register_first("needs-retry", _refuse_dead_proxy, "dead-proxy")
             self.region: str = region or self._session.region_name or DEFAULT_REGION
         except BotoCoreError as error:
             raise CollectError(f"AWS configuration: {error}") from error
@@ -378,6 +380,16 @@ class Aws:
     def list_users(self) -> Answer:
         """Call ListUsers, which no role that reads data should be allowed."""
         return _answer(lambda: self.client("iam").list_users(MaxItems=1) and "")
+
+
+def _refuse_dead_proxy(caught_exception: Exception | None, **_: object) -> None:
+    """Raise `CollectError` for a proxy that does not answer: no call can get past it."""
+    from botocore.exceptions import ProxyConnectionError
+
+    if isinstance(caught_exception, ProxyConnectionError):
+        fix = 'after a restart of the sandbox run eval "$(python -m irsa_sandbox env)"'
+        text = f"HTTPS_PROXY of this shell: {one_line(caught_exception)}; correct it, or {fix}"
+        raise CollectError(text, undecided=True)
 
 
 def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:

@@ -6,8 +6,10 @@ import pytest
 from botocore.stub import Stubber
 
 from irsa.observe.aws import Aws
+from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Credentials, Unread
 from irsa.observe.resource_policies import NO_POLICY, READERS
+from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN
 
 MISSING = {"MissingContextValues": ["aws:SourceIp"]}
@@ -29,6 +31,14 @@ def test_a_simulation_that_depends_on_a_key_is_no_answer(aws):
             found = aws.simulate("arn:aws:iam::111122223333:user/mover", "iam:PassRole", ROLE_ARN)
         answers.append(found.reason if isinstance(found, Unread) else found)
     assert answers == [True, False, "it depends on aws:SourceIp"]
+
+
+def test_a_proxy_that_does_not_answer_ends_the_command(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with Aws(region="us-east-1", credentials=Credentials("AKIA", "secret", "", "")) as aws:
+        for call in (lambda: aws.account, aws.list_users):
+            line = refusal(call, raised=CollectError)
+            assert line.startswith("HTTPS_PROXY of this shell: Failed to connect to proxy URL: ")
 
 
 REMEDIES = {"Throttling": "run it again", "AccessDenied": "grant iam:GetRole"}

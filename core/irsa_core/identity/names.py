@@ -25,6 +25,7 @@ _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]*")
 _TAG = re.compile(r"[\w\s.:/=+@-]*")
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET_ADDRESS = re.compile(r"(?:s3://|arn:[a-z-]+:s3:::)([^/]+)")
 _IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -129,6 +130,8 @@ def check_session_duration(seconds: int) -> int:
 
 def check_bucket_name(name: str) -> str:
     """Return the bucket's name, or raise ValueError if S3 would refuse it."""
+    if address := _BUCKET_ADDRESS.match(name):
+        raise ValueError(f"bucket name {name!r} is an address; give {address[1]!r} alone")
     wrong = (
         not _BUCKET_NAME.fullmatch(name)
         or ".." in name

@@ -11,6 +11,8 @@ BAD = ["ab", "Bucket", "a_b", "-ab", "ab-", "a..b", "192.168.1.1", "xn--abc", "x
 @pytest.mark.parametrize("name", [*BAD, "", "a" * 64])
 def test_bucket_names_that_s3_refuses_are_refused(name):
     assert refusal(check_bucket_name, name).startswith(f"bucket name {name!r} is refused")
+    for address in (f"s3://data{name.join('//')}", f"arn:aws-cn:s3:::data/{name}"):
+        assert refusal(check_bucket_name, address).endswith(" is an address; give 'data' alone")
     for good in ("bucket-s3-app", "abc", "my.bucket.1", "a" * 63, "192.168.1.app", "1a2"):
         assert check_bucket_name(good) == good
 

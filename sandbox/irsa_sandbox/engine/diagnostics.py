@@ -2,9 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from socket import gethostname
 from textwrap import shorten
+from traceback import format_stack
 from typing import Any
 
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError
@@ -22,14 +24,21 @@ _FRAME = re.compile(
 _NOT_THE_USERS = re.compile(
     r"^<|/(site|dist)-packages/|/lib/python3|/(irsa_components|irsa_core|irsa_sandbox|command/irsa)/"
 )
-_PLAIN = ("ValueError", "Exception", "RunError")
+PLAIN = ("ValueError", "Exception", "RunError")
 """Errors whose text says all."""
 
-_NOT_JSON = "Object of type Output is not JSON serializable"
+_RESOURCE = re.compile(r"  (\S+) \((.+)\):")
+"""Starts the diagnostics of a resource."""
+
 _PROTECTED = re.compile(r'resource "\S+::(?P<name>[^"]+)" cannot be deleted because it is prot')
-_MISSING_KEY = re.compile(
-    r"(?:ConfigMissingError: )?Missing required configuration variable '(?P<key>.+)'"
-)
+_FIXES = {
+    "(?s).*Missing required configuration variable '(.+?)'.*": r"configuration has no \1; add it "
+    r"to Pulumi.STACK.yaml, or give --config \1=VALUE",
+    r'unknown stack ".+': r"\g<0>; bring that stack up first, or correct its name",
+    "type Output is not JSON serializable$": r"\g<0>; use pulumi.Output.json_dumps",
+}
+"""Patterns of errors, with the text that has a way out."""
+
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 _ECHOES = (
     "Resource monitor has terminated, shutting down",
@@ -42,7 +51,6 @@ _MORE = ("because ",)
 """Starts the second line of an error that says why. Others are a traceback's, mostly."""
 
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
-_UNKNOWN_STACK = 'unknown stack "'
 _REPEATED = re.compile(rf"^ *[+~=-]* +\S+ .+ (\([\d.]+m?s\) warning: |error: {PROGRAM})")
 """On the line of a resource; the diagnostics have it, too."""
 
@@ -52,8 +60,21 @@ _AFTER_TRACEBACK = re.compile(r" {0,3}[^ ]| {4}(error|warning|info|debug): ")
 _HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 
 
-def explain(error: CommandError) -> str:
-    """Return an error of the CLI as one line."""
+def resource_key(kind: str, name: str) -> str:
+    """Return a resource as a key for its diagnostics, which leave out a part of some types."""
+    return re.sub(r"/\w+:", ":", f"{kind} ({name})")
+
+
+def users_line() -> str:
+    """Return the innermost line of the user's files that runs, as a traceback has it."""
+    frame: Any = sys._getframe()
+    while frame and _NOT_THE_USERS.search(frame.f_code.co_filename):
+        frame = frame.f_back
+    return "".join(format_stack(frame, 1)) if frame else ""
+
+
+def explain(error: CommandError, lines: Mapping[str, str]) -> str:
+    """Return an error of the CLI as one line; ``lines`` has those of the program by resource."""
     text = str(error)
     if isinstance(error, ConcurrentUpdateError):
         return _locked(text)
@@ -62,10 +83,7 @@ def explain(error: CommandError) -> str:
         return (
             f"the Pulumi engine was killed (signal {signal}); refresh the stack, then run it again"
         )
-    line = diagnostics(text)
-    if _UNKNOWN_STACK in line:
-        return f"{line}; bring that stack up first, or correct its name"
-    return line
+    return diagnostics(text, lines)
 
 
 def in_program(message: str, text: str) -> str:
@@ -73,46 +91,59 @@ def in_program(message: str, text: str) -> str:
     message = _CALLBACK.sub("", message.removeprefix(PROGRAM)).removesuffix(":")
     frames = [f for f in _FRAME.finditer(text) if not _NOT_THE_USERS.search(f["file"])]
     raised = re.search(rf"^ *(?:\w+\.)*(\w+): {re.escape(message)}$", text, re.MULTILINE)
-    if raised and raised[1] not in _PLAIN:
+    if raised and raised[1] not in PLAIN:
         message = f"{raised[1]}: {message}"
-    if missing := _MISSING_KEY.match(message):
-        key = missing["key"]
-        message = (
-            f"configuration has no {key}; add it to Pulumi.STACK.yaml, or give --config {key}=VALUE"
-        )
-    if message.endswith(_NOT_JSON):
-        message += "; use pulumi.Output.json_dumps"
+    for words, fixed in _FIXES.items():
+        message = re.sub(words, fixed, message)
     if not frames:
         return message
     file, line, code = frames[-1].groups()
     short = min(os.path.relpath(file), file, key=len)
-    return f"{short}:{line}: {message}, in {shorten(code, 80)}"
+    return f"{short}:{line}: {message.rstrip('.')}, in {shorten(code, 80)}"
 
 
-def diagnostics(text: str) -> str:
+def diagnostics(text: str, lines: Mapping[str, str]) -> str:
     """Return the errors under "Diagnostics:", or else all, without lines that only sum up."""
     _, _, below = text.rpartition("\nDiagnostics:\n")
-    errors: list[str] = []
-    severity = ""
-    for line in map(str.strip, (below or text).splitlines()):
-        line = line.removeprefix("stderr: ")
+    errors: list[tuple[str, str]] = []
+    severity = place = ""
+    for printed in (below or text).splitlines():
+        if resource := _RESOURCE.fullmatch(printed):
+            place = lines.get(resource_key(*resource.groups()), "")
+        line = printed.strip().removeprefix("stderr: ")
         if line.startswith(("error: ", "warning: ")):
             severity, _, line = line.partition(": ")
         elif severity == "error" and errors and line.startswith(_MORE):
-            errors[-1] += f" {line}"
+            errors[-1] = f"{errors[-1][0]} {line}", place
             continue
         elif not line.startswith("* "):
             continue
         if severity == "error" and not _SUMMARY.search(line):
-            errors.append(line.removeprefix("* ").removeprefix(REPEATED))
-    told = [line for line in dict.fromkeys(errors) if not line.startswith(_ECHOES)] or errors
-    told = [in_program(line, text) if line.startswith(PROGRAM) else line for line in told]
+            errors.append((line.removeprefix("* ").removeprefix(REPEATED), place))
+    told = [error for error in dict.fromkeys(errors) if not error[0].startswith(_ECHOES)] or errors
+    told = [in_program(line, text if line.startswith(PROGRAM) else at) for line, at in told]
     if protected := [match["name"] for match in map(_PROTECTED.search, told) if match]:
         return (
             f"protected: {', '.join(protected)}; set `deletion_protection` or `protect` to False, "
             "bring the stack up, and run this again"
         )
     return "; ".join(told) or " ".join(text.split())
+
+
+def ways_on(line: str, states: Iterable[Mapping[str, Any]]) -> str:
+    """Return the ways on after the error of an `up` that left these resources in the state."""
+    fix = "; it was not changed: give another name, or take it over (docs/existing.md)"
+    deleted: list[str] = []
+    for state in states:
+        urn = state["urn"].split("::", 2)[2]
+        if state.get("pendingReplacement"):
+            deleted.append(urn.rpartition("$")[2])
+        elif f"{state['type'].split(':')[-1]} ({state.get('id')})" in line:
+            to_keep = "name that in `taken_over` or `aliases`, and preview (docs/existing.md)"
+            fix = f"; the stack has it as {urn}: to keep it, {to_keep}"
+    if not re.search("already ?exists", line, re.IGNORECASE):
+        fix = ""
+    return f"{fix}; deleted, until an up works: {', '.join(deleted)}" if deleted else fix
 
 
 def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -5,6 +5,7 @@ The engine writes to the settings that it runs with, so it gets a copy; the proj
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -20,7 +21,10 @@ def read_project(project: Path) -> dict[str, Any]:
     """A project's Pulumi.yaml. Raises `SandboxError`."""
     file = project / "Pulumi.yaml"
     if not file.exists():
-        raise SandboxError(f"{project} has no Pulumi.yaml; --project names the folder that has it")
+        fix = "--project names the folder that has it"
+        for parent in reversed(project.resolve().parents):
+            fix = f"run `cd {quote(str(parent))}`" if (parent / file.name).exists() else fix
+        raise SandboxError(f"{project.resolve()} has no Pulumi.yaml; {fix}")
     content = _read(file)
     if not isinstance(content.get("name"), str):
         raise SandboxError(f"{file}: `name` is missing; it names the project")

@@ -15,7 +15,7 @@ from functools import cache, partial
 from operator import methodcaller
 from pathlib import Path
 from subprocess import CalledProcessError
-from traceback import format_exception, format_tb
+from traceback import format_exception, format_tb, walk_tb
 from typing import Any, TypeVar
 
 import grpc
@@ -23,14 +23,15 @@ import pulumi
 from pulumi import RunError, automation
 from pulumi.automation import PulumiCommand, PulumiFn
 from pulumi.automation._stack import StackInitMode
+from pulumi.runtime import mocks, settings
+from pulumi.runtime._callbacks import _CallbackServicer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.stack import register_stack_transformation
 
 from ..environment_variables import exported
 from ..serving.files import write_private
 from ..state import PULUMI_BACKEND, PULUMI_HOME, SandboxError, SandboxState
-from . import processes
-from .diagnostics import explain, in_program, left_locked, without_repeats
+from . import diagnostics, processes
 from .project import copy_settings, read_project, write_settings
 from .stand_ins import packages_of, stand_in
 from .virtualenv import missing, program_of
@@ -92,13 +93,13 @@ class SandboxStack:
         has the outputs of types that the sandbox lacks, by type token. Raises `SandboxError` for
         wrong settings.
         """
-        _note_lines_of_applies()
+        _complete_errors_of_callbacks()
         _hide_unfinished_coroutines()
         _use_a_connection_for_each_engine()
         processes.use_sessions()
-        self._project = project.resolve()
+        self._project, self._name = project.resolve(), stack
         self._inline, self._stand_ins = program, stand_ins or {}
-        self._error = ""
+        self._error, self._lines = "", dict[str, str]()
         self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
         settings = {"name": project_name} if program else read_project(self._project)
         name = settings["name"]
@@ -194,17 +195,21 @@ class SandboxStack:
             if event.summary_event:
                 counts.update(event.summary_event.resource_changes)
 
-        shown = on_output and without_repeats(on_output)
+        shown = on_output and diagnostics.without_repeats(on_output)
         self._in_one_line(partial(operation, on_output=shown, on_event=note, **options))
         return {str(getattr(kind, "value", kind)): count for kind, count in counts.items()}
 
     def _program(self) -> Any:
+        register_stack_transformation(self._note_line)
         register_stack_transformation(partial(stand_in, self._stand_ins))
         try:
             return self._inline() if self._inline else self._run_main()
         except RunError as error:
-            self._error = in_program(str(error), "".join(format_exception(error)))
+            self._error = diagnostics.in_program(str(error), "".join(format_exception(error)))
             raise
+
+    def _note_line(self, args: pulumi.ResourceTransformationArgs) -> None:
+        self._lines[diagnostics.resource_key(args.type_, args.name)] = diagnostics.users_line()
 
     def _run_main(self) -> None:
         folder, main = str(self._project), self._project / "__main__.py"
@@ -226,7 +231,11 @@ class SandboxStack:
             with exported(**self._environment):
                 return self._unlocked(operation)
         except automation.errors.CommandError as error:
-            line, text = self._error or explain(error), str(error)
+            line, text = self._error or diagnostics.explain(error, self._lines), str(error)
+        line = line.replace("Pulumi.STACK.yaml", f"Pulumi.{self._name}.yaml")
+        if "Updating (" in text:
+            with suppress(automation.errors.CommandError, OSError):  # the sandbox may be gone
+                line += diagnostics.ways_on(line, self.export().get("resources", ()))
         if "Traceback (most recent call last):" in text:
             log = self._work_dir / "error.log"
             write_private(log, text.encode())
@@ -237,7 +246,7 @@ class SandboxStack:
         try:
             return operation()
         except automation.errors.ConcurrentUpdateError as error:
-            if not left_locked(error):
+            if not diagnostics.left_locked(error):
                 raise
         self._stack.cancel()
         return operation()
@@ -269,24 +278,37 @@ def _use_a_connection_for_each_engine() -> None:
 
 
 @cache
-def _note_lines_of_applies() -> None:
+def _complete_errors_of_callbacks() -> None:
     """Have errors in `apply` name their lines: where two tasks await one, the second has no
-    traceback of it."""
-    before = pulumi.Output.apply
+    traceback of it. Have those in a transform name their class and the resource."""
+    before, before_pretty = pulumi.Output.apply, _CallbackServicer.pretty_error
 
     def apply(self: Any, func: Callable[[Any], Any], run_with_unknowns: bool = False) -> Any:
+        line = diagnostics.users_line()
+
         def noted(value: Any) -> Any:
             try:
                 return func(value)
-            except RunError:  # whose text is all that is shown
-                raise
+            except RunError as error:  # whose text is all that is shown
+                if isinstance(settings.get_monitor(), mocks.MockMonitor):
+                    raise
+                traceback = line + "".join(format_tb(error.__traceback__))
+                raise RunError(diagnostics.in_program(str(error), traceback)) from error
             except Exception as error:
                 error.add_note("".join(format_tb(error.__traceback__)))
                 raise
 
         return before(self, noted, run_with_unknowns)
 
-    pulumi.Output.apply = apply
+    def pretty_error(self: Any, e: BaseException) -> str:
+        text, kind = before_pretty(self, e), type(e).__name__
+        scopes = [frame.f_locals for frame, _ in walk_tb(e.__traceback__)]
+        args = next((scope["args"] for scope in scopes if "args" in scope), None)
+        if kind not in diagnostics.PLAIN and isinstance(args, pulumi.ResourceTransformArgs):
+            return f"{kind} in a transform of {args.type_} {args.name}: {text}"
+        return text
+
+    pulumi.Output.apply, _CallbackServicer.pretty_error = apply, pretty_error
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
 
+from .. import COMMAND
 from .values import UNKNOWN, defaults, get_path
 
 S = TypeVar("S")
@@ -230,7 +231,8 @@ class Package(Generic[S]):
             hint = (
                 f"the nearest are {near}"
                 if near
-                else "a test declares it in `stand_ins`, and `up --providers` has published plugins"
+                else "leave it out here by a setting, or declare it in a test's `stand_ins`; "
+                f"`{COMMAND} up --providers {self.name}` helps if the sandbox has the service"
             )
             raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind

@@ -21,7 +21,7 @@ from pulumi.automation.errors import ConcurrentUpdateError, create_command_error
 from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import Settings
 
-from irsa_sandbox.engine import stack
+from irsa_sandbox.engine import diagnostics, stack
 from irsa_sandbox.engine.diagnostics import PROGRAM, explain, left_locked, without_repeats
 from irsa_sandbox.engine.project import copy_settings
 from irsa_sandbox.engine.stack import SandboxStack
@@ -157,6 +157,8 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
     "program's error": (255, REFUSED, "", "no matching EC2 VPC found"),
     "missing configuration": (255, f"{STACK}{PROGRAM}{NO_KEY} 'a:b'\n    please", "",
         "configuration has no a:b; add it to Pulumi.STACK.yaml, or give --config a:b=VALUE"),
+    "resource": (255, f"{STACK}x\n  a:b:C (d/e):\n    error: no\n  a:b:C (f):\n    error: y", "",
+        "x; main.py:7: no, in C(1); y"),
     "protected": (255, "\n    error: ".join((STACK, *map(PROTECTED.format, ("dev", "issuer")))), "",
         "protected: dev, issuer; set `deletion_protection` or `protect` to False, bring"),
     "output in JSON": (255, f"{STACK}{PROGRAM}Object of type Output is not JSON serializable", "",
@@ -170,7 +172,8 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
 })  # fmt: skip
 def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)
-    assert explain(create_command_error(result)).startswith(line)
+    lines = {diagnostics.resource_key("a:b/c:C", "d/e"): '  File "main.py", line 7\n    C(1)\n'}
+    assert explain(create_command_error(result), lines).startswith(line)
 
 
 @pytest.mark.cases(("program", "number", "kind"), MISTAKES)
@@ -193,8 +196,25 @@ def test_a_mistake_in_the_program_is_one_line_with_its_place(
 
     code = program.splitlines()[number - 1].strip()
     line = f"__main__.py:{number}: {kind}{raised.value}, in {code}"
-    assert explain(create_command_error(CommandResult(text, "", 255))) == line
+    assert explain(create_command_error(CommandResult(text, "", 255)), {}) == line
     assert shown[2:] == [f"    error: {raised.value}", "Resources:"]
+
+
+EXISTS = "creating IAM Role (x): EntityAlreadyExists"
+OTHER = {"urn": "urn:pulumi:dev::p::aws:iam/role:Role::y", "type": "aws:iam/role:Role", "id": "y"}
+KEPT = "; the stack has it as aws:iam/role:Role::y: to keep it, name that in `taken_over` or "
+KEPT += "`aliases`, and preview (docs/existing.md)"
+TAKEN = "; it was not changed: give another name, or take it over (docs/existing.md)"
+
+
+@pytest.mark.cases(("line", "states", "ways"), {
+    "another error": ("no", [OTHER], ""),
+    "in the stack": (EXISTS, [{**OTHER, "id": "x"}], KEPT),
+    "deleted": (EXISTS, [{**OTHER, "pendingReplacement": True}, {**OTHER, "type": "a:b:User"}],
+        f"{TAKEN}; deleted, until an up works: aws:iam/role:Role::y"),
+})  # fmt: skip
+def test_an_up_that_failed_names_what_the_stack_has_and_lacks(line, states, ways):
+    assert diagnostics.ways_on(line, states) == ways
 
 
 CALLBACK = (
@@ -216,7 +236,7 @@ WORD = strategies.text(strategies.characters(codec="ascii", categories="LNPS"), 
 def test_a_refusal_is_its_sentence_once_wherever_it_is_raised(printed, words):
     sentence = " ".join(("name", *words, "fix"))
     result = CommandResult(printed.replace("SAID", sentence), "", 255)
-    line = explain(create_command_error(result))
+    line = explain(create_command_error(result), {})
     assert line.removeprefix('before hook "gate" failed: ') == sentence
 
 

@@ -35,6 +35,19 @@ def test_a_folder_without_a_sandbox_is_named_and_nothing_made(tmp_path, capsys, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sandbox_or_project_of_a_folder_above_is_named(running, capsys, monkeypatch):
+    docs = running.parent / "docs" / "forms"
+    docs.mkdir(parents=True)
+    monkeypatch.chdir(docs)
+    (running.parent / "Pulumi.yaml").touch()
+    for command, problem in {
+        "status": f"no sandbox runs in {docs}/sandbox; one runs in {running.parent}: `",
+        "stack preview": f"{docs} has no Pulumi.yaml; run `",
+    }.items():
+        assert main([*command.split(), "--folder", running.name]) == 1
+        assert capsys.readouterr().err.startswith(f"sandbox: {problem}cd {running.parent}`")
+
+
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_folder_with_something_else_is_refused(tmp_path, capsys, monkeypatch, command):
     monkeypatch.setattr("irsa_sandbox.demo.PROJECT_B", tmp_path)  # an installed sandbox has none

@@ -31,7 +31,7 @@ MISTAKES = {
     "a component's constructor": (lambda: role(NO_ARN), (HERE, NO_PROVIDER)),
     "a component's apply": (
         lambda: role(pulumi.Output.from_input(NO_ARN).apply(str)),
-        (f"ServiceAccountRoleArgs.{NO_PROVIDER}",),
+        (HERE, f": ServiceAccountRoleArgs.{NO_PROVIDER}", ", in args = "),
     ),
     "an apply": (
         lambda: pulumi.export("x", pulumi.Output.from_input(1).apply(fails)),
@@ -44,11 +44,11 @@ MISTAKES = {
     ),
     "a transform": (
         lambda: k8s.core.v1.ConfigMap("x", opts=ResourceOptions(transforms=[fails])),
-        (HERE, ": 'certificate', in raise KeyError(\"certificate\")"),
+        (HERE, ": KeyError in a transform of kubernetes:core/v1:ConfigMap x: 'certificate', in"),
     ),
     "a type that the sandbox lacks": (
         lambda: pulumi.CustomResource("aws:sqs/queue:Queue", "jobs", {}),
-        ("aws:sqs/queue:Queue is no type of the sandbox; a test declares it in `stand_ins`",),
+        (HERE, ": aws:sqs/queue:Queue is no type of the sandbox; leave it out here", '"jobs"'),
     ),
 }
 

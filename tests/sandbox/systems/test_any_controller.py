@@ -122,9 +122,10 @@ def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
         opts = ResourceOptions(parent=parent)
         k8s.apps.v1.StatefulSet("app", metadata=gated, spec=spec, opts=opts)
 
-    assert programs.refusal(stack_of(session, "gated", waiting).up) == (
+    assert programs.refusal(stack_of(session, "gated", waiting).up).partition(": ")[2] == (
         'before hook "gated/app: pods start with their credentials" failed: Pods of gated/app '
         "would start without the credentials of EKS Pod Identity: the webhook gives container "
         "app no credentials, after 1 s; run "
-        "`irsa verify --namespace gated --service-account app`"
+        "`irsa verify --namespace gated --service-account app`, in "
+        'k8s.apps.v1.StatefulSet("app", metadata=gated, spec=spec, opts=opts)'
     )

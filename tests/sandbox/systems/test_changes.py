@@ -117,7 +117,10 @@ def test_a_property_changes_in_place_and_a_path_not_at_all(session, acme: Acme):
 
     line = programs.refusal(acme.stack(path="/team/").up)
 
-    assert line.startswith("creating IAM Role (reports): CreateRole: EntityAlreadyExists")
+    assert "creating IAM Role (reports): CreateRole: EntityAlreadyExists" in line
+    assert (
+        "; the stack has it as irsa:index:ServiceAccountRole$aws:iam/role:Role::reports: " in line
+    )
     assert session.aws("iam").get_role(RoleName="reports")["Role"]["Arn"] == role["Arn"]
     assert "replace" not in acme.stack().up()
 

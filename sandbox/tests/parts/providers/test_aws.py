@@ -88,7 +88,7 @@ def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
 
 def test_an_unknown_type_or_input_is_refused_by_name(engine):
     line = refused(engine.check, "aws:ec2/instance:Instance", {})
-    assert ":Instance is no type of the sandbox; a test declares it in `stand_ins`" in line
+    assert ":Instance is no type of the sandbox; leave it out here" in line
     line = refused(engine.check, "aws:s3/bucketV2:BucketV2", {})
     assert line.endswith("is no type of the sandbox; the nearest are aws:s3/bucket:Bucket")
     with pytest.raises(InvalidInput, match="namePrefix: the sandbox does not know this input"):

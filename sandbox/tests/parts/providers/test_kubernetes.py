@@ -213,9 +213,7 @@ def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine):
     group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
     assert refused(engine.construct, group) == f"the sandbox has no component {group}"
     line = refused(engine.create, release, {"metadata": {"name": "x"}})
-    assert line.startswith(
-        f"{release} is no type of the sandbox; a test declares it in `stand_ins`"
-    )
+    assert line.startswith(f"{release} is no type of the sandbox; leave it out here by a setting")
     assert refused(engine.invoke, "kubernetes:yaml:decode") == "the sandbox has no such function"
 
 
