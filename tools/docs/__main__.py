@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from tools.docs import generated
+from tools.docs import generated, json_page
 from tools.environment import ROOT
 
 
@@ -26,6 +26,9 @@ def main() -> int:
         checks = {e["key"]: e for e in json.loads(options.demo.read_text())["checks"]}
         for document in generated.documents():
             document.write_text(generated.with_transcripts(document.read_text(), checks))
+    if problems := json_page.problems():
+        print(*(f"docs/json.md: {problem}" for problem in problems), sep="\n", file=sys.stderr)
+        return 1
     outdated = generated.outdated()
     if options.check:
         for path in outdated:

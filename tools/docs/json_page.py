@@ -1,18 +1,19 @@
 """docs/json.md: the fields of ``--output json``, compared with the output of the commands.
 
-`problems` runs the commands on small inputs, and returns the fields in which a type of
-`tools.docs.json_fields` and the output differ, in either direction.
+`problems` runs the commands on small inputs, and returns the fields in which a table of the page
+and the output differ, in either direction.
 """
 
+import ast
 import io
 import json
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from types import SimpleNamespace, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
-from typing import is_typeddict as is_object
+from types import SimpleNamespace
+from typing import Any
 
 from irsa.__main__ import main
 from irsa.commands.cli import json_text
@@ -24,10 +25,16 @@ from irsa.verify.gather import Sources
 from irsa.verify.walk import Chain
 from irsa_core.identity.policies import service_trust_policy
 from irsa_core.identity.pulumi_types import ASSOCIATION, PROVIDER, ROLE, SERVICE_ACCOUNT
-from tools.docs.components import annotated, purpose
-from tools.docs.json_fields import OUTPUTS, Answer, Judged
-from tools.docs.markdown import table
+from tools.environment import ROOT
 
+PAGE = ROOT / "docs/json.md"
+_SHARED = ("every command", "unchecked")
+"""Sections of fields that objects of other sections have, too."""
+_OBJECT = re.compile(
+    r"^`(\w+)`: .*?(?: Also (.+)\.)?\n\n\| field .*\n\| --- .*\n((?:\| .*\n)+)", re.MULTILINE
+)
+_OPTIONAL = re.compile(r"NotRequired\[(.+)\]")
+_FIELD = re.compile(r"^\| `(\w+)` \| `(.+?)` \|", re.MULTILINE)
 ACCOUNT = "111122223333"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/s3-app"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
@@ -97,51 +104,32 @@ RUNS = (
 """Command lines, in which a file stands for one of `FILES`."""
 
 
-def fields() -> str:
-    """Return the tables of all commands' fields; raises ValueError if the output has others."""
-    if differences := problems():
-        raise ValueError("; ".join(differences))
-    return "\n".join(
-        f"## {title}\n\n" + "\n".join(map(_table, reversed([*dict.fromkeys(_objects(kind))])))
-        for title, kind in {
-            "every command": Answer,
-            "unchecked": Judged,
-            **OUTPUTS,
-        }.items()
-    )
-
-
-def _table(kind: Any) -> str:
-    rows = [(f"`{name}`", f"`{hint}`", text) for name, hint, text in annotated(kind)]
-    names = {f"`{name}`" for name in get_type_hints(kind)} - {row[0] for row in rows}
-    rest = f" Also {', '.join(sorted(names))}." if names else ""
-    title = f"`{kind.__name__}`: {purpose(kind)}{rest}"
-    return f"{title}\n\n{table(('field', 'type', 'meaning'), rows)}"
-
-
-def _objects(hint: Any) -> Iterator[Any]:
-    """Yield the objects of a type, those that another one contains first."""
-    nested = get_type_hints(hint).values() if is_object(hint) else get_args(hint)
-    for each in nested:
-        if each != list[hint]:
-            yield from _objects(each)
-    if is_object(hint):
-        yield hint
+def read_page() -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Return the types of the fields of each object of the page, and the object of each section."""
+    objects: dict[str, dict[str, str]] = {}
+    outputs: dict[str, str] = {}
+    shared: dict[str, str] = {}
+    for section in PAGE.read_text().split("\n## ")[1:]:
+        title = section.partition("\n")[0]
+        for name, further, rows in _OBJECT.findall(section):
+            fields = {field: kind.replace(r"\|", "|") for field, kind in _FIELD.findall(rows)}
+            if title in _SHARED:
+                shared |= fields
+                continue
+            objects[name] = fields | {field: shared[field] for field in re.findall(r"\w+", further)}
+            outputs.setdefault(title, name)
+    return objects, outputs
 
 
 def problems() -> list[str]:
-    """Return the differences between the types and the output of the commands."""
-    seen: set[str] = set()
+    """Return the differences between the page and the output of the commands."""
+    objects, outputs = read_page()
+    comparison = _Comparison(objects)
     differences: list[str] = []
     for name, value in printed():
-        differences += mismatches(value, OUTPUTS[name], name, seen)
-    every = {
-        f"{part.__name__}.{name}"
-        for kind in OUTPUTS.values()
-        for part in _objects(kind)
-        for name in get_type_hints(part)
-    }
-    return [*differences, *(f"{field}: in no output" for field in sorted(every - seen))]
+        differences += comparison.differences(value, outputs[name], name)
+    every = {f"{name}.{field}" for name, fields in objects.items() for field in fields}
+    return [*differences, *(f"{each}: in no output" for each in sorted(every - comparison.seen))]
 
 
 def printed() -> Iterator[tuple[str, object]]:
@@ -164,20 +152,43 @@ def printed() -> Iterator[tuple[str, object]]:
             yield "an error" if "problem" in value else command, value
 
 
-def mismatches(value: Any, hint: Any, path: str, seen: set[str]) -> Iterator[str]:
-    """Yield the places where a value is not of a type; ``seen`` gets the fields that it has."""
-    if is_object(hint) and isinstance(value, dict):
-        hints = get_type_hints(hint)
-        yield from (f"{path}.{field}: not in the page" for field in value.keys() - hints.keys())
-        yield from (f"{path}.{field}: missing" for field in hint.__required_keys__ - value.keys())
-        for name in hints.keys() & value.keys():
-            seen.add(f"{hint.__name__}.{name}")
-            yield from mismatches(value[name], hints[name], f"{path}.{name}", seen)
-    elif get_origin(hint) in (list, dict) and isinstance(value, get_origin(hint)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from mismatches(item, get_args(hint)[-1], path, seen)
-    elif get_origin(hint) in (Union, UnionType):
-        kinds = [[*mismatches(value, kind, path, seen)] for kind in get_args(hint)]
-        yield from () if [] in kinds else kinds[0]
-    elif hint is not Any and not (isinstance(hint, type) and type(value) is hint):
-        yield f"{path}: {value!r:.60} is not {hint}"
+class _Comparison:
+    """Comparison of values with types as the page writes them."""
+
+    def __init__(self, objects: Mapping[str, Mapping[str, str]]) -> None:
+        self._objects = objects
+        self.seen: set[str] = set()
+        """The fields that values had, as ``OBJECT.FIELD``."""
+
+    def differences(self, value: Any, hint: str, path: str) -> Iterator[str]:
+        """Yield the places where a value is not of a type."""
+        kind = type(value).__name__.replace("NoneType", "None")
+        match ast.parse(hint, mode="eval").body:
+            case ast.Name(id=name) if name in self._objects and kind == "dict":
+                yield from self._of_object(value, name, path)
+            case ast.Subscript(value=ast.Name(id="list"), slice=item) if kind == "list":
+                for one in value:
+                    yield from self.differences(one, ast.unparse(item), path)
+            case ast.Subscript(slice=ast.Tuple(elts=[_, item])) if kind == "dict":
+                for one in value.values():
+                    yield from self.differences(one, ast.unparse(item), path)
+            case ast.BinOp(left=left, right=right):
+                texts = map(ast.unparse, (left, right))
+                either = [[*self.differences(value, text, path)] for text in texts]
+                yield from () if [] in either else either[0]
+            case _ if hint not in ("Any", kind):
+                yield f"{path}: {value!r:.60} is not {hint}"
+            case _:
+                pass
+
+    def _of_object(self, value: Mapping[str, Any], name: str, path: str) -> Iterator[str]:
+        fields = self._objects[name]
+        yield from (f"{path}.{field}: not in the page" for field in value.keys() - fields.keys())
+        for field, hint in fields.items():
+            optional = _OPTIONAL.fullmatch(hint)
+            if field in value:
+                self.seen.add(f"{name}.{field}")
+                kind = optional[1] if optional else hint
+                yield from self.differences(value[field], kind, f"{path}.{field}")
+            elif not optional:
+                yield f"{path}.{field}: missing"

@@ -15,7 +15,6 @@ from irsa_core.decide.scenario import FIELDS
 from irsa_core.rules.table import RULES
 from irsa_sandbox.aws.clients import AccessKeys
 from irsa_sandbox.providers.aws.provider import package as aws_package
-from tools.docs import json_page
 from tools.docs.markdown import table
 from tools.environment import ROOT
 
@@ -176,7 +175,6 @@ BLOCKS = {
     "errors": _errors,
     "fields": _fields,
     "condition keys": _condition_keys,
-    "json fields": json_page.fields,
     "deployer": _deployer,
     "provider differences": _provider_differences,
     "resource types": _resource_types,

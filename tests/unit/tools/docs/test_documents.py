@@ -26,7 +26,7 @@ from tests.support.paths import ROOT
 from tests.support.processes import ran
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 from tools import environment
-from tools.docs import generated, json_fields, json_page
+from tools.docs import generated, json_page
 from tools.docs.generated import outdated, with_blocks
 from tools.docs.pages import documents
 from tools.docs.reference import BLOCKS
@@ -146,10 +146,17 @@ def test_an_option_is_explained_once_and_named_by_each_command_that_has_it():
             assert f"`{', '.join(action.option_strings)}" in section, (name, action)
 
 
-def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(monkeypatch):
-    monkeypatch.setitem(json_fields.OUTPUTS, "credentials", json_fields.DecideError)
-    differences = {"credentials.Version: not in the page", "credentials.code: missing"}
-    assert differences <= {*json_page.problems()}
+def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(tmp_path, monkeypatch):
+    assert json_page.problems() == []
+    page = json_page.PAGE.read_text().replace("| `Version` | `int` |", "| `code` | `str` |")
+    monkeypatch.setattr(json_page, "PAGE", tmp_path / "page.md")
+    json_page.PAGE.write_text(page.replace("`failing_link` | `str", "`failing_link` | `int"))
+    assert json_page.problems() == [
+        "verify.chains.failing_link: 'service-account' is not int",
+        "credentials.Version: not in the page",
+        "credentials.code: missing",
+        "ProcessCredentials.code: in no output",
+    ]
 
 
 def test_the_symptoms_are_the_commonest_and_lead_to_known_names():
