@@ -1,4 +1,4 @@
-"""docs/components.md: every component with an example that runs, its arguments and its outputs."""
+"""Blocks of docs/components.md: every component with an example, its arguments and its outputs."""
 
 import ast
 import inspect
@@ -14,139 +14,20 @@ from irsa_components.package.provider import COMPONENTS
 from tools.docs.markdown import anchor, table
 
 EXAMPLES = Path(__file__).parent / "examples"
-PAGE = "docs/components.md"
+COMPARED = EXAMPLES.parent / "compared"
 REQUIRED = "**required**"
 
-INTRO = """# Components
 
-<!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
-
-```sh
-pip install 'irsa-components[eks] @ git+https://github.example/acme/irsa@v0.2.0#subdirectory=components'
-```
-
-Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a
-name, its arguments and `ResourceOptions`, whose providers the children inherit. An output that
-names a resource (`role_arn`, `bucket_name`) is known once everything that belongs to the resource
-exists, so a resource that uses the output finds it complete. The created resources are attributes
-(`role`, `bucket`, `association`, `deployment`). Without a physical name, Pulumi makes one by the
-stack's `pulumi:autonaming`.
-
-In Python alone:
-
-- An argument that takes a component (`role`, `cluster`, `irsa_clusters`, `association`, `user`)
-  replaces the one for an ARN or id, whose default is then "the component's". It is also checked: a
-  role must admit the pods' service account.
-- `StackCluster("platform", StackReference("acme/platform/dev"))` is the cluster that another stack
-  exports as `cluster_name`, `cluster_arn`, `issuer_url`, `provider_arn` and `kubeconfig`.
-- `bucket.read()`, `bucket.read_write(prefix="reports/")` and `allow(actions, resources)` are policy
-  documents for `policies` of a role.
-- `shared_name("s3-app-B", "acme/irsa/dev")` is a name on which two stacks agree before it exists.
-- `role_arn("111122223333", "s3-app-A")` is the ARN of a role of that account and name.
-- `cluster.kubernetes_provider` of an `EksCluster` or `StackCluster` is the Kubernetes provider for
-  resources in that cluster.
-"""
-
-COMPARED = EXAMPLES.parent / "compared"
-_OTHERS = (
-    ("these components", "components.py", "account B trusts the cluster's issuer"),
-    ("AWS CDK in Python", "cdk.txt", "the same; written from CDK's reference, not run"),
-    ("eksctl, CloudFormation, kubectl", "eksctl.txt", "by a role chain; from their pages, not run"),
-)
-_NOTE = """
-Lines without imports, for the same bucket (private, versioned, TLS only) and the same pod. In the
-others, the service account's name, the role's ARN and the issuer are text that must agree in two or
-three places; here they are values.
-"""
-_ENCRYPTION = (
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-)
-_IDENTITY = {
-    "kubernetes:core/v1:ServiceAccount": "an existing one is read",
-    "kubernetes:core/v1:ServiceAccountPatch": "the annotations of an existing service account",
-    "kubernetes:core/v1:ConfigMap": "the AWS config file, with `chain`",
-    "kubernetes:core/v1:Secret": "the key, with `access_key`",
-}
-CHILDREN: dict[str, dict[str, str]] = {
-    "AccessKeyUser": {
-        "aws:iam/user:User": "",
-        "aws:iam/userPolicyAttachment:UserPolicyAttachment": "one for each policy",
-        "aws:iam/accessKey:AccessKey": "",
-    },
-    "CrossAccountRole": {
-        "aws:iam/role:Role": "",
-        "aws:iam/rolePolicy:RolePolicy": "one for each of `policies`",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each of `policy_arns`",
-    },
-    "DataBucket": {
-        "aws:s3/bucket:Bucket": "only read with `existing`, and then without its settings",
-        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "",
-        "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "",
-        _ENCRYPTION: "",
-        "aws:s3/bucketVersioning:BucketVersioning": "",
-        "aws:s3/bucketPolicy:BucketPolicy": "",
-        "aws:iam/policy:Policy": "one for each policy that is named or listed",
-    },
-    "EksCluster": {
-        "eks:index:Cluster": "with `existing`, `aws:eks/cluster:Cluster` is read",
-        "aws:eks/addon:Addon": (
-            "`eks-pod-identity-agent` (not in China), then `vpc-cni`, of a created cluster"
-        ),
-        "aws:iam/role:Role": "of VPC CNI, and of the nodes of a created cluster",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one of VPC CNI's role, two of nodes'",
-        "aws:ec2/launchTemplate:LaunchTemplate": "of the nodes: IMDSv2 within the node only",
-        "aws:eks/nodeGroup:NodeGroup": (
-            "of a created cluster; with `auto_mode`, neither it nor the four above"
-        ),
-        "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
-        "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
-        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (
-            "only read of an existing cluster, unless `create_provider`; none with `provider_arn`"
-        ),
-        "pulumi:providers:kubernetes": "",
-    },
-    "Namespace": {"kubernetes:core/v1:Namespace": "only read with `existing`"},
-    "PodIdentityAssociation": {"aws:eks/podIdentityAssociation:PodIdentityAssociation": ""},
-    "ServiceAccountRole": {
-        "aws:iam/role:Role": "",
-        "aws:iam/rolePolicy:RolePolicy": "one for each of `policies`",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": (
-            "one for each of `policy_arns`, one with `role_b_arns`"
-        ),
-        "aws:iam/policy:Policy": "`sts:AssumeRole`, with `role_b_arns`",
-        "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "with `exclusive`",
-        "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "with `exclusive`",
-    },
-    "Workload": {**_IDENTITY, "kubernetes:apps/v1:Deployment": ""},
-    "WorkloadIdentity": _IDENTITY,
-}
-"""Children of each component; tests/unit/tools/docs/test_components.py compares."""
-
-
-def pages() -> dict[str, str]:
-    """Return the generated pages by path."""
-    contents = "".join(
+def contents() -> str:
+    """Return the list of the components."""
+    return "".join(
         f"- [`{name}`]({anchor(name)}): {purpose(kind)}\n" for name, kind in components().items()
     )
-    sections = (_component(name, kind) for name, kind in components().items())
-    return {PAGE: f"{INTRO}\n{contents}\n{_compared()}{''.join(sections)}"}
 
 
-def _compared() -> str:
-    """A whole program, and how long it is with other tools."""
-    program = (COMPARED / "components.py").read_text()
-    rows = [
-        (f"[{name}](../tools/docs/compared/{file})", str(_lines(COMPARED / file)), how)
-        for name, file, how in _OTHERS
-    ]
-    heading = "## A web service with a bucket in another account"
-    return f"{heading}\n\n```python\n{program}```\n\n{table(('with', 'lines', 'how'), rows)}{_NOTE}"
-
-
-def _lines(file: Path) -> int:
-    """Lines without imports, comments and empty ones."""
-    lines = (line.strip() for line in file.read_text().splitlines())
-    return sum(not line.startswith(("import ", "from ", "#")) for line in lines if line)
+def compared() -> str:
+    """Return a whole program, which the page compares with the same by other tools."""
+    return f"```python\n{(COMPARED / 'components.py').read_text()}```\n"
 
 
 def components() -> dict[str, Any]:
@@ -163,20 +44,20 @@ def _module(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
 
 
-def _component(name: str, kind: Any) -> str:
+def section(name: str) -> str:
+    """Return an example of a component, its arguments and its outputs."""
+    kind = components()[name]
     args = get_type_hints(kind.__init__)["args"]
     file = f"components/irsa_components/{_module(name)}.py"
-    rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
     nested = "".join(
         f"`{nested_args.__name__}`: {purpose(nested_args)}\n\n{_arguments_table(nested_args)}\n"
         for nested_args in _nested(args)
     )
     return (
-        f"\n## {name}\n\n{purpose(kind)} ([{file}](../{file}))\n\n"
+        f"{purpose(kind)} ([{file}](../{file}))\n\n"
         f"```python\n{example(name).read_text()}```\n\n"
         f"{_arguments_table(args)}\n{nested}"
-        f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}\n"
-        f"{table(('child', 'when'), rows)}"
+        f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The generated parts of the documents: whole files, and blocks between two marks.
+"""The generated parts of the documents: blocks between two marks, and the repository's address.
 
 A block stands between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``; `tools.docs.reference`
 has its text. Some blocks come from runs, and tests in tests/sandbox compare them: ``transcript
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from irsa_core import REPOSITORY, __version__
-from tools.docs import components, reference
+from tools.docs import reference
 from tools.docs.pages import documents
 from tools.environment import ROOT
 
@@ -44,8 +44,7 @@ _ADDRESSES = {
 
 def outdated() -> dict[Path, str]:
     """Return the current text of each file that has another one."""
-    wanted = {ROOT / path: text for path, text in components.pages().items()}
-    wanted |= {path: with_blocks(path.read_text()) for path in documents() if path not in wanted}
+    wanted = {path: with_blocks(path.read_text()) for path in documents()}
     wanted |= {ROOT / name: (ROOT / name).read_text() for name in PASTED}
     wanted = {path: with_addresses(text) for path, text in wanted.items()}
     return {

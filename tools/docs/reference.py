@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from functools import partial
 from importlib import import_module
 
 import yaml
@@ -15,6 +16,7 @@ from irsa_core.decide.scenario import FIELDS
 from irsa_core.rules.table import RULES
 from irsa_sandbox.aws.clients import AccessKeys
 from irsa_sandbox.providers.aws.provider import package as aws_package
+from tools.docs import components
 from tools.docs.markdown import table
 from tools.environment import ROOT
 
@@ -168,7 +170,10 @@ def _plain(expression: str) -> str:
 
 
 BLOCKS = {
+    **{f"component {name}": partial(components.section, name) for name in components.components()},
     "commands": _commands,
+    "compared": components.compared,
+    "components": components.contents,
     "options": _options,
     "links": _links,
     "rules": _rules,

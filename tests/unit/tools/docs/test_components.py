@@ -8,7 +8,13 @@ import pytest
 from tests.support.engine import Engine, deploy
 from tests.support.paths import ROOT
 from tests.support.world import CLUSTER_OUTPUTS
-from tools.docs.components import CHILDREN, COMPARED, components, example
+from tools.docs.components import COMPARED, components, example
+
+PAGE = (ROOT / "docs/components.md").read_text()
+CHILDREN = {
+    name: dict(re.findall(r"(?m)^\| `([\w:/]+)` \| (.*) \|$", rows))
+    for name, rows in re.findall(r"(?s)\n## (\w+)\n.*?\| child \| when \|\n(.*?)(?=\n## |\Z)", PAGE)
+}
 
 
 def made_by(name: str) -> set[str]:
@@ -18,7 +24,7 @@ def made_by(name: str) -> set[str]:
     return {entry.removeprefix(parent) for entry in engine.tree() if entry.startswith(parent)}
 
 
-@pytest.mark.parametrize("name", CHILDREN)
+@pytest.mark.parametrize("name", components())
 def test_the_example_runs_and_makes_what_the_page_says(name):
     made = made_by(name)
 
@@ -32,6 +38,9 @@ def test_the_program_that_is_compared_runs():
 
     assert engine.one("aws:iam/role:Role").name == "orders"
     assert engine.one("kubernetes:apps/v1:Deployment")
+    for file, number in re.findall(r"tools/docs/compared/(\S+)\) \| (\d+) \|", PAGE):
+        lines = filter(None, map(str.strip, (COMPARED / file).read_text().splitlines()))
+        assert sum(not line.startswith(("import ", "from ", "#")) for line in lines) == int(number)
 
 
 def test_every_component_has_its_section():
