@@ -1,10 +1,10 @@
 """The inventory of clusters and the accounts that they are in, read live."""
 
-import argparse
 import sys
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
@@ -22,6 +22,8 @@ SESSION_NAME = "irsa-inventory"
 
 Problems = dict[str, str]
 """Reasons why clusters and accounts were not read, by context or account id."""
+Reading = Callable[[str, str], AbstractContextManager[None]]
+"""Context for the reading of a cluster or an account, of that name."""
 
 
 class _Cluster(NamedTuple):
@@ -39,10 +41,12 @@ class _Account(NamedTuple):
 
 
 def read_clusters(
-    options: argparse.Namespace,
     clients: Mapping[str, KubernetesCluster],
     aws: Aws,
     *,
+    issuer: str | None = None,
+    cluster_name: str | None = None,
+    assume_role: Sequence[str] = (),
     whole: bool = False,
 ) -> Inventory:
     """Read clusters, by context, and accounts; raises `cli.Stop` if none of either could be read.
@@ -51,15 +55,19 @@ def read_clusters(
     roles may be gone; Pods if there are associations. With ``whole`` both in any case.
     """
     problems: Problems = {}
-    clusters = list(_clusters(options, clients, problems))
+    named = len([*filter(None, clients), *assume_role]) > 1
+    reading = partial(_reading, problems, named=named)
+    clusters = list(_clusters(issuer, clients, reading))
     issuers = [cluster.issuer_url for cluster in clusters]
     if same := [cluster.name for cluster in clusters if issuers.count(cluster.issuer_url) > 1]:
         raise cli.Stop(f"--context {', '.join(same)}: they are one cluster; give one of them")
-    accounts = list(_accounts(options, aws, clusters, problems))
+    accounts = list(_accounts(assume_role, aws, clusters, reading))
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
     trusting = {e.name for e in accounts if any(role.trusts_pod_identity for role in e.roles.roles)}
-    listed = [_facts(options, cluster, accounts, trusting, whole=whole) for cluster in clusters]
+    listed = [
+        _facts(cluster_name, cluster, accounts, trusting, whole=whole) for cluster in clusters
+    ]
     facts = AuditFacts(
         clusters=listed,
         accounts=[account.name for account in accounts],
@@ -84,41 +92,38 @@ def read_clusters(
 
 
 def _clusters(
-    options: argparse.Namespace, clients: Mapping[str, KubernetesCluster], problems: Problems
+    issuer: str | None, clients: Mapping[str, KubernetesCluster], reading: Reading
 ) -> Iterator[_Cluster]:
     for context, client in clients.items():
-        with _reading(options, "cluster", context, problems):
+        with reading("cluster", context):
             yield _Cluster(
                 context if len(clients) > 1 else "",
-                options.issuer or cli.known(client.issuer_url()),
+                issuer or cli.known(client.issuer_url()),
                 cli.known(client.service_accounts()),
                 client,
             )
 
 
 def _accounts(
-    options: argparse.Namespace, aws: Aws, clusters: Sequence[_Cluster], problems: Problems
+    assume_role: Sequence[str], aws: Aws, clusters: Sequence[_Cluster], reading: Reading
 ) -> Iterator[_Account]:
     """The account of the credentials, unless others are given and all clusters are theirs; and
     those of the roles to assume."""
     home, owners = cli.known(aws.account), {cluster.client.eks.account for cluster in clusters}
-    roles = {account_of(arn): arn for arn in options.assume_role}
+    roles = {account_of(arn): arn for arn in assume_role}
     if not roles or (home not in roles and {home, ""} & owners):
         roles = {home: "", **roles}
     for account, arn in roles.items():
-        with _reading(options, "account", account, problems):
+        with reading("account", account):
             reader = cli.known(aws.as_role(arn, SESSION_NAME)) if arn else aws
             listed = cli.known(reader.roles())
             yield _Account(account, listed, cli.known(reader.providers(account)), reader)
 
 
 @contextmanager
-def _reading(
-    options: argparse.Namespace, kind: str, name: str, problems: Problems
-) -> Generator[None]:
+def _reading(problems: Problems, kind: str, name: str, *, named: bool) -> Generator[None]:
     """Turn a `cli.Stop` into a problem; of several clusters and accounts, name this one there, and
     on a terminal now."""
-    named = len(options.context) + len(options.assume_role) > 1
     if named and sys.stderr.isatty():
         print(line(f"reading {kind} {name}"), file=sys.stderr)
     try:
@@ -141,7 +146,7 @@ def _unread_accounts(facts: AuditFacts, problems: Problems) -> Problems:
 
 
 def _facts(
-    options: argparse.Namespace,
+    cluster_name: str | None,
     cluster: _Cluster,
     accounts: Sequence[_Account],
     trusting: Collection[str],
@@ -153,7 +158,7 @@ def _facts(
     registered = (e.name for e in accounts if any(p.issuer_url == url for p in e.providers))
     account = eks.account or next(registered, accounts[0].name)
     owner = next((candidate for candidate in accounts if candidate.name == account), None)
-    name = options.cluster or eks.name
+    name = cluster_name or eks.name
     associations: Sequence[Association] | Unread = ()
     arn = ""
     if owner is None:

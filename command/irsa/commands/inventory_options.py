@@ -104,7 +104,8 @@ def inventory(
             for context in options.context or [""]
         }
         aws = opened.enter_context(Aws(region=options.region))
-        return read_clusters(options, clusters, aws, whole=whole)
+        named = {"issuer": options.issuer, "cluster_name": options.cluster}
+        return read_clusters(clusters, aws, **named, assume_role=options.assume_role, whole=whole)
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -1,7 +1,5 @@
 """The inventory of clusters: where each part of it is read."""
 
-from argparse import Namespace
-
 import pytest
 
 from irsa.commands import cli
@@ -11,7 +9,6 @@ from irsa_core.identity.arns import cluster_arn
 from tests.support.fleet import ACCOUNT, ISSUER, FakeAws, FakeCluster, Fleet
 from tests.support.world import ACCOUNT_B, ROLE_B_ARN
 
-OPTIONS = {"issuer": "", "context": [], "assume_role": [], "cluster": ""}
 REGIONS = ("eu-west-1", "us-west-2")
 
 
@@ -40,7 +37,7 @@ class Aws(FakeAws):
 def test_associations_are_read_in_the_region_of_their_cluster():
     fleet = Fleet(0)
     clusters = {each: Cluster(fleet, eks(each)) for each in REGIONS}
-    read_clusters(Namespace(**OPTIONS), clusters, Aws(fleet), whole=True)
+    read_clusters(clusters, Aws(fleet), whole=True)
     assert fleet.calls == {(each, "dev"): 1 for each in REGIONS}
 
 
@@ -51,9 +48,9 @@ def test_the_issuer_is_given_where_the_cluster_may_not_be_asked_for_it(monkeypat
     clusters = {"": FakeCluster(fleet)}
 
     with pytest.raises(cli.Stop, match=f"could not read {path}: needs get {path}"):
-        read_clusters(Namespace(**OPTIONS), clusters, FakeAws(fleet))
-    options = Namespace(**OPTIONS | {"issuer": f"https://{ISSUER}"})
-    [cluster] = read_clusters(options, clusters, FakeAws(fleet)).facts.clusters
+        read_clusters(clusters, FakeAws(fleet))
+    scan = read_clusters(clusters, FakeAws(fleet), issuer=f"https://{ISSUER}")
+    [cluster] = scan.facts.clusters
     assert cluster.issuer == ISSUER
 
 
@@ -66,8 +63,8 @@ def test_another_account_is_read_by_the_role_to_assume_or_it_is_a_gap():
         "y": Cluster(fleet, eks(REGIONS[1], ACCOUNT_B)),
     }
 
-    gap = read_clusters(Namespace(**OPTIONS), clusters, aws)
-    whole = read_clusters(Namespace(**OPTIONS | {"assume_role": [ROLE_B_ARN]}), clusters, aws)
+    gap = read_clusters(clusters, aws)
+    whole = read_clusters(clusters, aws, assume_role=[ROLE_B_ARN])
 
     x, y = gap.facts.clusters
     assert (x.associations, y.account, gap.facts.accounts) == ([], ACCOUNT_B, [ACCOUNT])
