@@ -11,7 +11,7 @@ The account is read from what GetAccountAuthorizationDetails answers, and judged
 - ``growth``: the time with ten times the roles, divided by ten: 1.0 is linear
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from _measure import cpu_seconds, judge, medians, options, run
@@ -59,17 +59,16 @@ def _audited(row: str, size: int) -> Callable[[], float]:
     """CPU seconds of one audit."""
 
     def measure() -> float:
-        pages = list(_pages(row, size))
+        answer = {"RoleDetailList": [_role(row, number) for number in range(size)]}
         facts = _facts(row, size)
-        return cpu_seconds(lambda: audit(AuditFacts(roles=_read(pages), **facts)))
+        return cpu_seconds(lambda: audit(AuditFacts(roles=_read(answer), **facts)))
 
     return measure
 
 
-def _read(pages: list[Any]) -> Sequence[Role]:
+def _read(answer: dict[str, Any]) -> Sequence[Role]:
     reader = IamReader()
-    for page in pages:
-        reader.add(page)
+    reader.add(answer)
     return reader.result().roles
 
 
@@ -107,22 +106,17 @@ def _arn(number: int) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/app-{number}"
 
 
-def _pages(row: str, size: int) -> Iterator[dict[str, Any]]:
-    roles = [_role(row, number) for number in range(size)]
-    for first in range(0, size, 100):
-        yield {"RoleDetailList": roles[first : first + 100]}
-
-
 def _role(row: str, number: int) -> dict[str, Any]:
     target = _arn(number - 1)
     allowed = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"]}
-    statements: list[Any] = [allowed | {"Resource": "*" if number % 10 == 1 else target}]
+    statements = [allowed | {"Resource": "*" if number % 10 == 1 else target}]
     statements += [NO_TAGS] if row == "denied" else []
+    document = {"Version": "2012-10-17", "Statement": statements}
     return {
         "Arn": _arn(number),
         "RoleId": f"AROA{number}",
         "AssumeRolePolicyDocument": _trust_policy(row, number),
-        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": _document(statements)}],
+        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": document}],
         "AttachedManagedPolicies": [],
     }
 
@@ -139,10 +133,6 @@ def _trust_policy(row: str, number: int) -> Any:
         for statement in trusting["Statement"]:
             statement["Principal"] = {"AWS": everyone}
     return trusting
-
-
-def _document(statements: list[Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": statements}
 
 
 if __name__ == "__main__":

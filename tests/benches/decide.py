@@ -58,13 +58,13 @@ def main() -> None:
     """Run the bench."""
     args = options(__doc__, decisions=20_000, repetitions=5)
     one, chain = _scenario(_web_identity()), _scenario(_web_identity(), _assume_role(), _list())
-    times = args.decisions
+    times, read = args.decisions, parse_scenario(one)
     sides = {
         "trust": _repeated(_decide(one), times),
-        "trust_reasons": _repeated(_explain(one), times),
+        "trust_reasons": _repeated(lambda: simulate(read).as_json(), times),
         "trust_policy_read": _repeated(_read_policy_and_decide, times // 2),
         "chain": _repeated(_decide(chain), times // 3),
-        "scenario": _repeated(_read_and_decide(one), times // 10),
+        "scenario": _repeated(lambda: simulate(parse_scenario(one)), times // 10),
         "json": _repeated(lambda: json.loads(one), times),
         "help": lambda: _interpreter("-m", "irsa", "--help"),
         "nothing": lambda: _interpreter("-c", ""),
@@ -125,11 +125,6 @@ def _decide(raw: bytes) -> Callable[[], object]:
     return lambda: simulate(scenario)
 
 
-def _explain(raw: bytes) -> Callable[[], object]:
-    scenario = parse_scenario(raw)
-    return lambda: simulate(scenario).as_json()
-
-
 def _read_policy_and_decide() -> object:
     caller = Caller("web-identity", PROVIDER, "111122223333")
     keys = {f"{ISSUER.lower()}:aud": "sts.amazonaws.com", f"{ISSUER.lower()}:sub": SUBJECT}
@@ -145,10 +140,6 @@ def _hostile(raw: bytes) -> Callable[[], float]:
 def _text(line: str) -> Callable[[], float]:
     text = line * (TEXT_MAX // len(line))
     return lambda: cpu_seconds(lambda: diagnose(text))
-
-
-def _read_and_decide(raw: bytes) -> Callable[[], object]:
-    return lambda: simulate(parse_scenario(raw))
 
 
 def _interpreter(*arguments: str) -> float:

@@ -4,22 +4,19 @@ With a language host the CLI runs the programs as `pulumi up` does; without one,
 they run in this process, as the Automation API's inline programs.
 """
 
-import runpy
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode
-from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
+from irsa_sandbox.engine.stack import run_main, use_a_connection_for_each_engine
 from tests.live.run import PLACE_TAG, TAG, Run, say
 from tests.support.paths import ROOT
-
-# Engines end and new ones get their ports: gRPC would reuse a connection that is gone.
-_GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
 
 
 def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
@@ -50,10 +47,11 @@ class Stack:
 
     def __init__(self, run: Run, letter: str) -> None:
         self.title = f"account {letter}"
-        self._folder = run.private if letter == "A" else run.private / "account_b"
+        folder = run.private if letter == "A" else run.private / "account_b"
+        use_a_connection_for_each_engine()
         beside = Path(shutil.which("pulumi") or "").resolve().with_name("pulumi-language-python")
         has_host = beside.exists() or shutil.which(beside.name) is not None
-        program = None if has_host else self._program
+        program = None if has_host else partial(run_main, folder)
         env = {
             "AWS_PROFILE": (run.a if letter == "A" else run.b).profile,
             "PULUMI_BACKEND_URL": f"file://{run.private / 'state'}?metadata=skip",
@@ -61,7 +59,7 @@ class Stack:
             "PULUMI_SKIP_CHECKPOINTS": "false",  # a killed run must know what it has created
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        options = {"work_dir": str(self._folder), "program": program, "env_vars": env}
+        options = {"work_dir": str(folder), "program": program, "env_vars": env}
         workspace = automation.LocalWorkspace(**options)
         self._stack = automation.Stack(run.prefix, workspace, StackInitMode.CREATE_OR_SELECT)
         self.version = workspace.pulumi_version
@@ -89,10 +87,3 @@ class Stack:
     def state(self) -> dict[str, Any]:
         """Return the exported state."""
         return vars(self._stack.export_stack())
-
-    def _program(self) -> None:
-        sys.path.insert(0, str(self._folder))  # as a language host does
-        try:
-            runpy.run_path(str(self._folder / "__main__.py"), run_name="__main__")
-        finally:
-            sys.path.remove(str(self._folder))

@@ -45,12 +45,10 @@ class World:
         write_private(kubeconfig, outputs["kubeconfig"].encode())
         self._state = run.private / "state.json"
         write_private(self._state, json.dumps(a.state()).encode())
-        roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
         self.names: Mapping[str, str] = checks.names_of(
-            {**roles, "role_b": of_b["role_b_arn"]},
-            bucket_a=outputs["bucket"],
+            outputs,
+            {"role_b": of_b["role_b_arn"]},
             bucket_b=of_b["bucket"],
-            issuer=outputs["issuer_url"],
             region=run.region,
             user=f"{run.prefix}-s3-manager",
         )

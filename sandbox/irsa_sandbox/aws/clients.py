@@ -101,15 +101,13 @@ def session_of(
     return boto3.session.Session(botocore_session=core)
 
 
-def session_in(
-    environment: Mapping[str, str], proxy: str, ca_file: Path, region: str = REGION
-) -> boto3.session.Session:
+def session_in(environment: Mapping[str, str], proxy: str, ca_file: Path) -> boto3.session.Session:
     """A boto3 session with the credentials that the SDK finds in an environment.
 
     They are searched for here and once, and renewed later from where they came. Where there are
     none, its clients say so.
     """
-    core = _Core(proxy, ca_file, region)
+    core = _Core(proxy, ca_file, REGION)
     with patch.dict(os.environ, environment, clear=True):
         core.keep_profile(core.profile)
         core.find_credentials()

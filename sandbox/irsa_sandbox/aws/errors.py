@@ -11,6 +11,8 @@ from xml.sax.saxutils import escape
 
 from irsa_core.identity.errors import AwsError, not_authorized
 
+from .hosts import ANSWERED
+
 _NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
@@ -57,7 +59,7 @@ def _as_json(error: AwsError, body: Mapping[str, str]) -> Response:
 
 def service_is_missing(host: str, *, xml: bool) -> Response:
     """The error of a service that the sandbox does not have; no SDK tries again after it."""
-    names = ", ".join(sorted({*_ERRORS, "eks", "secretsmanager"}))
+    names = ", ".join(sorted(ANSWERED))
     error = AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
     if xml:
         return as_xml(error, "sts")

@@ -13,7 +13,10 @@ PORT = 443
 STS = "sts.amazonaws.com"
 """The global host of STS, which every SDK knows."""
 
-_REGIONAL = ("ec2", "eks", "s3", "s3-control", "secretsmanager", "sts")
+SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
+"""MiniStack's, which the sandbox has."""
+
+ANSWERED = (*SERVICES, "s3-control")
 _GLOBAL = {
     "iam.amazonaws.com": "iam",
     "iam.global.api.aws": "iam",
@@ -22,8 +25,8 @@ _GLOBAL = {
 }
 _HOST = re.compile(
     # EKS Auth has no host in amazonaws.com.
-    rf"(?P<service>{'|'.join(_REGIONAL)}|eks-auth(?=\.[a-z0-9-]+\.api\.))\.(?:dualstack\.)?(?P<region>[a-z0-9-]+)\."
-    r"(?:amazonaws\.com|api\.aws)"
+    rf"(?P<service>{'|'.join(set(ANSWERED) - {'iam'})}|eks-auth(?=\.[a-z0-9-]+\.api\.))"
+    r"\.(?:dualstack\.)?(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)"
 )
 _LABELLED = re.compile(r"(?P<label>[a-z0-9.-]+?)\.(?P<of>s3(?:-control)?\..+)")
 """A bucket in front of S3's host, an account in front of S3 Control's.
@@ -34,7 +37,6 @@ _ANY = re.compile(
     r"(?:[a-z0-9-]+\.)*?(?P<service>[a-z0-9-]+)\.(?:dualstack\.)?"
     r"(?:(?P<region>[a-z]+(?:-[a-z]+)+-\d)\.)?(?:amazonaws\.com|api\.aws)"
 )
-_SERVED = frozenset({*_REGIONAL, *_GLOBAL.values(), "eks-auth"})
 
 
 class Host(NamedTuple):
@@ -74,7 +76,7 @@ def parse_host(text: str) -> Host | None:
 def lacks(text: str) -> bool:
     """Return whether a host is one of a service of AWS that the sandbox does not have."""
     match = _ANY.fullmatch(text.lower())
-    if match is None or match["service"] in _SERVED:
+    if match is None or match["service"] in (*ANSWERED, "eks-auth"):
         return False
     return match["region"] is None or _is_aws_region(match["region"])
 

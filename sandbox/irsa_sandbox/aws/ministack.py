@@ -28,14 +28,13 @@ from .eks import ControlPlaneFacts, Eks
 from .eks_auth import AGENT_ADDON, EksAuth, Node
 from .errors import Response
 from .guard import Application, guarded
+from .hosts import SERVICES
 from .iam import Iam
 from .records import Records, core
 from .role_sessions import RoleSession, RoleSessions
 from .s3 import S3Control, list_objects, put_access_block
 from .sts import Sts
 from .tokens import ClusterKeys, KeySet
-
-SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
 
 # AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html

@@ -34,8 +34,7 @@ from .clients import FULL_ACCESS, AccessKeys, AwsClients, new_administrator
 from .eks import ControlPlaneFacts
 from .eks_auth import Node
 from .guard import Application
-from .hosts import PORT, lacks, parse_host
-from .ministack import SERVICES
+from .hosts import PORT, SERVICES, lacks, parse_host
 from .tokens import KeySet
 
 T = TypeVar("T")

@@ -61,11 +61,17 @@ class Systems(Protocol):
         ...
 
 
-def names_of(roles: Mapping[str, str], **more: str) -> dict[str, str]:
-    """Return words of a run: the ARNs of roles, their sessions', and further ones."""
+def names_of(
+    outputs: Mapping[str, str], other_roles: Mapping[str, str], **more: str
+) -> dict[str, str]:
+    """Return words of a run: those of account A's outputs, and further ones. Each role, by its ARN,
+    has another for its sessions."""
+    roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
+    roles |= other_roles
     sessions = {name.replace("role", "session"): session_arn_prefix(roles[name]) for name in roles}
-    own = {"token_file": TOKEN_FILE, "object_a": OBJECT_A, "object_b": OBJECT_B}
-    return {**own, **roles, **sessions, **more}
+    objects = {"token_file": TOKEN_FILE, "object_a": OBJECT_A, "object_b": OBJECT_B}
+    of_a = {"bucket_a": outputs["bucket"], "issuer": outputs["issuer_url"]}
+    return {**objects, **of_a, **roles, **sessions, **more}
 
 
 @dataclass(frozen=True, kw_only=True)

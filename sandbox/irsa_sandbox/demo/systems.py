@@ -51,17 +51,12 @@ class SandboxSystems(Session):
     def read_names(self) -> None:
         """Read the words of the checks, when account A's stack is up."""
         _ = self.cluster  # one client for all threads
-        outputs = SandboxStack(self.state).outputs()
-        roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
-        roles["role_b"] = ROLE_B
-        roles["direct_role"] = role_arn(ACCOUNT_B, "forms-direct")
         self.names = names_of(
-            roles,
+            SandboxStack(self.state).outputs(),
+            {"role_b": ROLE_B, "direct_role": role_arn(ACCOUNT_B, "forms-direct")},
             account_b=ACCOUNT_B,
-            bucket_a=outputs["bucket"],
             bucket_b=BUCKET_B,
             cluster_arn=CLUSTER_ARN,
-            issuer=outputs["issuer_url"],
             ledger_id=external_id(CLUSTER_ARN, service_account_ref("forms", "ledger")),
             region=REGION,
             sessions_a=f"arn:aws:sts::{ACCOUNT_A}:assumed-role/",

@@ -95,7 +95,7 @@ class SandboxStack:
         """
         _complete_errors_of_callbacks()
         _hide_unfinished_coroutines()
-        _use_a_connection_for_each_engine()
+        use_a_connection_for_each_engine()
         processes.use_sessions()
         self._project, self._name = project.resolve(), stack
         self._inline, self._stand_ins = program, stand_ins or {}
@@ -203,23 +203,13 @@ class SandboxStack:
         register_stack_transformation(self._note_line)
         register_stack_transformation(partial(stand_in, self._stand_ins))
         try:
-            return self._inline() if self._inline else self._run_main()
+            return self._inline() if self._inline else run_main(self._project)
         except RunError as error:
             self._error = diagnostics.in_program(str(error), "".join(format_exception(error)))
             raise
 
     def _note_line(self, args: pulumi.ResourceTransformationArgs) -> None:
         self._lines[diagnostics.resource_key(args.type_, args.name)] = diagnostics.users_line()
-
-    def _run_main(self) -> None:
-        folder, main = str(self._project), self._project / "__main__.py"
-        if not main.exists():
-            raise RunError(f"{main} does not exist; it is the program of the project")
-        sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
-        try:
-            runpy.run_path(str(main), run_name="__main__")
-        finally:
-            sys.path.remove(folder)
 
     def _in_one_line(self, operation: Callable[[], T]) -> T:
         """Turn an error of the program or the engine into one line.
@@ -252,6 +242,18 @@ class SandboxStack:
         return operation()
 
 
+def run_main(project: Path) -> None:
+    """Run the program in a project's folder; raises `pulumi.RunError` when there is none."""
+    folder, main = str(project), project / "__main__.py"
+    if not main.exists():
+        raise RunError(f"{main} does not exist; it is the program of the project")
+    sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
+    try:
+        runpy.run_path(str(main), run_name="__main__")
+    finally:
+        sys.path.remove(folder)
+
+
 @cache
 def _pulumi_command(pulumi: Path, home: str) -> PulumiCommand:
     """Return the CLI, which is asked for its version; even that writes a log into its home."""
@@ -268,7 +270,7 @@ def summary(counts: Mapping[str, int]) -> str:
 
 
 @cache
-def _use_a_connection_for_each_engine() -> None:
+def use_a_connection_for_each_engine() -> None:
     """Keep connections to engines that have ended out of the way of new ones.
 
     pulumi closes none of a run's connections, and gRPC shares those to one address: an engine that

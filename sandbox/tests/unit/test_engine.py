@@ -265,7 +265,7 @@ def test_an_error_and_a_warning_are_shown_once():
 
 
 def test_an_engine_on_the_port_of_one_that_ended_is_reached():
-    stack._use_a_connection_for_each_engine()
+    stack.use_a_connection_for_each_engine()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
     ended = Settings("irsa", "dev", monitor=address)
@@ -294,12 +294,12 @@ def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeyp
     state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
     (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
-    opened = SandboxStack(state, tmp_path)
+    SandboxStack(state, tmp_path)
     calls = cli.with_name("pulumi.homes").read_text().splitlines()
     assert len(calls) >= 2, "its version, and the stack"
     assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
     with pytest.raises(RunError, match=r"__main__\.py does not exist"):
-        opened._run_main()
+        stack.run_main(tmp_path)
     monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
     cli.write_text("#!/bin/sh\nkill -9 $$\n")
     line = r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"

@@ -5,8 +5,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.session import Session
 
-from irsa_sandbox.aws.hosts import Host, parse_host
-from irsa_sandbox.aws.ministack import SERVICES
+from irsa_sandbox.aws.hosts import SERVICES, Host, parse_host
 
 
 @pytest.mark.parametrize(
