@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.policies import Policies
-from irsa_core.decide.principals import Directness
+from irsa_core.decide.principal_element import Directness
 from irsa_core.decide.reasons import (
     WITHOUT_POLICIES,
     Decision,

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.policies import Policies, Source, left_out
-from irsa_core.decide.principals import Caller, Directness, PrincipalElement
+from irsa_core.decide.principal_element import Directness, PrincipalElement
+from irsa_core.decide.principals import Caller
 from irsa_core.decide.statements import CompiledStatement, Policy
 from irsa_core.decide.truth import Truth, Verdict
 

@@ -24,7 +24,7 @@ from irsa_core.decide.patterns import (
     is_plain,
     resource_problem,
 )
-from irsa_core.decide.principals import PrincipalElement
+from irsa_core.decide.principal_element import PrincipalElement
 from irsa_core.decide.truth import Truth, any_of, negated
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
