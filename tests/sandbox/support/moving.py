@@ -18,14 +18,14 @@ from tests.sandbox.support.workload import NAME, Workload
 
 CALLS = int(os.environ.get("MOVE_CALLS", "120"))
 """Calls that a move there and back is to last at least."""
+PAUSE = "0.1"  # seconds between the calls of a Pod
 
 
 class Traffic:
     """A process of a real SDK in each Pod, which starts and ends with its Pod."""
 
-    def __init__(self, workload: Workload, seconds: float) -> None:
+    def __init__(self, workload: Workload) -> None:
         self._workload = workload
-        self._seconds = seconds
         self._pods: dict[str, contextlib.ExitStack] = {}
         self.stopping = threading.Event()
         self.lines: list[str] = []
@@ -57,13 +57,12 @@ class Traffic:
                 self._pods[name] = self._started(client, running[name])
 
     def _started(self, client: Any, pod: Any) -> contextlib.ExitStack:
-        state = self._workload.session.state
+        pods = self._workload.session.state.pods()
         with contextlib.ExitStack() as opened:
-            config = {"extra_env": state.pod_environment(), "agent": state.pod_identity_agent}
-            pods, silent = state.path / "pods", lambda _: None
-            process = opened.enter_context(pod_process(client, pods, pod, **config, on_note=silent))
+            laid_out = pod_process(client, pod=pod, on_note=lambda _: None, **pods)
+            process = opened.enter_context(laid_out)
             lister = [sys.executable, SOURCES / "lister.py"]
-            command = [*lister, self._workload.bucket, str(self._seconds)]
+            command = [*lister, self._workload.bucket, PAUSE]
             child = subprocess.Popen(command, env=process.env, stdout=subprocess.PIPE, text=True)
             reader = threading.Thread(target=self._read, args=[child])
             reader.start()
@@ -78,9 +77,9 @@ class Traffic:
 
 
 @contextlib.contextmanager
-def traffic(workload: Workload, seconds: float = 0.1) -> Iterator[Traffic]:
-    """Calls of all Pods of a workload, one in so many seconds, for the time of the context."""
-    own = Traffic(workload, seconds)
+def traffic(workload: Workload) -> Iterator[Traffic]:
+    """Calls of all Pods of a workload, for the time of the context."""
+    own = Traffic(workload)
     thread = threading.Thread(target=own.run)
     thread.start()
     try:
