@@ -216,7 +216,7 @@ def test_a_failed_test_shows_no_secret(project, borrowed):
             job = pod("dev/app", role_arn="arn:aws:iam::111122223333:role/app")
             secrets = [account.credentials.secret_access_key for account in accounts]
             with open("secrets", "w") as file:
-                print(*secrets, irsa_sandbox._state.root_secret, file=file)
+                print(*secrets, irsa_sandbox._session.state.root_secret, file=file)
             del secrets
             assert job.environment is None
         """

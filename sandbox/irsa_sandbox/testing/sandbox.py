@@ -23,18 +23,16 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 from irsa_core.identity.arns import provider_arn_for
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa_core.identity.policies import irsa_trust_policy, service_trust_policy
-from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import ServiceAccountRef, parse_account
 
 from .. import environment_variables, lifecycle
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from ..aws.clients import AccessKeys, AwsClients, new_administrator, session_in
 from ..errors import SandboxError
-from ..pods.exec import find_pod
-from ..pods.process import PodProcess, find_object, pod_process
-from ..session import create_pod
+from ..pods.process import PodProcess, find_object
+from ..session import Session, create_pod
 from ..snapshots import Snapshots
-from ..state import SandboxState, cluster_client
+from ..state import SandboxState
 from ..waiting import wait_until
 from ..webhook.identities import held_back
 
@@ -78,17 +76,12 @@ class Sandbox:
 
     cluster_name = CLUSTER
 
-    def __init__(
-        self,
-        state: SandboxState,
-        snapshots: Snapshots,
-        accounts: Accounts,
-        kubernetes: lightkube.Client,
-    ) -> None:
-        self._state = state
+    def __init__(self, session: Session, snapshots: Snapshots, accounts: Accounts) -> None:
+        state = session.state
+        self._session = session
         self._snapshots = snapshots
         self.accounts = accounts
-        self.kubernetes = kubernetes
+        self.kubernetes = session.cluster
         """A lightkube client with the rights of the cluster's administrator."""
 
         self.stand_ins: set[str] = set()
@@ -125,7 +118,7 @@ class Sandbox:
         credentials = (account or self.accounts.a).credentials
         return {
             **variables,
-            **self._state.environment(),
+            **self._session.state.environment(),
             "AWS_ACCESS_KEY_ID": credentials.access_key_id,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         }
@@ -147,10 +140,19 @@ class Sandbox:
         # In vain, the Pod names the missing part.
         wait_until(lambda: find_object(client, ConfigMap, **root_ca), PATIENCE, POLL)
         made = create_pod(client, account, generateName=f"{account.name}-")
-        pod = _running(client, account.namespace, made["metadata"]["name"])
-        laid_out = self._state.pods()
-        with pod_process(client, pod=pod, on_note=lambda _: None, **laid_out) as process:
-            yield RunningPod(f"{account.namespace}/{pod['metadata']['name']}", process, self._state)
+        namespace, name = account.namespace, made["metadata"]["name"]
+        with self._when_running(namespace, name) as process:
+            yield RunningPod(f"{namespace}/{name}", process, self._session.state)
+
+    def _when_running(self, namespace: str, name: str) -> AbstractContextManager[PodProcess]:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._session.pod_process(namespace, name)
+            except LookupError as error:
+                if time.monotonic() > deadline:
+                    raise SandboxError(str(error)) from error
+            time.sleep(POLL)
 
     def stack(
         self,
@@ -172,7 +174,7 @@ class Sandbox:
         with warnings.catch_warnings():
             # pulumi-aws has some when it is imported, and pytest may make errors of them.
             warnings.simplefilter("ignore", DeprecationWarning)
-            opened = SandboxStack(self._state, Path(project), stack=name, **settings)
+            opened = SandboxStack(self._session.state, Path(project), stack=name, **settings)
             self.stand_ins.update(stand_ins or ())
             opened.up()
         return opened
@@ -217,16 +219,17 @@ def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
 
     Raises `SandboxError` when another process holds it.
     """
-    with closing(Snapshots(state.path, state.snapshots)) as snapshots:
+    with (
+        closing(Snapshots(state.path, state.snapshots)) as snapshots,
+        closing(Session(state)) as session,
+    ):
         if ends:
             snapshots.ends()
         a = Account(state, ACCOUNT_A, AccessKeys(state.access_key_id, state.secret_access_key))
         _register_cluster(a, state.issuer_url)
-        root = Account(state, ACCOUNT_B, AccessKeys(ACCOUNT_B, state.root_secret))
         # A user like account A's, as AWS lets no root assume a role.
-        b = Account(state, ACCOUNT_B, new_administrator(root.client("iam"), ADMINISTRATOR))
-        with cluster_client(state) as kubernetes:
-            yield Sandbox(state, snapshots, Accounts(a, b), kubernetes)
+        keys = new_administrator(session.aws("iam", ACCOUNT_B), ADMINISTRATOR)
+        yield Sandbox(session, snapshots, Accounts(a, Account(state, ACCOUNT_B, keys)))
 
 
 def _register_cluster(account: Account, issuer_url: str) -> None:
@@ -323,14 +326,3 @@ def _check_exists(client: lightkube.Client, account: ServiceAccountRef) -> None:
         f"namespace {account.namespace} has no service account {account.name}; it has "
         f"{', '.join(there) or 'none'}; make it, or give `pod` the role_arn to make it with"
     )
-
-
-def _running(client: lightkube.Client, namespace: str, name: str) -> Json:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return find_pod(client, namespace, name)
-        except LookupError as error:
-            if time.monotonic() > deadline:
-                raise SandboxError(str(error)) from error
-        time.sleep(POLL)
