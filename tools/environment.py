@@ -21,15 +21,15 @@ OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = "tests/constraints.txt"
 LINK = ROOT / ".venv"
-# The environment is one for several clones: `.venv/bin/python` tells which it was started from, and
-# that of an activated environment where it was started.
+# The environment is one for several clones. `.venv/bin/python` tells which one it was started from;
+# a program such as `pytest` has the shared Python, and is of the activated one, or of its folder.
 OWN_CLONE = (
-    "import os, sys; part, clone = 'components/irsa_components', os.path.dirname(sys.prefix); "
-    "own = os.path.isdir(os.path.join(clone, part)) and clone; "
-    "found = own or os.path.isdir(part) and os.getcwd(); "
-    "found and sys.path.extend([found, os.path.join(found, 'components'), "
-    "os.path.join(found, 'command'), os.path.join(found, 'core'), "
-    "os.path.join(found, 'sandbox')])\n"
+    "import os, sys; own = 'components/irsa_components'; dirname = os.path.dirname; "
+    "above, beside = dirname(sys.prefix), dirname(os.environ.get('VIRTUAL_ENV', '')); "
+    "found = os.path.isdir(f'{above}/{own}') and above or "
+    "os.path.isdir(f'{beside}/{own}') and beside or os.path.isdir(own) and os.getcwd(); "
+    "found and sys.path.extend([found, f'{found}/components', f'{found}/command', "
+    "f'{found}/core', f'{found}/sandbox'])\n"
 )
 """Line of a .pth file that has Python import the packages of the clone."""
 OWN_PATH = """

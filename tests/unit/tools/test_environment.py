@@ -52,9 +52,10 @@ def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
     pythons = {"clone/.venv/bin/python": tmp_path, "shared/bin/python": tmp_path / "clone"}
     for python, folder in pythons.items():
         assert ran(tmp_path / python, "-c", code, cwd=folder).stdout == f"{package}\n"
-    activated = f'. .venv/bin/activate; cd /; python -c "{code}"'
-    shown = ran("bash", "-c", activated, cwd=tmp_path / "clone").stdout
-    assert shown == f"{package}\n"
+    for program in ("python", tmp_path / "shared/bin/python"):  # the second is that of `pytest`
+        activated = f'. .venv/bin/activate; cd /; {program} -c "{code}"'
+        shown = ran("bash", "-c", activated, cwd=tmp_path / "clone").stdout
+        assert shown == f"{package}\n"
 
 
 def test_a_shell_that_does_not_name_the_script_keeps_the_environment(tmp_path):
