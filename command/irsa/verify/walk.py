@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Answer, Credentials, ServiceAccountObject, Unread
+from irsa.observe.facts import Answer, ServiceAccountObject, Unread
 from irsa.verify.containers import UNNAMED, session_name
 from irsa.verify.facts import ByAssociation, ByToken, Facts, RoleB, named_role, roles_between
 from irsa.verify.gather import Sources, search
@@ -64,8 +64,8 @@ class Chain:
     @property
     def of_call(self) -> list[Link]:
         """Links that the call for a session of the role depends on."""
-        there, of_session = self.before
-        return [*(link for link in there if link.key == "association"), *of_session]
+        in_pods, of_session = self.before
+        return [*(link for link in in_pods if link.key == "association"), *of_session]
 
     @cached_property
     def before_role_b(self) -> list[Link]:
@@ -75,11 +75,11 @@ class Chain:
     def links(self, calls: Calls | None = None) -> list[Link]:
         """Every link, in the order in which a request takes them."""
         facts, calls = self.facts, calls or Calls()
-        there, of_session = self.before
+        in_pods, of_session = self.before
         of_role_b, inside = calls.of_role_b or CALLS_OF_ROLE_B, calls.inside
         proved = facts.pod and facts.nodes_of_pods == {facts.pod.spec.get("nodeName")}
         but = "the AWS CLI in the Pod has a session"
-        links = [confirmed(e, inside, but) if proved and e.key == "agent" else e for e in there]
+        links = [confirmed(e, inside, but) if proved and e.key == "agent" else e for e in in_pods]
         links.append(precedence(facts, reached=isinstance(inside, Answer) and inside.allowed))
         answer = (of_role_b if facts.target_role else calls).assumed
         asked = to_session.question_inside(facts, inside)
@@ -107,7 +107,7 @@ SEARCHED = frozenset(
 )
 """Links whose remedy depends on what else the account has."""
 
-Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
+Call = Callable[[], Answer | Unread]
 
 
 def walk(facts: Facts, sources: Sources) -> list[Link]:
@@ -152,8 +152,8 @@ def _calls(chain: Chain, sources: Sources) -> Calls:
     if isinstance(call, NotMade):
         return Calls(assumed=call, of_role_b=replace(CALLS_OF_ROLE_B, assumed=call))
     before = [*chain.of_call, *(chain.before_role_b if facts.target_role else ())]
-    answer, credentials = retried(call, wait=_wait(facts, before))
-    session = aws.as_session(credentials) if credentials else None
+    answer = retried(call, wait=_wait(facts, before))
+    session = _session(aws, answer)
     if facts.target_role:
         calls = replace(CALLS_OF_ROLE_B, assumed=answer)
         return Calls(of_role_b=_of_session(calls, session, facts.bucket))
@@ -190,11 +190,16 @@ def _role_b_calls(role_b: RoleB, session: Aws, bucket: str, wait: float) -> Call
         return replace(CALLS_OF_ROLE_B, assumed=UNNAMED)
     external_id = role_b.external_id or None
     call = partial(session.assume_role, role_b.role_arn, role_b.session_name, external_id)
-    answer, credentials = retried(partial(call, role_b.duration_seconds), wait=wait)
+    answer = retried(partial(call, role_b.duration_seconds), wait=wait)
     calls = replace(CALLS_OF_ROLE_B, assumed=answer)
     if bucket:
         calls = replace(calls, refused=session.list_bucket(bucket))
-    return _of_session(calls, session.as_session(credentials) if credentials else None, bucket)
+    return _of_session(calls, _session(session, answer), bucket)
+
+
+def _session(aws: Aws, answer: Answer | Unread) -> Aws | None:
+    granted = None if isinstance(answer, Unread) else answer.credentials
+    return aws.as_session(granted) if granted else None
 
 
 def _of_session(calls: Calls, session: Aws | None, bucket: str) -> Calls:
@@ -209,15 +214,15 @@ def _wait(facts: Facts, before: Sequence[Link]) -> float:
     return facts.wait if status_of(before) is Status.PASSED else 0
 
 
-def retried(call: Call, *, wait: float) -> tuple[Answer | Unread, Credentials | None]:
+def retried(call: Call, *, wait: float) -> Answer | Unread:
     """Make a call again while its refusal can be a change that has not propagated yet."""
     start = time.monotonic()
     while True:
-        answer, credentials = call()
+        answer = call()
         if isinstance(answer, Unread):
-            return answer, credentials
+            return answer
         waited = time.monotonic() - start
         if answer.allowed or answer.code not in PROPAGATES or waited + RETRY_SECONDS > wait:
             seconds = round(waited) if waited > RETRY_SECONDS else 0
-            return replace(answer, seconds=seconds), credentials
+            return replace(answer, seconds=seconds)
         time.sleep(RETRY_SECONDS)
