@@ -196,15 +196,10 @@ def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | N
 
 
 def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
-    owners = [
-        owner
-        for owner in facts.owners
-        if (
-            owner.name == facts.deployment
-            if facts.deployment
-            else owner.service_account == facts.name
-        )
-    ]
+    if facts.deployment:
+        owners = [owner for owner in facts.owners if owner.name == facts.deployment]
+    else:
+        owners = [owner for owner in facts.owners if owner.service_account == facts.name]
     return [*owners, *(pod.owner for pod in pods if pod.owner and pod.owner not in owners)]
 
 
