@@ -29,18 +29,17 @@ from irsa_core.identity.arns import account_of, cluster_arn
 from irsa_core.identity.token import Token
 
 C = TypeVar("C", bound=Facts)
-Links = Sequence[Callable[[C], Link]]
-"""Links of one mechanism up to its call for a session: each is judged by the facts alone."""
+Links = Sequence[Sequence[Callable[[C], Link]]]
+"""Links up to the call for a session, by the facts alone: in the cluster, and from the token on."""
 
 _PODS = injection.webhook, in_cluster.running_pod, injection.injection
 BY_TOKEN: Links[ByToken] = (
-    *(in_cluster.service_account, in_cluster.annotation, *_PODS),
-    *(to_session.token, to_session.provider, to_session.audience),
-    *(to_session.role, to_session.trust),
+    (in_cluster.service_account, in_cluster.annotation, *_PODS),
+    (to_session.token, to_session.provider, to_session.audience, to_session.role, to_session.trust),
 )
 BY_ASSOCIATION: Links[ByAssociation] = (
-    *(in_cluster.service_account, pod_identity.association, pod_identity.agent, *_PODS),
-    *(to_session.token, to_session.role, to_session.trust),
+    (in_cluster.service_account, pod_identity.association, pod_identity.agent, *_PODS),
+    (to_session.token, to_session.role, to_session.trust),
 )
 
 
@@ -51,15 +50,12 @@ class Chain:
     facts: Facts
 
     @cached_property
-    def before(self) -> tuple[list[Link], list[Link]]:
-        """The links of the mechanism: those in the cluster, and those from the token on."""
+    def before(self) -> list[list[Link]]:
+        """The links in the table of the mechanism, judged."""
         facts = self.facts
         if isinstance(facts, ByToken):
-            links = [link(facts) for link in BY_TOKEN]
-        else:
-            links = [link(facts) for link in BY_ASSOCIATION]
-        start = [link.key for link in links].index("token")
-        return links[:start], links[start:]
+            return [[link(facts) for link in part] for part in BY_TOKEN]
+        return [[link(facts) for link in part] for part in BY_ASSOCIATION]
 
     @property
     def of_call(self) -> list[Link]:

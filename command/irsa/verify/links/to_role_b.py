@@ -161,11 +161,10 @@ def trust(facts: Facts, target: RoleB) -> Link:
     deleted = [e for statement in statements(role_b.trust_policy) for e in iam.orphans(statement)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
+    fixer: Fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
     if isinstance(facts, ByAssociation):
-        fix = target_role(facts, role_a, role_b, judging).fix(judged)
-    else:
-        fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
-        fix = fixer.fix(judged)
+        fixer = target_role(facts, role_a, role_b, judging)
+    fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"

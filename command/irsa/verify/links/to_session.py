@@ -45,7 +45,7 @@ FOREIGN = "find out whose credentials these are"
 
 
 def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
-    """The links of a session of the role, which the target role of an association takes over."""
+    """The links of the role's session, which a target role's takes the place of."""
     check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
     whose = identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts))
     return [granting(check, calls.assumed, before), whose]

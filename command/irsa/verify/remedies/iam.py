@@ -95,12 +95,8 @@ def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
             f"ask the owner of the {names}, which other principals may have, whether it should "
             "deny this"
         )
-    if isinstance(role.policies, Unread):
-        return Remedy(NARROW)
-    commands = [
-        without_statements(role, role.policies[position], listed)
-        for position, listed in positions.items()
-    ]
+    policies = role.known_policies
+    commands = (without_statements(role, policies[e], of_it) for e, of_it in positions.items())
     return Remedy(NARROW, tuple(commands))
 
 
