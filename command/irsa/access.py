@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccountObject, Unread
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 from irsa_core.decide.association import call_keys
 from irsa_core.decide.condition_keys import OF_PLACE
 from irsa_core.decide.difference import differences
@@ -118,17 +118,12 @@ def trusts_token(role: Role, token: Token, *, session_name: str | None, now: flo
 _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
 
 
-def trusts_service_account(
-    role: Role, account: ServiceAccountObject, *, issuer_url: str, session_name: str, now: float
+def trusts_subject(
+    role: Role, subject: str, audience: str, *, issuer_url: str, session_name: str, now: float
 ) -> Judgement:
     """Decide whether a role's trust policy allows the tokens of a cluster's service account."""
-    claims = {
-        "iss": issuer_url,
-        "sub": account.subject,
-        "aud": [account.audience],
-        "iat": now - 1,
-        "exp": now + 600,
-    }
+    claims = {"iss": issuer_url, "sub": subject, "aud": [audience]}
+    claims |= {"iat": now - 1, "exp": now + 600}
     return trusts_token(role, Token("", {}, claims), session_name=session_name, now=now)
 
 

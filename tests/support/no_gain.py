@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from irsa.access import trusts_association, trusts_role, trusts_service_account
-from irsa.observe.facts import Role, ServiceAccountObject
+from irsa.access import trusts_association, trusts_role, trusts_subject
+from irsa.observe.facts import Role
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.arns import account_of
-from irsa_core.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa_core.identity.eks import STS_AUDIENCE
 from irsa_core.identity.subjects import ServiceAccountRef
 
 CallT = TypeVar("CallT")
@@ -76,9 +76,8 @@ def session_answers(
     """The answers of one role's trust policy to tokens, associations and other roles."""
     for issuer, account, audience in product(issuers, accounts, (STS_AUDIENCE, "vault")):
         asked: Any = {"issuer_url": f"https://{issuer}", "session_name": "session", "now": now}
-        of = ServiceAccountObject(*account, {AUDIENCE_ANNOTATION: audience})
         call = Sessions("token", f"{issuer} {audience}", "/".join(account), role.arn)
-        yield call, trusts_service_account(role, of, **asked).verdict
+        yield call, trusts_subject(role, account.subject, audience, **asked).verdict
     for cluster, account, untagged in product(clusters, accounts, (False, True)):
         if account_of(cluster) != role.account:
             continue

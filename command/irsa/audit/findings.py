@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from irsa import PROGRAM
-from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
+from irsa.access import Judgement, trusts_association, trusts_role, trusts_subject
 from irsa.audit.forging import Forgers
 from irsa.audit.trusting_eks import trusts_cluster
 from irsa.callers.facts import RoleFacts
@@ -160,13 +160,9 @@ def _check_service_accounts(
             yield Finding("role-missing", subject, account.role_arn)
         else:
             role = roles[account.role_arn]
-            judged = trusts_service_account(
-                role,
-                account,
-                issuer_url=cluster.issuer_url,
-                session_name="irsa-audit",
-                now=facts.now,
-            )
+            session = {"issuer_url": cluster.issuer_url, "session_name": "irsa-audit"}
+            asked = account.subject, account.audience
+            judged = trusts_subject(role, *asked, **session, now=facts.now)
             yield from _mistrust((account.namespace, account.name), role, subject, judged)
 
 

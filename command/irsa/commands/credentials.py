@@ -70,13 +70,12 @@ def _credentials(options: argparse.Namespace, cluster: KubernetesCluster, aws: A
                 cli.FAILS,
             )
         token = cli.known(cluster.token(namespace, name, account.audience))
-        answer, session = aws.assume_with_web_identity(role_arn, token, session_name)
-        credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
+        answer = aws.assume_with_web_identity(role_arn, token, session_name)
+        credentials = _allowed(answer, f"AssumeRoleWithWebIdentity of {role_arn}", account)
     if options.role_b:
-        answer, session = aws.as_session(credentials).assume_role(
-            options.role_b, session_name, options.external_id
-        )
-        credentials = _allowed(answer, session, f"AssumeRole of {options.role_b}", account)
+        session = aws.as_session(credentials)
+        answer = session.assume_role(options.role_b, session_name, options.external_id)
+        credentials = _allowed(answer, f"AssumeRole of {options.role_b}", account)
     return credentials
 
 
@@ -102,8 +101,8 @@ def _of_association(
             f"no EKS cluster of region {aws.region} has this cluster's issuer; give --region"
         )
     token = cli.known(cluster.token(account.namespace, account.name, POD_IDENTITY_SERVICE, pod))
-    answer, session = aws.assume_for_pod(name, token)
-    return _allowed(cli.known(answer), session, "AssumeRoleForPodIdentity", account)
+    answer = cli.known(aws.assume_for_pod(name, token))
+    return _allowed(answer, "AssumeRoleForPodIdentity", account)
 
 
 def process_output(credentials: Credentials) -> dict[str, object]:
@@ -126,13 +125,11 @@ def _session_name() -> str:
     return re.sub(r"[^A-Za-z0-9_+=,.@-]", "-", f"irsa-{user}")[:64]
 
 
-def _allowed(
-    answer: Answer, credentials: Credentials | None, call: str, account: ServiceAccountObject
-) -> Credentials:
-    if credentials is None:
+def _allowed(answer: Answer, call: str, account: ServiceAccountObject) -> Credentials:
+    if answer.credentials is None:
         raise cli.Stop(
             f"{call}: {answer.text}; `{PROGRAM} verify --namespace {account.namespace} "
             f"--service-account {account.name}` names the cause",
             cli.FAILS,
         )
-    return credentials
+    return answer.credentials

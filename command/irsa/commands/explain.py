@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 
-from irsa.access import trusts_service_account
+from irsa.access import trusts_subject
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import Callers, callers_of
 from irsa.callers.members import Members, who_may
@@ -200,10 +200,14 @@ def _allowed_accounts(facts: Facts, where: Sources) -> list[str]:
     if not isinstance(facts.token, Token):
         return []
     ask = partial(
-        trusts_service_account,
+        trusts_subject,
         facts.role,
         issuer_url=str(facts.token.claims.get("iss", "")),
         session_name="irsa-explain",
         now=facts.now,
     )
-    return [f"{e.namespace}/{e.name}" for e in accounts if ask(e).verdict is Verdict.ALLOW]
+    return [
+        f"{e.namespace}/{e.name}"
+        for e in accounts
+        if ask(e.subject, e.audience).verdict is Verdict.ALLOW
+    ]

@@ -212,13 +212,11 @@ class Runner:
             return
         audience = call.audience or POD_IDENTITY_SERVICE
         token = known(self.sources.cluster.token(*facts.account, audience, pod))
-        answer, _ = retried(
-            partial(aws.assume_with_web_identity, move.role.arn, token, SESSION_NAME)
-            if call.audience
-            else partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token),
-            wait=self.question.wait,
-        )
-        answer = known(answer)
+        if call.audience:
+            assume = partial(aws.assume_with_web_identity, move.role.arn, token, SESSION_NAME)
+        else:
+            assume = partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
+        answer = known(retried(assume, wait=self.question.wait))
         session = parse_session_arn(answer.arn)
         if session is None or session.role_name != move.role.name:
             text = answer.arn or answer.text

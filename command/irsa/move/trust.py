@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
-from irsa.access import trusts_association, trusts_token
+from irsa.access import trusts_association, trusts_subject
 from irsa.observe.facts import Role
 from irsa.verify.remedies.iam import on_claim, with_conditions, with_statement
 from irsa_core.decide.document import Condition, conditions_of
@@ -32,7 +32,6 @@ from irsa_core.identity.policy_json import (
     with_statements,
 )
 from irsa_core.identity.subjects import ServiceAccountRef, parse_subject
-from irsa_core.identity.token import Token
 
 SESSION_NAME = "irsa-move"
 OTHER = "irsa-other"
@@ -68,9 +67,8 @@ def verdict(role: Role, call: RoleCall) -> Verdict:
     """Return the answer of a role's trust policy to a call."""
     if call.audience:
         issuer_url = f"https://{issuer_of_principal(call.source)}"
-        claims = {"iss": issuer_url, "sub": call.subject, "aud": [call.audience]}
-        token = Token("", {}, {**claims, "iat": 0, "exp": 600})
-        return trusts_token(role, token, session_name=SESSION_NAME, now=1).verdict
+        session = {"issuer_url": issuer_url, "session_name": SESSION_NAME}
+        return trusts_subject(role, call.subject, call.audience, **session, now=1).verdict
     account = parse_subject(call.subject)
     if account is None:
         return Verdict.DENY

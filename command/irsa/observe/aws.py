@@ -101,11 +101,11 @@ class Aws:
 
     def as_role(self, role_arn: str, session_name: str) -> "Aws | Unread":
         """Return clients for a new session of a role; they are closed together with these."""
-        answer, credentials = self.assume_role(role_arn, session_name, None)
-        if credentials is None:
+        answer = self.assume_role(role_arn, session_name, None)
+        if answer.credentials is None:
             what = f"the account of role {role_arn}"
             return Unread(what, answer.text, "sts:AssumeRole on the role, and its trust")
-        return self.as_session(credentials)
+        return self.as_session(answer.credentials)
 
     def in_region(self, region: str) -> "Aws":
         """Return the clients of a region for the same identity; these for an empty one."""
@@ -307,9 +307,7 @@ class Aws:
         client, needed = self.client(arn.service), READERS[arn.service].permission
         return _aws(what, needed, _unless(NO_POLICY, lambda: read_resource_policy(client, arn)))
 
-    def assume_with_web_identity(
-        self, role_arn: str, token: Token, session_name: str
-    ) -> tuple[Answer, Credentials | None]:
+    def assume_with_web_identity(self, role_arn: str, token: Token, session_name: str) -> Answer:
         """Call AssumeRoleWithWebIdentity, which is not signed."""
         return _session(
             lambda: self.client("sts", unsigned=True).assume_role_with_web_identity(
@@ -317,9 +315,7 @@ class Aws:
             )
         )
 
-    def assume_for_pod(
-        self, cluster_name: str, token: Token
-    ) -> tuple[Answer | Unread, Credentials | None]:
+    def assume_for_pod(self, cluster_name: str, token: Token) -> Answer | Unread:
         """Call AssumeRoleForPodIdentity as the agent of a node does; unread if the caller may not.
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
@@ -335,11 +331,11 @@ class Aws:
                 "Credentials": {f"{key[0].upper()}{key[1:]}": value for key, value in keys.items()},
             }
 
-        answer, credentials = _session(call)
+        answer = _session(call)
         # EKS has AccessDeniedException as well for a role that it may not assume.
         if FOR_POD_IDENTITY in answer.message or answer.code == "NoCredentialsError":
-            return Unread("a session of EKS Pod Identity", answer.text, FOR_POD_IDENTITY), None
-        return answer, credentials
+            return Unread("a session of EKS Pod Identity", answer.text, FOR_POD_IDENTITY)
+        return answer
 
     def assume_role(
         self,
@@ -347,7 +343,7 @@ class Aws:
         session_name: str,
         external_id: str | None,
         seconds: int = DEFAULT_SESSION_DURATION,
-    ) -> tuple[Answer, Credentials | None]:
+    ) -> Answer:
         """Call AssumeRole."""
         more = {"ExternalId": external_id} if external_id else {}
         return _session(
@@ -438,8 +434,8 @@ def _answer(call: Callable[[], str]) -> Answer:
         return Answer(False, "", type(error).__name__, one_line(error))
 
 
-def _session(call: Callable[[], Json]) -> tuple[Answer, Credentials | None]:
-    """Assume a role and return the session's credentials."""
+def _session(call: Callable[[], Json]) -> Answer:
+    """Assume a role; the answer has the session's credentials."""
     granted: list[Json] = []
 
     def assume() -> str:
@@ -448,11 +444,8 @@ def _session(call: Callable[[], Json]) -> tuple[Answer, Credentials | None]:
 
     answer = _answer(assume)
     if not granted:
-        return answer, None
-    credentials = granted[0]["Credentials"]
-    return answer, Credentials(
-        credentials["AccessKeyId"],
-        credentials["SecretAccessKey"],
-        credentials["SessionToken"],
-        credentials["Expiration"].isoformat(),
-    )
+        return answer
+    keys = granted[0]["Credentials"]
+    secrets = keys["SecretAccessKey"], keys["SessionToken"]
+    session = Credentials(keys["AccessKeyId"], *secrets, keys["Expiration"].isoformat())
+    return replace(answer, credentials=session)

@@ -296,6 +296,17 @@ UNREACHED = "EndpointConnectionError"
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """Credentials of a role session, as STS returns them."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expiration: str
+    """ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """AWS's answer to a call that was made to see whether it is allowed."""
 
@@ -306,19 +317,10 @@ class Answer:
     message: str = ""
     seconds: int = 0
     """Seconds of retries, in case AWS had not caught up with a change."""
+    credentials: Credentials | None = None
+    """Those of the session that AWS granted."""
 
     @property
     def text(self) -> str:
         """The error in one line."""
         return f"{self.code}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Credentials of a role session, as STS returns them."""
-
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str = field(repr=False)
-    expiration: str
-    """ISO 8601."""

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import NamedTuple
 
 from irsa.observe.aws_config import Profile, profiles
@@ -244,23 +243,24 @@ def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
 
 def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
     """One link for all containers: it fails if one does; what differs is named."""
-    problems: dict[tuple[str, str, bool], list[PodContainer]] = {}
-    commands: dict[tuple[str, str, bool], list[ShellCommand]] = {}
+    problems: dict[tuple[str, str, bool], dict[PodContainer, Problem]] = {}
     # What is certain comes first: it is what the link is judged by.
     ordered = sorted(findings.items(), key=lambda pair: pair[1] is None or not pair[1].certain)
     for container, problem in ordered:
         if problem is not None:
-            cause, remedy, _, certain = problem
-            problems.setdefault((cause, remedy, certain), []).append(container)
-            commands.setdefault((cause, remedy, certain), []).extend(problem.commands)
+            same = problems.setdefault((problem.found, problem.remedy, problem.certain), {})
+            same[container] = problem
     if not problems:
         return check.passed(well)
-    texts = [f"{_affected(findings, of_it)}{text}" for (text, _, _), of_it in problems.items()]
+    texts = [f"{_affected(findings, [*same])}{text}" for (text, _, _), same in problems.items()]
     remedies = list(dict.fromkeys(remedy for _, remedy, _ in problems))
     more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     text, remedy = "; ".join(texts[:SHOWN]) + more, "; ".join(remedies[:SHOWN])
     if any(certain for _, _, certain in problems):
-        return check.failed(text, remedy, *unique(chain(*commands.values())))
+        listed = (problem for same in problems.values() for problem in same.values())
+        return check.failed(
+            text, remedy, *unique(e for problem in listed for e in problem.commands)
+        )
     return check.unknown(text, remedy)
 
 

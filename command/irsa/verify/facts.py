@@ -447,12 +447,6 @@ def file_profiles(file: ConfigFile | Unread | None) -> dict[str, Profile]:
         return {}
 
 
-def issuer_of(token: Token) -> str:
-    """The token's issuer as condition keys spell it."""
-    issuer: Any = token.claims.get("iss", "")
-    return str(issuer).removeprefix("https://")
-
-
 def documents_of(known: Role | Json | Unread | None) -> list[Json]:
     """Return a policy, or those of a role, as far as they were read."""
     if not isinstance(known, Role):

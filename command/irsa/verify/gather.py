@@ -123,10 +123,7 @@ def search(facts: Facts, sources: Sources) -> Facts:
     if role is None:
         return facts
     by_eks = not _by_token(facts, role)
-    question = Question(**{option.name: getattr(facts, option.name) for option in fields(Question)})
-    named = replace(
-        question, expected_role=role.arn, expects_association=by_eks, found_role=role.arn
-    )
+    named = replace(facts, expected_role=role.arn, expects_association=by_eks, found_role=role.arn)
     return replace(gather(named, sources), iam=iam, trusting=facts.trusting)
 
 
@@ -167,7 +164,7 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     cluster, namespace = sources.cluster, question.namespace
     workloads = cluster.workloads(namespace)
     facts = ChainFacts(
-        **{option.name: getattr(question, option.name) for option in fields(question)},
+        **{option.name: getattr(question, option.name) for option in fields(Question)},
         now=sources.now(),
         region=sources.aws.region,
         service_account=cluster.service_account(namespace, question.name),

@@ -1,23 +1,46 @@
-"""Walk of one chain: judge it, and try its calls."""
+"""Walk of one chain: judge it by the links of its mechanism, and try its calls."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import TypeVar
 
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Answer, Credentials, ServiceAccountObject, Unread
+from irsa.observe.facts import Answer, ServiceAccountObject, Unread
 from irsa.verify.containers import UNNAMED, session_name
-from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
+from irsa.verify.facts import ByAssociation, ByToken, Facts, RoleB, named_role, roles_between
 from irsa.verify.gather import Sources, search
-from irsa.verify.link import CALLS_OF_ROLE_B, Calls, Link, NotMade, Status, left_to_stack, status_of
-from irsa.verify.links.in_cluster import in_cluster_links
-from irsa.verify.links.pod_identity import association
+from irsa.verify.link import (
+    CALLS_OF_ROLE_B,
+    Calls,
+    Link,
+    NotMade,
+    Status,
+    confirmed,
+    left_to_stack,
+    status_of,
+)
+from irsa.verify.links import in_cluster, injection, pod_identity, to_session
+from irsa.verify.links.precedence import precedence
 from irsa.verify.links.to_bucket import data_links, refused
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
-from irsa.verify.links.to_session import lacking, links_before_sts, session_links
 from irsa_core.identity.arns import account_of, cluster_arn
 from irsa_core.identity.token import Token
+
+C = TypeVar("C", bound=Facts)
+Links = Sequence[Sequence[Callable[[C], Link]]]
+"""Links up to the call for a session, by the facts alone: in the cluster, and from the token on."""
+
+_PODS = injection.webhook, in_cluster.running_pod, injection.injection
+BY_TOKEN: Links[ByToken] = (
+    (in_cluster.service_account, in_cluster.annotation, *_PODS),
+    (to_session.token, to_session.provider, to_session.audience, to_session.role, to_session.trust),
+)
+BY_ASSOCIATION: Links[ByAssociation] = (
+    (in_cluster.service_account, pod_identity.association, pod_identity.agent, *_PODS),
+    (to_session.token, to_session.role, to_session.trust),
+)
 
 
 @dataclass(frozen=True)
@@ -27,9 +50,18 @@ class Chain:
     facts: Facts
 
     @cached_property
-    def before_sts(self) -> list[Link]:
-        """Links that need no session of the role."""
-        return links_before_sts(self.facts)
+    def before(self) -> list[list[Link]]:
+        """The links in the table of the mechanism, judged."""
+        facts = self.facts
+        if isinstance(facts, ByToken):
+            return [[link(facts) for link in part] for part in BY_TOKEN]
+        return [[link(facts) for link in part] for part in BY_ASSOCIATION]
+
+    @property
+    def of_call(self) -> list[Link]:
+        """Links that the call for a session of the role depends on."""
+        in_pods, of_session = self.before
+        return [*(link for link in in_pods if link.key == "association"), *of_session]
 
     @cached_property
     def before_role_b(self) -> list[Link]:
@@ -39,13 +71,23 @@ class Chain:
     def links(self, calls: Calls | None = None) -> list[Link]:
         """Every link, in the order in which a request takes them."""
         facts, calls = self.facts, calls or Calls()
-        links = [*in_cluster_links(facts, calls.inside)]
-        links += session_links(facts, calls, self.before_sts)
+        in_pods, of_session = self.before
+        of_role_b, inside = calls.of_role_b or CALLS_OF_ROLE_B, calls.inside
+        proved = facts.pod and facts.nodes_of_pods == {facts.pod.spec.get("nodeName")}
+        but = "the AWS CLI in the Pod has a session"
+        links = [confirmed(e, inside, but) if proved and e.key == "agent" else e for e in in_pods]
+        links.append(precedence(facts, reached=isinstance(inside, Answer) and inside.allowed))
+        answer = (of_role_b if facts.target_role else calls).assumed
+        asked = to_session.question_inside(facts, inside)
+        links += [confirmed(link, answer, facts.granted, asked) for link in of_session]
+        if not facts.target_role:
+            links += to_session.session_links(facts, calls, self.of_call)
+        if not isinstance(inside, NotMade):
+            links.append(to_session.inside(facts, inside))
         if not facts.through_role_b:
             links += data_links("", facts, named_role(facts), calls.data)
             links.append(refused(facts, calls.refused))
-        of_role_b = calls.of_role_b or CALLS_OF_ROLE_B
-        links += role_b_links(facts, of_role_b, self.before_role_b, self.before_sts)
+        links += role_b_links(facts, of_role_b, self.before_role_b, of_session)
         return [left_to_stack(link, facts.stack) for link in links]
 
 
@@ -61,7 +103,7 @@ SEARCHED = frozenset(
 )
 """Links whose remedy depends on what else the account has."""
 
-Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
+Call = Callable[[], Answer | Unread]
 
 
 def walk(facts: Facts, sources: Sources) -> list[Link]:
@@ -105,23 +147,22 @@ def _calls(chain: Chain, sources: Sources) -> Calls:
     call = _first_call(facts, aws)
     if isinstance(call, NotMade):
         return Calls(assumed=call, of_role_b=replace(CALLS_OF_ROLE_B, assumed=call))
-    before = [*chain.before_sts, *(chain.before_role_b if facts.target_role else ())]
-    before += [association(facts)] if isinstance(facts, ByAssociation) else []
-    answer, credentials = retried(call, wait=_wait(facts, before))
-    session = aws.as_session(credentials) if credentials else None
+    before = [*chain.of_call, *(chain.before_role_b if facts.target_role else ())]
+    answer = retried(call, wait=_wait(facts, before))
+    session = _session(aws, answer)
     if facts.target_role:
         calls = replace(CALLS_OF_ROLE_B, assumed=answer)
-        return Calls(of_role_b=_of_session(calls, session, facts.bucket) if session else calls)
+        return Calls(of_role_b=_of_session(calls, session, facts.bucket))
     if session is None:
         return Calls(assumed=answer)
+    if not facts.through_role_b:
+        calls = _of_session(Calls(assumed=answer), session, facts.bucket)
+        return replace(calls, refused=session.list_users())
     calls = Calls(assumed=answer, caller=session.caller())
-    if facts.role_b is not None and not roles_between(facts):
-        wait = _wait(facts, chain.before_role_b)
-        return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, facts.bucket, wait))
-    if facts.through_role_b:
+    if facts.role_b is None or roles_between(facts):
         return calls
-    listed = {"data": session.list_bucket(facts.bucket)} if facts.bucket else {}
-    return replace(calls, refused=session.list_users(), **listed)
+    wait = _wait(facts, chain.before_role_b)
+    return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, facts.bucket, wait))
 
 
 def _first_call(facts: Facts, aws: Aws) -> Call | NotMade:
@@ -129,10 +170,10 @@ def _first_call(facts: Facts, aws: Aws) -> Call | NotMade:
     credentials."""
     token = facts.token
     if not isinstance(token, Token) or not facts.role_arn:
-        return NotMade(lacking(facts))
+        return NotMade(to_session.lacking(facts))
     if isinstance(facts, ByAssociation):
         if not facts.cluster_arn or facts.association is None:
-            return NotMade(lacking(facts))
+            return NotMade(to_session.lacking(facts))
         return partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
     name = session_name(facts)
     if name is None:
@@ -145,16 +186,21 @@ def _role_b_calls(role_b: RoleB, session: Aws, bucket: str, wait: float) -> Call
         return replace(CALLS_OF_ROLE_B, assumed=UNNAMED)
     external_id = role_b.external_id or None
     call = partial(session.assume_role, role_b.role_arn, role_b.session_name, external_id)
-    answer, credentials = retried(partial(call, role_b.duration_seconds), wait=wait)
+    answer = retried(partial(call, role_b.duration_seconds), wait=wait)
     calls = replace(CALLS_OF_ROLE_B, assumed=answer)
     if bucket:
         calls = replace(calls, refused=session.list_bucket(bucket))
-    if credentials is None:
+    return _of_session(calls, _session(session, answer), bucket)
+
+
+def _session(aws: Aws, answer: Answer | Unread) -> Aws | None:
+    granted = None if isinstance(answer, Unread) else answer.credentials
+    return aws.as_session(granted) if granted else None
+
+
+def _of_session(calls: Calls, session: Aws | None, bucket: str) -> Calls:
+    if session is None:
         return calls
-    return _of_session(calls, session.as_session(credentials), bucket)
-
-
-def _of_session(calls: Calls, session: Aws, bucket: str) -> Calls:
     calls = replace(calls, caller=session.caller())
     return replace(calls, data=session.list_bucket(bucket)) if bucket else calls
 
@@ -164,15 +210,15 @@ def _wait(facts: Facts, before: Sequence[Link]) -> float:
     return facts.wait if status_of(before) is Status.PASSED else 0
 
 
-def retried(call: Call, *, wait: float) -> tuple[Answer | Unread, Credentials | None]:
+def retried(call: Call, *, wait: float) -> Answer | Unread:
     """Make a call again while its refusal can be a change that has not propagated yet."""
     start = time.monotonic()
     while True:
-        answer, credentials = call()
+        answer = call()
         if isinstance(answer, Unread):
-            return answer, credentials
+            return answer
         waited = time.monotonic() - start
         if answer.allowed or answer.code not in PROPAGATES or waited + RETRY_SECONDS > wait:
             seconds = round(waited) if waited > RETRY_SECONDS else 0
-            return replace(answer, seconds=seconds), credentials
+            return replace(answer, seconds=seconds)
         time.sleep(RETRY_SECONDS)

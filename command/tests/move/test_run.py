@@ -144,7 +144,7 @@ class World:
         return IRSA if ROLE_ARN_ANNOTATION in self.annotations else {"name": "HOME"}
 
     def assume(self, *_):
-        return Answer(self.move.trusts_wanted, f"{ASSUMED}/x"), None
+        return Answer(self.move.trusts_wanted, f"{ASSUMED}/x")
 
     def get(self, *_, **__):
         found = SimpleNamespace(annotations=dict(self.annotations), resourceVersion="1")

@@ -179,7 +179,7 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     # Not of `time` itself, which the threads of a running sandbox use.
     clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)
     monkeypatch.setattr(walk, "time", clock)
-    found, _ = walk.retried(lambda: (left.pop(0) if left[1:] else left[0], None), wait=wait)
+    found = walk.retried(lambda: left.pop(0) if left[1:] else left[0], wait=wait)
     assert (found, sum(sleeps)) == (outcome, slept)
 
 

@@ -42,6 +42,11 @@ class Token:
         """Its ``aud``, which may be a string or a list."""
         return claim_texts(self.claims, "aud")
 
+    @property
+    def issuer(self) -> str:
+        """Its ``iss`` as condition keys spell it; empty without one."""
+        return str(self.claims.get("iss", "")).removeprefix("https://")
+
 
 class OidcProvider(NamedTuple):
     """An OIDC provider that is registered in the account of the role, as far as STS reads it."""

@@ -10,14 +10,11 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from irsa.observe.aws_config import Profile
-from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
+from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
 from irsa.observe.pod_spec import access_key, needed
 from irsa.verify.containers import NO_POD, SHOWN, containers_of, names, pods_named, pods_that
-from irsa.verify.facts import ByAssociation, ByToken, Facts
-from irsa.verify.link import Check, Link, NotMade, Remedy, confirmed, irsa, unique
-from irsa.verify.links.injection import injection, webhook
-from irsa.verify.links.pod_identity import agent, association
-from irsa.verify.links.precedence import precedence
+from irsa.verify.facts import ByToken, Facts
+from irsa.verify.link import Check, Link, Remedy, irsa, unique
 from irsa.verify.remedies.pod import (
     annotate,
     create_account,
@@ -30,18 +27,6 @@ from irsa.verify.remedies.pod import (
 from irsa.verify.remedies.trust import SIMILAR, found_role, naming_role
 from irsa_core.identity.arns import parse_role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
-
-
-def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:
-    """The links up to the Pods, in the order in which they are made; ``inside`` is STS's answer
-    within the Pod."""
-    by_eks = isinstance(facts, ByAssociation)
-    naming = [association(facts), agent(facts)] if by_eks else [annotation(facts)]
-    links = [service_account(facts), *naming, webhook(facts), running_pod(facts), injection(facts)]
-    links.append(precedence(facts, reached=isinstance(inside, Answer) and inside.allowed))
-    proved = facts.pod and facts.nodes_of_pods == {facts.pod.spec.get("nodeName")}
-    but = "the AWS CLI in the Pod has a session"
-    return [confirmed(e, inside, but) if proved and e.key == "agent" else e for e in links]
 
 
 def service_account(facts: Facts) -> Link:
@@ -211,15 +196,10 @@ def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | N
 
 
 def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
-    owners = [
-        owner
-        for owner in facts.owners
-        if (
-            owner.name == facts.deployment
-            if facts.deployment
-            else owner.service_account == facts.name
-        )
-    ]
+    if facts.deployment:
+        owners = [owner for owner in facts.owners if owner.name == facts.deployment]
+    else:
+        owners = [owner for owner in facts.owners if owner.service_account == facts.name]
     return [*owners, *(pod.owner for pod in pods if pod.owner and pod.owner not in owners)]
 
 

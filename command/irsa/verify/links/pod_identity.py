@@ -16,7 +16,7 @@ from irsa.verify.link import Check, Link, Remedy, Resource, ShellCommand, Status
 from irsa.verify.remedies.pod import restart
 from irsa.verify.remedies.trust import ADD_STATEMENT, Fixer, TrustFix, found_role, let_trust
 from irsa_core.decide.truth import Verdict
-from irsa_core.identity.arns import ClusterArn, cluster_arn
+from irsa_core.identity.arns import cluster_arn
 from irsa_core.identity.injection import without_agent
 from irsa_core.identity.pod_identity import (
     TargetedBy,
@@ -186,21 +186,16 @@ def create(facts: Facts) -> Remedy:
         return use_irsa(facts)
     if not facts.expected_role:
         return Remedy("create it; with --role-arn the command is printed")
-    command = _association(
-        facts,
-        "create-pod-identity-association",
-        namespace=facts.namespace,
-        service_account=facts.name,
-        role_arn=facts.expected_role,
-        target_role_arn=facts.expected_target,
-    )
+    names = {"namespace": facts.namespace, "service_account": facts.name}
+    names |= {"role_arn": facts.expected_role, "target_role_arn": facts.expected_target}
+    command = _association(facts, "create", **names)
     text = "create it and restart the Pods: the webhook acts on new ones only"
-    return _with_trust(facts, Remedy(text, (command, *restart(facts))))
+    return _with_trust(facts, text, command)
 
 
-def _with_trust(facts: Facts, remedy: Remedy) -> Remedy:
+def _with_trust(facts: Facts, text: str, command: ShellCommand) -> Remedy:
     """Let the role trust EKS before, which refuses an association with a role that does not."""
-    role = named_role(facts)
+    role, remedy = named_role(facts), Remedy(text, (command, *restart(facts)))
     if not isinstance(role, Role):
         return remedy
     fixer = role_of_association(with_tags(facts), role)
@@ -209,15 +204,15 @@ def _with_trust(facts: Facts, remedy: Remedy) -> Remedy:
     trust = let_trust(facts, role, fixer.fix(fixer.judge(role.trust_policy)))
     if not trust.commands:
         return trust
-    return Remedy(f"{trust.text}; then {remedy.text}", (*trust.commands, *remedy.commands))
+    return Remedy(f"{trust.text}; then {text}", (*trust.commands, *remedy.commands))
 
 
 def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
     """Change the association's roles, unless an add-on manages it."""
     if association.owner_arn:
         return owned(association)
-    command = _update(facts, association, **changes)
-    return _with_trust(facts, Remedy(f"correct it, and {KEPT}", (command, *restart(facts))))
+    command = _association(facts, "update", association_id=association.id, **changes)
+    return _with_trust(facts, f"correct it, and {KEPT}", command)
 
 
 def use_irsa(facts: Facts) -> Remedy:
@@ -246,9 +241,9 @@ def enable_tags(facts: Facts, association: Association) -> Remedy:
             "remove its session policy, and enable session tags: a statement without tags is for "
             "every service account of the cluster that gets an association with the role"
         )
-    command = _update(facts, association, no_disable_session_tags=True)
-    text = f"enable its session tags, and {KEPT}"
-    return _with_trust(facts, Remedy(text, (command, *restart(facts))))
+    enabled = {"association_id": association.id, "no_disable_session_tags": True}
+    command = _association(facts, "update", **enabled)
+    return _with_trust(facts, f"enable its session tags, and {KEPT}", command)
 
 
 def owned(association: Association) -> Remedy:
@@ -258,30 +253,19 @@ def owned(association: Association) -> Remedy:
 
 def install_agent(facts: Facts) -> ShellCommand:
     """Install the agent's add-on."""
+    return _eks(facts, "create-addon", "add-on", AGENT, addon_name=AGENT)
+
+
+def _association(facts: Facts, verb: str, **options: str | bool) -> ShellCommand:
+    operation, title = f"{verb}-pod-identity-association", f"{facts.namespace}/{facts.name}"
+    return _eks(facts, operation, "association", title, **options)
+
+
+def _eks(facts: Facts, operation: str, kind: str, name: str, **options: str | bool) -> ShellCommand:
+    """A command that changes something of the cluster in EKS."""
     cluster = cluster_arn(facts.cluster_arn)
-    return aws(
-        "eks",
-        "create-addon",
-        changes=Resource("add-on", f"{cluster.name}:{AGENT}"),
-        cluster_name=cluster.name,
-        addon_name=AGENT,
-        region=cluster.region,
+    changes, options = (
+        Resource(kind, f"{cluster.name}:{name}"),
+        {**options, "region": cluster.region},
     )
-
-
-def _update(facts: Facts, association: Association, **options: str | bool) -> ShellCommand:
-    operation = "update-pod-identity-association"
-    return _association(facts, operation, association_id=association.id, **options)
-
-
-def _association(facts: Facts, operation: str, **options: str | bool) -> ShellCommand:
-    cluster: ClusterArn = cluster_arn(facts.cluster_arn)
-    name = f"{cluster.name}:{facts.namespace}/{facts.name}"
-    return aws(
-        "eks",
-        operation,
-        changes=Resource("association", name),
-        cluster_name=cluster.name,
-        **options,
-        region=cluster.region,
-    )
+    return aws("eks", operation, changes=changes, cluster_name=cluster.name, **options)

@@ -184,8 +184,7 @@ def _elsewhere(container: PodContainer, values: Mapping[str, str]) -> Iterator[D
     """Settings that change the addresses of STS or S3."""
     facts, profiles = container.facts, container.files.profiles.values()
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    by_sts = facts.through_role_b and not facts.target_role
-    by_sts = by_sts or isinstance(facts, ByToken)
+    by_sts = isinstance(facts, ByToken) or (facts.through_role_b and not facts.target_role)
     names = [*HOSTS, *(["AWS_ENDPOINT_URL_STS"] if by_sts else [])]
     for name in [*names, "AWS_ENDPOINT_URL_S3"] if facts.bucket else names:
         value = values.get(name, "false")

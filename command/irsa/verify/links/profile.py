@@ -3,13 +3,13 @@
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from irsa.observe.aws_config import TOKEN_FILE, Profile, header, profiles, sources, unprefixed
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.observe.pod_spec import variables
-from irsa.verify.containers import containers_of
+from irsa.verify.containers import Problem, containers_of
 from irsa.verify.facts import ByToken, Facts, roles_between
 from irsa.verify.link import Check, Link
 from irsa.verify.remedies.pod import call_inside
@@ -18,14 +18,6 @@ from irsa_core.identity.quotas import CHAINED_SESSION_MAX
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 MORE_ROLES = "between role A and role B are more roles, which verify does not judge"
-
-
-class Fault(NamedTuple):
-    """A fault of the file, and the change that corrects it."""
-
-    found: str
-    fix: str = ""
-    """Such as "set role_arn = ARN in [profile B]"; empty when no change is certain to be right."""
 
 
 def describe_changes(name: str, changes: Mapping[str, str | None]) -> str:
@@ -53,9 +45,10 @@ class _File(NamedTuple):
 
 def profile(facts: Facts) -> Link:
     """Check whether the Pod's AWS config file chains as it should."""
-    source = f"credential_source = {CONTAINER_SOURCE}"
     if isinstance(facts, ByToken):
-        source = f"a source_profile with {facts.role_arn}"
+        source, checks = f"a source_profile with {facts.role_arn}", (_target, _source, _own)
+    else:
+        source, checks = f"credential_source = {CONTAINER_SOURCE}", (_from_agent,)
     check = Check("profile", f"profile {facts.profile} with role B, from {source}")
     file = facts.config_file
     remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
@@ -72,11 +65,10 @@ def profile(facts: Facts) -> Link:
     if roles_between(facts):
         inside = call_inside(facts, "sts", "get-caller-identity")
         return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", inside)
-    first = fault(facts, file.text)
-    if first is None:
-        return check.passed()
-    remedy = describe_correction(file, first.fix or "correct the profile")
-    return check.failed(first.found, remedy)
+    for problem in _problems(facts, file.text, checks):
+        remedy = describe_correction(file, problem.remedy or "correct the profile")
+        return check.failed(problem.found, remedy)
+    return check.passed()
 
 
 def describe_correction(file: ConfigFile, change: str) -> str:
@@ -84,53 +76,52 @@ def describe_correction(file: ConfigFile, change: str) -> str:
     return f"{change} in {file.kind} {file.config_map}, and restart the Pods"
 
 
-def fault(facts: Facts, text: str) -> Fault | None:
-    """The first thing that is wrong with the chaining profile; None when SDKs take it."""
+def _problems(
+    facts: Facts, text: str, checks: Sequence[Callable[[_File], Problem | None]]
+) -> Iterator[Problem]:
+    """The problems of the chaining profile; ``checks`` are those of its source."""
     try:
         by_name = profiles(text)
     except ValueError as error:
-        return Fault(str(error))
+        yield Problem(str(error), "")
+        return
     target = by_name.get(facts.profile)
     if target is None:
-        return _missing(text, facts.profile, f"no profile {facts.profile}", by_name)
+        yield _missing(text, facts.profile, f"no profile {facts.profile}", by_name)
+        return
     at = _File(facts, text, by_name, target)
-    of_source = (_target, _source, _own) if isinstance(facts, ByToken) else (_from_agent,)
-    for check in (_role_b, *of_source, _duration):
-        wrong = check(at)
-        if wrong is not None:
-            return wrong
-    return None
+    yield from filter(None, (check(at) for check in (_role_b, *checks, _duration)))
 
 
-def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> Fault:
+def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> Problem:
     """A profile is not there, or its header lacks the word that only the credentials file lacks."""
     if name in unprefixed(text):
-        return Fault(
+        return Problem(
             f"the file has [{name}] instead of {header(name)}, which SDKs do not see",
             f"write {header(name)} in its place",
         )
-    return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
+    return Problem(f"{what}; there are {', '.join(known) or 'none that can be read'}", "")
 
 
-def _role_b(at: _File) -> Fault | None:
+def _role_b(at: _File) -> Problem | None:
     if at.target.role_arn:
         return None
     known = at.facts.role_b.role_arn if at.facts.role_b else ""
     better = describe_changes(at.target.name, {"role_arn": known})
-    return Fault(f"profile {at.target.name} has no role_arn", better)
+    return Problem(f"profile {at.target.name} has no role_arn", better)
 
 
-def _from_agent(at: _File) -> Fault | None:
+def _from_agent(at: _File) -> Problem | None:
     """Role B's profile with an association: the caller's credentials are the agent's."""
     given = sources(at.target)
     if given == ["credential_source"] and at.target.credential_source == CONTAINER_SOURCE:
         return None
     changes = {**dict.fromkeys(given), "credential_source": CONTAINER_SOURCE}
     text = f"has {' and '.join(given) or 'no source'}, and so does not start from the association"
-    return Fault(f"profile {at.target.name} {text}", describe_changes(at.target.name, changes))
+    return Problem(f"profile {at.target.name} {text}", describe_changes(at.target.name, changes))
 
 
-def _target(at: _File) -> Fault | None:
+def _target(at: _File) -> Problem | None:
     """Role B's profile: where the caller's credentials come from."""
     others = [name for name in sources(at.target) if name != "source_profile"]
     if not others:
@@ -139,17 +130,17 @@ def _target(at: _File) -> Fault | None:
     if at.target.source_profile:
         which = " and ".join(sources(at.target))
         why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs treat differently"
-        return Fault(
+        return Problem(
             f"profile {at.target.name} contains both {which}, which {why}",
             describe_changes(at.target.name, changes),
         )
     better = describe_changes(at.target.name, {**changes, "source_profile": at.own})
-    return Fault(
+    return Problem(
         f"profile {at.target.name} has {others[0]}, and so does not start from role A", better
     )
 
 
-def _source(at: _File) -> Fault | None:
+def _source(at: _File) -> Problem | None:
     name = at.target.source_profile
     if name in at.profiles and name != at.target.name:
         return None
@@ -158,18 +149,20 @@ def _source(at: _File) -> Fault | None:
         return _missing(at.text, name, "", at.profiles)
     what = "which is itself" if name == at.target.name else "which is no profile of the file"
     better = describe_changes(at.target.name, {"source_profile": at.own})
-    return Fault(f"profile {at.target.name} has {shown}, {what}", better)
+    return Problem(f"profile {at.target.name} has {shown}, {what}", better)
 
 
-def _own(at: _File) -> Fault | None:
+def _own(at: _File) -> Problem | None:
     """Role A's profile: its role, from the token and nothing else."""
     source = at.profiles[at.target.source_profile]
     if source.role_arn != at.facts.role_arn and source.source_profile:
-        return Fault(f"source_profile {source.name} has itself a source_profile; {MORE_ROLES}")
+        return Problem(
+            f"source_profile {source.name} has itself a source_profile; {MORE_ROLES}", ""
+        )
     if source.role_arn != at.facts.role_arn:
         better = describe_changes(source.name, {"role_arn": at.facts.role_arn})
         named = source.role_arn or "no role"
-        return Fault(f"source_profile {source.name} names {named}", better)
+        return Problem(f"source_profile {source.name} names {named}", better)
     settings = sources(source)
     if settings == [TOKEN_FILE]:
         return None
@@ -180,7 +173,7 @@ def _own(at: _File) -> Fault | None:
         what = f"contains both {' and '.join(settings)}"
     else:
         what = f"has {settings[0]}" if settings else f"has no {TOKEN_FILE}"
-    return Fault(f"source_profile {source.name} {what}", better)
+    return Problem(f"source_profile {source.name} {what}", better)
 
 
 def _token_file(facts: Facts) -> str:
@@ -190,7 +183,7 @@ def _token_file(facts: Facts) -> str:
     return ""
 
 
-def _duration(at: _File) -> Fault | None:
+def _duration(at: _File) -> Problem | None:
     seconds = at.target.duration_seconds
     if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
         return None
@@ -199,7 +192,7 @@ def _duration(at: _File) -> Fault | None:
         if seconds > CHAINED_SESSION_MAX
         else "SDKs renew a session that close to its end at every request"
     )
-    return Fault(
+    return Problem(
         f"duration_seconds = {seconds} of profile {at.target.name}: {why}",
         describe_changes(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
     )

@@ -17,18 +17,7 @@ from irsa.verify.facts import Facts, Grant, documents_of, named_role, session_ro
 from irsa.verify.link import Check, Link, NotMade, Remedy, ShellCommand, Status, confirmed, irsa
 from irsa.verify.links.pod_identity import enable_tags, with_tags
 from irsa.verify.links.to_session import remedy_after
-from irsa.verify.remedies.iam import (
-    NARROW,
-    attach_policy,
-    create_bucket,
-    except_role,
-    for_all_users,
-    grant,
-    remove_policy,
-    replace_bucket_policy,
-    take_back,
-    with_exception,
-)
+from irsa.verify.remedies import iam
 from irsa.verify.remedies.pod import call_inside
 from irsa_core.decide.document import conditions_of
 from irsa_core.decide.patterns import Key, Pattern, Value
@@ -287,7 +276,7 @@ def _denied(check: Check, facts: Facts, role: Role, denied: Sequence[JudgedGrant
         if tagged is Verdict.ALLOW:
             return check.failed(why, enable_tags(facts, association))
     remedy = allow(role, facts, denied)
-    return check.failed(why, for_all_users(facts, role, remedy, lifts=bool(judged.denials)))
+    return check.failed(why, iam.for_all_users(facts, role, remedy, lifts=bool(judged.denials)))
 
 
 def _anything(check: Check, facts: Facts, role: Role) -> Link:
@@ -299,8 +288,8 @@ def _anything(check: Check, facts: Facts, role: Role) -> Link:
     judged = [judge_grant(role, facts, call, own_policies_only=True) for call in named]
     if judged and all(judgement.denials for judgement in judged) and not excepts(role):
         why = f"all that its policies name is denied: {judged[0].text}"
-        remedy = take_back(role, judged[0].denials)
-        return check.failed(why, for_all_users(facts, role, remedy, lifts=True))
+        remedy = iam.take_back(role, judged[0].denials)
+        return check.failed(why, iam.for_all_users(facts, role, remedy, lifts=True))
     text = f"the role's policies name {describe_grants(named) or 'nothing'}"
     return check.not_asked(text, ASK, *_asking(role, facts, named))
 
@@ -333,7 +322,7 @@ def allow(role: Role, facts: Facts, denied: Sequence[JudgedGrant]) -> Remedy:
     if in_resource:
         return Remedy(f"ask the owner of {asked.resource} to except the role in its policy")
     if judged.denials:
-        return take_back(role, judged.denials)
+        return iam.take_back(role, judged.denials)
     free = judge_grant(role, facts, asked, without_session_policy=True)
     if free.verdict is Verdict.ALLOW:
         return Remedy("allow it in the association's session policy, and restart the Pods")
@@ -350,7 +339,7 @@ def allow(role: Role, facts: Facts, denied: Sequence[JudgedGrant]) -> Remedy:
     if any(call.resource == "*" for call in missing):
         return Remedy("give the role a policy for the resource itself; ask with its ARN")
     policy: Json = {"Version": VERSION, "Statement": [*_statements(missing)]}
-    return grant(role, INLINE_NAME, policy, bounded=bounded)
+    return iam.grant(role, INLINE_NAME, policy, bounded=bounded)
 
 
 def _fitting(role: Role, facts: Facts, missing: Sequence[Grant]) -> Remedy | None:
@@ -371,7 +360,7 @@ def _fitting(role: Role, facts: Facts, missing: Sequence[Grant]) -> Remedy | Non
         return None
     named, policy = min(fitting, key=lambda pair: len(pair[0]))
     text = f"attach the account's policy {policy.name}, which allows {describe_grants(named)}"
-    return Remedy(text, (attach_policy(role, policy.arn),))
+    return Remedy(text, (iam.attach_policy(role, policy.arn),))
 
 
 def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
@@ -383,10 +372,10 @@ def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
 
 def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[int]) -> Remedy:
     """A bucket's policy is there for others, too: it makes an exception for the role."""
-    document = with_exception(policy, positions, except_role(role.arn))
+    document = iam.with_exception(policy, positions, iam.except_role(role.arn))
     if document is None:
         return Remedy("meet the conditions of the bucket policy's statement that denies it")
-    return Remedy(NARROW, (replace_bucket_policy(facts.bucket, document),))
+    return Remedy(iam.NARROW, (iam.replace_bucket_policy(facts.bucket, document),))
 
 
 def _allow_in_bucket(role: Role, facts: Facts, asked: Grant) -> Remedy:
@@ -397,7 +386,7 @@ def _allow_in_bucket(role: Role, facts: Facts, asked: Grant) -> Remedy:
     policy = facts.bucket_policy or {"Version": VERSION, "Statement": []}
     [statement] = _statements([asked])
     document = with_statements(policy, {"Principal": {"AWS": role.arn}, **statement})
-    return Remedy(text, (replace_bucket_policy(facts.bucket, document),))
+    return Remedy(text, (iam.replace_bucket_policy(facts.bucket, document),))
 
 
 def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
@@ -410,7 +399,7 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
     if answer.code == "NoSuchBucket":
         text = "correct its name, also in policies, or create the bucket"
         # A name that a person or a policy gives may be the mistake; a stack's is the program's.
-        commands = [create_bucket(facts.bucket)] if facts.stack else []
+        commands = [iam.create_bucket(facts.bucket)] if facts.stack else []
         return check.failed(answer.text, text, *commands)
     return check.failed(answer.text, remedy_after(answer, before))
 
@@ -424,8 +413,8 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     role = named_role(facts)
     if isinstance(role, Role) and not isinstance(role.policies, Unread):
         wide = (policy for policy in role.policies if _allows_listing_users(role, policy))
-        remedy = remedy._replace(commands=tuple(remove_policy(role, policy) for policy in wide))
-        remedy = for_all_users(facts, role, remedy, lifts=True)
+        remedy = remedy._replace(commands=tuple(iam.remove_policy(role, policy) for policy in wide))
+        remedy = iam.for_all_users(facts, role, remedy, lifts=True)
     return check.failed("the role can list IAM users", remedy)
 
 

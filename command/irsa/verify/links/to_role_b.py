@@ -12,25 +12,14 @@ from functools import partial
 from itertools import product
 
 from irsa.access import Judgement, may_assume, trusts_role
-from irsa.observe.facts import Answer, ConfigFile, Role, Unread
+from irsa.observe.facts import Answer, ConfigFile, Role
 from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
 from irsa.verify.link import LINKS, Calls, Check, Link, NotMade, Remedy, confirmed
 from irsa.verify.links.pod_identity import target_role
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import data_links, role_grants
-from irsa.verify.links.to_session import FOREIGN, granting, identity, lacking, misnamed
-from irsa.verify.remedies.iam import (
-    call_conditions,
-    except_role,
-    for_all_users,
-    grant,
-    is_principal_arn,
-    orphans,
-    replace_trust,
-    take_back,
-    with_conditions,
-    with_statement,
-)
+from irsa.verify.links.to_session import FOREIGN, existing, granting, identity, lacking
+from irsa.verify.remedies import iam
 from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.trust import SIMILAR, Fixer, TrustFix, caller_has_to_meet
 from irsa_core.decide.document import Condition, conditions_of
@@ -86,7 +75,6 @@ def links_before_role_b(facts: Facts) -> list[Link]:
 
 def role(facts: Facts, target: RoleB) -> Link:
     """Check whether role B exists under that very ARN, and is the one that is meant."""
-    role_b = target.role
     expected = target.expected_arn or target.role_arn
     check = Check("role-b", expected)
     if target.role_arn != expected:
@@ -96,18 +84,9 @@ def role(facts: Facts, target: RoleB) -> Link:
     if parse_role_arn(expected) is None:
         text = f"{expected!r} is not the ARN of a role"
         return check.failed(text, f"correct {where}")
-    if isinstance(role_b, Unread):
-        return check.unknown(role_b)
-    if role_b is None:
-        return check.failed(
-            "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            f"create it in account {account_of(expected)}: bring account B's stack up after "
-            f"account A's; or correct {where}",
-        )
-    if role_b.arn != expected:
-        text = misnamed(role_b.arn, expected)
-        return check.failed(text, _correct(facts, target, role_b.arn))
-    return check.passed(f"it exists ({role_b.unique_id})")
+    text = f"create it in account {account_of(expected)}: bring account B's stack up after account"
+    create = Remedy(f"{text} A's; or correct {where}")
+    return existing(check, target.role, lambda: create, lambda e: _correct(facts, target, e.arn))
 
 
 def _correct(facts: Facts, target: RoleB, role_arn: str) -> Remedy:
@@ -137,13 +116,13 @@ def permission(facts: Facts, target: RoleB) -> Link:
         fix = f"{_correct(facts, target, near[0]).text}, or correct role A's policies"
         return check.failed(text, f"{fix}; to see which one is wrong, {target.role.remedy}")
     if judged.denials:
-        remedy = take_back(role_a, judged.denials)
+        remedy = iam.take_back(role_a, judged.denials)
     else:
         unbounded = _may_assume(replace(role_a, boundary=None), target)
         policy = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
-        remedy = grant(role_a, INLINE_NAME, policy, bounded=bounded)
-    remedy = for_all_users(facts, role_a, remedy, lifts=bool(judged.denials))
+        remedy = iam.grant(role_a, INLINE_NAME, policy, bounded=bounded)
+    remedy = iam.for_all_users(facts, role_a, remedy, lifts=bool(judged.denials))
     return check.failed(judged.text, remedy)
 
 
@@ -179,18 +158,17 @@ def trust(facts: Facts, target: RoleB) -> Link:
     if other is not None:
         return check.failed(*_send_what_is_asked(facts, target, other))
     text = judged.text
-    deleted = [e for statement in statements(role_b.trust_policy) for e in orphans(statement)]
+    deleted = [e for statement in statements(role_b.trust_policy) for e in iam.orphans(statement)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
+    fixer: Fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
     if isinstance(facts, ByAssociation):
-        fix = target_role(facts, role_a, role_b, judging).fix(judged)
-    else:
-        fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
-        fix = fixer.fix(judged)
+        fixer = target_role(facts, role_a, role_b, judging)
+    fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"
-    return check.failed(text, remedy, replace_trust(role_b, fix.document))
+    return check.failed(text, remedy, iam.replace_trust(role_b, fix.document))
 
 
 def _send_what_is_asked(facts: Facts, target: RoleB, other: RoleB) -> tuple[str, Remedy]:
@@ -275,7 +253,7 @@ class RoleBFixer(Fixer):
 
     def exception(self, denying: Sequence[Json]) -> Condition | None:  # noqa: ARG002
         """All but role A."""
-        return except_role(self.role_a.arn)
+        return iam.except_role(self.role_a.arn)
 
     def allow(self, document: Json) -> TrustFix:
         """Add role A to a fitting statement, or else a statement."""
@@ -283,7 +261,7 @@ class RoleBFixer(Fixer):
         if self.allows_but_for_conditions(*allowing):
             return caller_has_to_meet(statements(document))
         for position, statement, text in self._candidates(document):
-            changed = with_statement(document, position, statement)
+            changed = iam.with_statement(document, position, statement)
             if self.trusts(changed):
                 return TrustFix(text, changed)
         assuming = [block for block in statements(document) if _is_assume_role(block)]
@@ -319,8 +297,8 @@ class RoleBFixer(Fixer):
             for position, statement in enumerate(statements(document))
             if _is_assume_role(statement) and _about_account(statement, self.role_a.account)
         ]
-        for position, statement in sorted(fitting, key=lambda pair: not orphans(pair[1])):
-            gone = ", ".join(orphans(statement))
+        for position, statement in sorted(fitting, key=lambda pair: not iam.orphans(pair[1])):
+            gone = ", ".join(iam.orphans(statement))
             text = f"put role A in place of {gone}" if gone else "trust role A as well"
             yield position, self._with_role_a(statement), text
 
@@ -330,14 +308,14 @@ class RoleBFixer(Fixer):
             kept = [*kept, arn]
         changed: list[Condition] = []
         for condition in conditions_of(statement):
-            if is_principal_arn(condition) and condition.operator in _POSITIVE:
+            if iam.is_principal_arn(condition) and condition.operator in _POSITIVE:
                 others = [caller for caller in condition.values if caller != arn]
                 changed.append(condition._replace(values=(*others, arn)))
             else:
                 changed.append(condition)
         # Other types of principal, such as services, stay.
         principal = {**statement["Principal"], "AWS": kept[0] if len(kept) == 1 else kept}
-        return {**with_conditions(statement, changed), "Principal": principal}
+        return {**iam.with_conditions(statement, changed), "Principal": principal}
 
 
 def _is_assume_role(statement: Json) -> bool:
@@ -351,7 +329,7 @@ def _is_assume_role(statement: Json) -> bool:
 
 def _about_account(statement: Json, account: str) -> bool:
     listed = principals(statement, "AWS")
-    return bool(orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
+    return bool(iam.orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
 
 
 def _covers(principal: str, role: Role) -> bool:
@@ -361,4 +339,4 @@ def _covers(principal: str, role: Role) -> bool:
 
 def _unmet(statement: Json) -> bool:
     """Return whether a statement has conditions that a new statement would not have."""
-    return any(each.key.lower() != "sts:externalid" for each in call_conditions(statement))
+    return any(each.key.lower() != "sts:externalid" for each in iam.call_conditions(statement))

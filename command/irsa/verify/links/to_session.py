@@ -6,28 +6,18 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from irsa.access import trusts_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
 from irsa.signatures import verify_token
 from irsa.verify.containers import UNNAMED, session_name
-from irsa.verify.facts import ByAssociation, ByToken, Facts, issuer_of, named_role, session_role
-from irsa.verify.link import (
-    CALLS_OF_ROLE_B,
-    Calls,
-    Check,
-    Link,
-    NotMade,
-    Remedy,
-    ShellCommand,
-    Status,
-    confirmed,
-)
+from irsa.verify.facts import ByAssociation, ByToken, Facts, named_role, session_role
+from irsa.verify.link import Calls, Check, Link, NotMade, Remedy, ShellCommand, Status
 from irsa.verify.links.pod_identity import (
     AssociationFixer,
-    association,
     correct,
     enable_tags,
     role_of_association,
@@ -55,28 +45,16 @@ FOREIGN = "find out whose credentials these are"
 
 
 def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
-    """The links from the token to the session, in the order in which STS looks at them.
-
-    The session of an association's target role is made in the same call.
-    """
-    made = identity("inside", session_role(facts), calls.inside, "")
-    asked = "" if made.status is Status.PASSED else verify_inside(facts)
-    answer = (calls.of_role_b or CALLS_OF_ROLE_B if facts.target_role else calls).assumed
-    links = [confirmed(link, answer, facts.granted, asked) for link in before]
-    if not facts.target_role:
-        naming = [association(facts)] if isinstance(facts, ByAssociation) else []
-        check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
-        links.append(granting(check, answer, [*naming, *before]))
-        links.append(identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts)))
-    if not isinstance(calls.inside, NotMade):
-        links.append(inside(facts, calls.inside))
-    return links
+    """The links of the role's session, which a target role's takes the place of."""
+    check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
+    whose = identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts))
+    return [granting(check, calls.assumed, before), whose]
 
 
-def links_before_sts(facts: Facts) -> list[Link]:
-    """Return the links that need no session."""
-    of_issuer = [provider(facts), audience(facts)] if isinstance(facts, ByToken) else []
-    return [token(facts), *of_issuer, role(facts), trust(facts)]
+def question_inside(facts: Facts, answer: Answer | Unread | NotMade) -> str:
+    """The question that decides inside the Pod; empty if the answer there is the role's."""
+    made = identity("inside", session_role(facts), answer, "")
+    return "" if made.status is Status.PASSED else verify_inside(facts)
 
 
 def token(facts: Facts) -> Link:
@@ -107,7 +85,7 @@ def _signature_problem(facts: Facts, jwt: Token) -> str:
     if isinstance(facts.keys, Unread):
         expires = jwt.claims.get("exp", 0)
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
-    registration = OidcProvider(f"https://{issuer_of(jwt)}", tuple(jwt.audiences))
+    registration = OidcProvider(f"https://{jwt.issuer}", tuple(jwt.audiences))
     try:
         verify_token(jwt, jwks=facts.keys, now=facts.now, providers=[registration])
     except AwsError as error:
@@ -120,7 +98,7 @@ def provider(facts: ByToken) -> Link:
     if not isinstance(facts.token, Token) or not facts.role_arn:
         check = Check("provider", "the issuer registered in the role's account")
         return check.unknown(lacking(facts))
-    account, issuer = account_of(facts.role_arn), issuer_of(facts.token)
+    account, issuer = account_of(facts.role_arn), facts.token.issuer
     expected_arn = provider_arn_beside(issuer, facts.role_arn)
     check = Check("provider", expected_arn)
     if isinstance(facts.providers, Unread):
@@ -151,7 +129,7 @@ def audience(facts: ByToken) -> Link:
     check = Check("audience", expected)
     if isinstance(facts.providers, Unread):
         return check.unknown(facts.providers)
-    registered = _registered(facts, issuer_of(facts.token))
+    registered = _registered(facts, facts.token.issuer)
     if registered is None:
         return check.unknown("there is no provider")
     if set(registered.client_ids) & set(facts.token.audiences):
@@ -172,33 +150,42 @@ def audience(facts: ByToken) -> Link:
 
 def role(facts: Facts) -> Link:
     """Check whether the role exists under that very ARN."""
-    expected = facts.role_arn or "a role"
-    check = Check("role", expected)
-    actual = facts.role
+    check = Check("role", facts.role_arn or "a role")
     if not facts.role_arn:
         return check.unknown(NO_ROLE_ARN)
+    create, rename = partial(_correct_or_create, facts), partial(_name_whole, facts)
+    return existing(check, facts.role, create, rename)
+
+
+def existing(
+    check: Check,
+    actual: Role | Unread | None,
+    create: Callable[[], Remedy],
+    rename: Callable[[Role], Remedy],
+) -> Link:
+    """Check whether a role exists under the ARN that the check expects."""
     if isinstance(actual, Unread):
         return check.unknown(actual)
     if actual is None:
-        return check.failed(
-            "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            _correct_or_create(facts),
-        )
-    if actual.arn != facts.role_arn:
-        text, fixer = misnamed(actual.arn, expected), _fixer(facts, actual)
-        if fixer is None or not fixer.trusts(actual.trust_policy):
-            ask = f"ask the owner of {actual.arn}, which trusts {today_trusted(actual)} today"
-            return check.failed(text, f"correct the {facts.named_by}, or {ask}")
-        if facts.expected_role:  # a corrected annotation would not be what is expected
-            return check.failed(text, f"ask with --role-arn {actual.arn}, or correct the stack")
-        if facts.associated:
-            return check.failed(text, correct(facts, facts.associated, role_arn=actual.arn))
-        return check.failed(
-            text,
-            "annotate the service account with the role's whole ARN, and restart the Pods",
-            *annotate(facts, actual.arn),
-        )
+        text = "no such role; STS says AccessDenied, as for a trust policy that refuses"
+        return check.failed(text, create())
+    if actual.arn != check.expected:
+        return check.failed(_misnamed(actual.arn, check.expected), rename(actual))
     return check.passed(f"it exists ({actual.unique_id})")
+
+
+def _name_whole(facts: Facts, actual: Role) -> Remedy:
+    """Name the role by its whole ARN, if it trusts the service account."""
+    fixer = _fixer(facts, actual)
+    if fixer is None or not fixer.trusts(actual.trust_policy):
+        ask = f"ask the owner of {actual.arn}, which trusts {today_trusted(actual)} today"
+        return Remedy(f"correct the {facts.named_by}, or {ask}")
+    if facts.expected_role:  # a corrected annotation would not be what is expected
+        return Remedy(f"ask with --role-arn {actual.arn}, or correct the stack")
+    if facts.associated:
+        return correct(facts, facts.associated, role_arn=actual.arn)
+    text = "annotate the service account with the role's whole ARN, and restart the Pods"
+    return Remedy(text, tuple(annotate(facts, actual.arn)))
 
 
 def _correct_or_create(facts: Facts) -> Remedy:
@@ -211,7 +198,7 @@ def _correct_or_create(facts: Facts) -> Remedy:
     return Remedy(f"create the role, or correct the {facts.named_by}", create)
 
 
-def misnamed(real: str, named: str) -> str:
+def _misnamed(real: str, named: str) -> str:
     """Return the difference between the ARN of a role and the one that names it."""
     has, said = partition_of(real), partition_of(named)
     if has != said:
@@ -258,7 +245,7 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
         judging=lambda role: trusts_token(role, token, session_name=name, now=facts.now),
         account=facts.account,
         audience=facts.audience,
-        issuer=issuer_of(token),
+        issuer=token.issuer,
         registered=None if isinstance(providers, Unread) else frozenset(p.arn for p in providers),
     )
 
@@ -276,11 +263,12 @@ def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[L
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
+    remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
+    commands = restart(facts)
     if isinstance(answer, Answer) and answer.code == UNREACHED:
         remedy = "correct the endpoint, the region or the proxy that the container's variables name"
-        return identity("inside", session_role(facts), answer, remedy)
-    remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
-    return identity("inside", session_role(facts), answer, remedy, *restart(facts))
+        commands = []
+    return identity("inside", session_role(facts), answer, remedy, *commands)
 
 
 def identity(

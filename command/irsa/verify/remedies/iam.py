@@ -95,12 +95,8 @@ def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
             f"ask the owner of the {names}, which other principals may have, whether it should "
             "deny this"
         )
-    if isinstance(role.policies, Unread):
-        return Remedy(NARROW)
-    commands = [
-        without_statements(role, role.policies[position], listed)
-        for position, listed in positions.items()
-    ]
+    policies = role.known_policies
+    commands = (without_statements(role, policies[e], of_it) for e, of_it in positions.items())
     return Remedy(NARROW, tuple(commands))
 
 
@@ -139,24 +135,19 @@ def replace_trust(role: Role, document: Json) -> ShellCommand:
 
 def register_issuer(provider_arn: str, audience: str) -> ShellCommand:
     """Create an OIDC provider."""
-    return aws(
-        "iam",
-        "create-open-id-connect-provider",
-        changes=Resource("OIDC provider", provider_arn),
-        url=f"https://{issuer_of_principal(provider_arn)}",
-        client_id_list=audience,
-    )
+    url, operation = issuer_of_principal(provider_arn), "create-open-id-connect-provider"
+    return _on_provider(provider_arn, operation, url=f"https://{url}", client_id_list=audience)
 
 
 def register_audience(provider: RegisteredProvider, audience: str) -> ShellCommand:
     """Have an OIDC provider accept an audience, too."""
-    return aws(
-        "iam",
-        "add-client-id-to-open-id-connect-provider",
-        changes=Resource("OIDC provider", provider.arn),
-        open_id_connect_provider_arn=provider.arn,
-        client_id=audience,
-    )
+    operation = "add-client-id-to-open-id-connect-provider"
+    given = {"open_id_connect_provider_arn": provider.arn, "client_id": audience}
+    return _on_provider(provider.arn, operation, **given)
+
+
+def _on_provider(arn: str, operation: str, **options: str) -> ShellCommand:
+    return aws("iam", operation, changes=Resource("OIDC provider", arn), **options)
 
 
 def create_role(arn: RoleArn, trust_policy: Json) -> ShellCommand:

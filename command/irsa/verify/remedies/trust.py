@@ -17,19 +17,7 @@ from irsa.observe.facts import Role, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import ByToken, Facts
 from irsa.verify.link import Remedy
-from irsa.verify.remedies.iam import (
-    NARROW,
-    call_conditions,
-    describe_call_conditions,
-    is_about_caller,
-    named_callers,
-    on_claim,
-    replace_trust,
-    with_conditions,
-    with_exception,
-    with_statement,
-    without_orphans,
-)
+from irsa.verify.remedies import iam
 from irsa.verify.remedies.pod import annotate
 from irsa_core.decide.document import Condition, conditions_of, names_exactly
 from irsa_core.decide.truth import Verdict
@@ -64,7 +52,7 @@ class Fixer(ABC):
     def fix(self, judged: Judgement) -> TrustFix:
         """Fix the document, and leave out deleted principals, which IAM does not take back."""
         fix = self._fix(judged)
-        return fix._replace(document=without_orphans(fix.document)) if fix.document else fix
+        return fix._replace(document=iam.without_orphans(fix.document)) if fix.document else fix
 
     def _fix(self, judged: Judgement) -> TrustFix:
         """Except the caller from the statements that deny it, and allow it if need be."""
@@ -72,15 +60,15 @@ class Fixer(ABC):
         if not denying:
             return self.allow(document)
         exception = self.exception([statements(document)[position] for position in denying])
-        narrowed = with_exception(document, denying, exception) if exception else None
+        narrowed = iam.with_exception(document, denying, exception) if exception else None
         if narrowed is None:
             return caller_has_to_meet(statements(document)[position] for position in denying)
         if statements(narrowed) and self.trusts(narrowed):
-            return TrustFix(NARROW, narrowed)
+            return TrustFix(iam.NARROW, narrowed)
         allowing = self.allow(narrowed)
         if allowing.document is None:
             return allowing
-        return allowing._replace(text=f"{NARROW}; {allowing.text}")
+        return allowing._replace(text=f"{iam.NARROW}; {allowing.text}")
 
     def exception(self, denying: Sequence[Json]) -> Condition | None:  # noqa: ARG002
         """A condition that does not hold for the caller; None where none tells it apart: EKS and
@@ -97,7 +85,9 @@ class Fixer(ABC):
 
     def allows_but_for_conditions(self, *listed: Json) -> bool:
         """Return whether statements would allow the caller without their conditions on the call."""
-        free = [with_conditions(e, [*filter(is_about_caller, conditions_of(e))]) for e in listed]
+        free = [
+            iam.with_conditions(e, [*filter(iam.is_about_caller, conditions_of(e))]) for e in listed
+        ]
         document = {**self.role.trust_policy, "Statement": free}
         return self.judge(document).verdict is Verdict.ALLOW
 
@@ -115,7 +105,7 @@ class Fixer(ABC):
 
 def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
     """Leave conditions on more than who calls: the caller has to meet them."""
-    names = describe_call_conditions(listed)
+    names = iam.describe_call_conditions(listed)
     if not names:
         return TrustFix(
             "change the Deny of the trust policy: it has no condition that a call meets"
@@ -141,12 +131,12 @@ def let_trust(facts: Facts, role: Role, fix: TrustFix) -> Remedy:
     if size(fix.document) > TRUST_POLICY_QUOTA:
         more = f"it would have more than {TRUST_POLICY_QUOTA} characters: raise the quota first"
         return Remedy(f"{text} ({more})")
-    return Remedy(text, (replace_trust(role, fix.document),))
+    return Remedy(text, (iam.replace_trust(role, fix.document),))
 
 
 def today_trusted(role: Role) -> str:
     """The callers that a role trusts as it is, for their owners to be asked."""
-    return " and ".join(named_callers(role.trust_policy)) or "no caller by name"
+    return " and ".join(iam.named_callers(role.trust_policy)) or "no caller by name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +169,7 @@ class TrustFixer(Fixer):
                 return fix
             if verdict is Verdict.UNKNOWN:
                 perhaps = perhaps or fix
-            elif call_conditions(statement) and self.allows_but_for_conditions(statement):
+            elif iam.call_conditions(statement) and self.allows_but_for_conditions(statement):
                 if changed is document:
                     return caller_has_to_meet([statement])
                 unmet.append(statement)
@@ -212,7 +202,7 @@ class TrustFixer(Fixer):
             yield statement, document, ""
         for position, statement in fitting:
             changed = self._with_subject(statement)
-            added = with_statement(document, position, changed)
+            added = iam.with_statement(document, position, changed)
             yield changed, added, f"add {self.account.subject}"
         for _, statement in allowing:
             if self._is_meant(statement):
@@ -223,7 +213,7 @@ class TrustFixer(Fixer):
         """The statement with this subject in its lists: a token of another one gains nothing."""
         own, listed = self.account.subject, conditions_of(statement)
         added = [e._replace(values=(*e.values, own)) if self._lacks(e) else e for e in listed]
-        return with_conditions(statement, added)
+        return iam.with_conditions(statement, added)
 
     def _lacks(self, condition: Condition) -> bool:
         exact = condition.positive and names_exactly(condition)
@@ -234,17 +224,19 @@ class TrustFixer(Fixer):
         """Return whether it names service accounts, of this cluster or of one that is gone."""
         named = {*principals(statement, "Federated")}
         gone = self.registered is not None and not self.registered & named
-        exact = any(map(names_exactly, on_claim(statement, "sub")))
+        exact = any(map(names_exactly, iam.on_claim(statement, "sub")))
         return exact and (gone or self.provider_arn in named)
 
     def _beside(self, statement: Json) -> Json:
         """The wanted statement under the other one's conditions on the call."""
         [wanted] = statements(self.wanted)
-        return with_conditions(wanted, [*conditions_of(wanted), *call_conditions(statement)])
+        return iam.with_conditions(
+            wanted, [*conditions_of(wanted), *iam.call_conditions(statement)]
+        )
 
     def _doubtful(self, document: Json) -> str:
         """The second step: the entries that may be meant for this service account."""
-        near = get_close_matches(self.account.subject, named_callers(document), cutoff=NEAR)
+        near = get_close_matches(self.account.subject, iam.named_callers(document), cutoff=NEAR)
         others = ", ".join(each for each in near if each != self.account.subject)
         return f"; then remove by hand, if misspelt: {others}" if others else ""
 
