@@ -1,7 +1,7 @@
 """Arguments for AWS credentials of pods: a token, profiles that chain roles, or a key."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pulumi import Input, Output
 
@@ -10,8 +10,10 @@ from irsa_core.identity.profiles import aws_config, check_chained_duration, chec
 from irsa_core.identity.quotas import TOKEN_EXPIRATION
 
 from . import values
-from .access_key_user import AccessKeyUser
-from .pod_identity_association import PodIdentityAssociation
+
+if TYPE_CHECKING:
+    from .access_key_user import AccessKeyUser
+    from .pod_identity_association import PodIdentityAssociation
 
 CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
@@ -125,7 +127,7 @@ class RoleChainArgs:
 class PodIdentityArgs:
     """EKS Pod Identity: the pods get the role of an association of their service account."""
 
-    association: Annotated[PodIdentityAssociation | None, values.gives("association_id")] = None
+    association: Annotated["PodIdentityAssociation | None", values.gives("association_id")] = None
     """The association, which must be the pods' service account's."""
 
     association_id: Input[str] = values.FROM_OBJECT
@@ -142,7 +144,9 @@ class PodIdentityArgs:
 class AccessKeyArgs:
     """An access key, for pods without a role."""
 
-    user: Annotated[AccessKeyUser | None, values.gives("access_key_id", "secret_access_key")] = None
+    user: Annotated["AccessKeyUser | None", values.gives("access_key_id", "secret_access_key")] = (
+        None
+    )
     """The user whose key it is."""
 
     access_key_id: Input[str] = values.FROM_OBJECT

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache, partial
+from importlib import import_module
 from inspect import signature
 from textwrap import shorten
 from types import NoneType, UnionType
@@ -13,6 +14,7 @@ from typing import (
     Annotated,
     Any,
     Final,
+    ForwardRef,
     TypeVar,
     Union,
     dataclass_transform,
@@ -25,7 +27,6 @@ from pulumi import Input, Output, RunError, StackReference
 from pulumi.output import Unknown
 
 from irsa_core.identity import arns, names, regions, subjects
-from irsa_core.identity.pod_identity import check_cluster
 from irsa_core.identity.pulumi_types import OUTPUT_TEXT
 from irsa_core.identity.quotas import DESCRIPTION_MAX
 
@@ -141,7 +142,7 @@ IamPath = Annotated[str, names.check_path]
 KeyArn = Annotated[str, arns.check_key_arn]
 NamespaceName = Annotated[str, subjects.check_namespace]
 Partition = Annotated[str, one_of(*regions.PARTITIONS)]
-PodIdentityClusterArn = Annotated[str, check_cluster]
+PodIdentityClusterArn = Annotated[str, arns.cluster_arn]
 PolicyArn = Annotated[str, arns.check_policy_arn]
 PolicyName = Annotated[str, names.check_policy_name]
 PrincipalArn = Annotated[str, arns.check_principal_arn]
@@ -307,6 +308,10 @@ def checked(owner: str, path: str, hint: Any, value: Any) -> Any:
             except ValueError as error:
                 raise ValueError(_shortened(f"{path}: {error}")) from None
         return value
+    if isinstance(hint, ForwardRef):  # a component, whose module is loaded if one is given
+        name, _, _ = hint.__forward_arg__.partition(" | None")
+        kind = NoneType if value is None else getattr(import_module("irsa_components"), name)
+        return checked(owner, path, kind, value)
     if _is_of_kubernetes(hint):
         return _checked_fields(owner, path, hint, value)
     if isinstance(value, str) and OUTPUT_TEXT.search(value):

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import field
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -32,7 +32,9 @@ from .credentials import (
 )
 from .pod_template import PodAdditions, PodTemplate, add_identity, map_template, namespace_of
 from .service_account import ServiceAccount
-from .service_account_role import ServiceAccountRole
+
+if TYPE_CHECKING:
+    from .service_account_role import ServiceAccountRole
 
 
 @values.arguments
@@ -46,7 +48,7 @@ class WorkloadIdentityArgs(ComponentArgs):
     existing_service_account: bool = False
     """Annotate an existing service account instead of creating one."""
 
-    role: Annotated[ServiceAccountRole | None, values.gives("role_arn")] = None
+    role: Annotated["ServiceAccountRole | None", values.gives("role_arn")] = None
     """IRSA: role of this program that the pods assume, which must admit the service account."""
 
     role_arn: Input[values.RoleArn] | None = None

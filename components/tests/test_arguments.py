@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, ForwardRef, Union, get_args, get_origin
 
 import pulumi
 import pytest
@@ -258,6 +258,9 @@ REFUSED: Mapping[str, Mapping[str, tuple[Mapping[str, Any], str]]] = {
 
 
 def members_of(hint: Any) -> tuple[Any, ...]:
+    if isinstance(hint, ForwardRef):  # a component or None
+        name = hint.__forward_arg__.partition(" ")[0]
+        return getattr(irsa_components, name), type(None)
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 

@@ -115,7 +115,8 @@ def annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
                 ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
-                yield name, ast.unparse(unchecked.visit(annotation)), " ".join(text.split())
+                hint = ast.unparse(unchecked.visit(annotation)).strip("'")
+                yield name, hint, " ".join(text.split())
 
 
 class _Unchecked(ast.NodeTransformer):

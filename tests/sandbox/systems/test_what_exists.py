@@ -92,7 +92,7 @@ def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
             f"creating IAM {kind} ({NAME}): Create{kind}: EntityAlreadyExists: "
             for kind in ("Role", "User", "Policy")
         ),
-        f"EntityAlreadyExists: Provider with url {session.state.issuer_url} already exists.",
+        f"EntityAlreadyExists: Provider with url {session.state.issuer_url} already exists",
         f"creating S3 Bucket ({BUCKET}): BucketAlreadyExists",
         f"creating S3 Bucket ({IRISH_BUCKET}): CreateBucket: BucketAlreadyOwnedByYou: ",
         f'namespaces "{NAME}" already exists',
