@@ -1,5 +1,6 @@
 """Packages that this part needs, with the parts of this repository that it stands on."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -13,8 +14,11 @@ HERE = Path(__file__).resolve().parent
 def part(name: str, folder: str) -> str:
     """Require a part: of the release whose tag is checked out, else of this clone.
 
-    What is built without the clone around it, as from an sdist, requires the release's.
+    What is built without the clone around it, as from an sdist, requires the release's. IRSA_INDEX
+    is set for wheels of an index of one's own: only there is a name no stranger's package.
     """
+    if os.environ.get("IRSA_INDEX"):
+        return f"{name}=={TAG.removeprefix('v')}"
     beside = HERE.parent / folder
     if beside.exists() and TAG not in checked_out():
         return f"{name} @ {beside.as_uri()}"
@@ -35,7 +39,7 @@ setup(
     install_requires=[
         part("irsa-core", "core"),
         part("irsa", "command"),
-        part("irsa-components", "components"),
+        part("irsa-components[eks]", "components"),
         "awscli==1.46.3",  # fits the botocore that MiniStack pins
         "boto3==1.43.106",
         "cryptography>=46",

@@ -142,8 +142,25 @@ def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, release
     assert facts["Project-URL"] == f"Repository, {REPOSITORY}"
     for header in ("Author", "Classifier", "Description-Content-Type", "Keywords", "License-File"):
         assert facts[header], header
-    assert needed == {getattr(requirements, each.upper()) for each in needs}
+    lines = {getattr(requirements, each.upper()) for each in needs}
+    if part == "sandbox":  # whose documents create clusters
+        lines = {*lines - {requirements.COMPONENTS}, requirements.WITH_EKS}
+    assert needed == lines
     assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_parts_install_from_an_index_in_any_order(clone, tmp_path):
+    [lines] = re.findall(r"IRSA_INDEX=1 pip (wheel .+)", (ROOT / "docs/package.md").read_text())
+    index = {"env": {**os.environ, "IRSA_INDEX": "1"}, "cwd": clone}
+    pip(*lines.replace("dist", str(tmp_path)).split(), *OFFLINE, **index)
+    for first in PARTS:
+        folder = tmp_path / first
+        site = new_environment(folder)
+        for part in (first, *PARTS):
+            name = getattr(requirements, part.upper()).partition(" ")[0]
+            found = ["--no-index", "--find-links", tmp_path, name]
+            pip("install", *found, python=folder / "bin/python")
+            assert (site / PARTS[part]).is_dir()
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -252,7 +269,7 @@ def test_one_component_loads_few_modules(installed, used, most):
     print(*(m for m in sys.modules if m.startswith("irsa")))
     """
     loaded = installed("python", "-c", code).stdout.split()
-    assert 5 < len(loaded) <= most
+    assert 1 < len(loaded) <= most
 
 
 def test_the_sandbox_outside_of_a_checkout_has_no_demo(installed):
