@@ -151,8 +151,7 @@ def test_parts_install_from_an_index_in_any_order(clone, tmp_path):
     index = {"env": {**os.environ, "IRSA_INDEX": "1"}, "cwd": clone}
     pip(*lines.replace("dist", str(tmp_path)).split(), *OFFLINE, **index)
     for first in PARTS:
-        folder = tmp_path / first
-        site = new_environment(folder)
+        site, python = new_environment(tmp_path / first), tmp_path / first / "bin/python"
         for part in (first, *PARTS):
             name = getattr(requirements, part.upper()).partition(" ")[0]
             pip(
