@@ -154,14 +154,7 @@ def test_parts_install_from_an_index_in_any_order(clone, tmp_path):
         site, python = new_environment(tmp_path / first), tmp_path / first / "bin/python"
         for part in (first, *PARTS):
             name = getattr(requirements, part.upper()).partition(" ")[0]
-            pip(
-                "install",
-                "--no-index",
-                "--find-links",
-                tmp_path,
-                name,
-                python=folder / "bin/python",
-            )
+            pip("install", "--no-index", "--find-links", tmp_path, name, python=python)
             assert (site / PARTS[part]).is_dir()
 
 
