@@ -28,7 +28,6 @@ ANY_SUBJECT = {
 }  # fmt: skip
 NEVER = {"no-caller", "provider-arn", "issuer-url", "other-issuer", "malformed", "literal-wildcard"}
 MISSED = {
-    ("clowdhaus/terraform-aws-irsa-v2", "malformed"),  # IAM knows the names of services
     ("kary-ajrj/aws-gitlab-oidc-example", "passrole-any"),  # the role of an administrator
     ("happycuban/eks-karpenter", "passrole-any"),  # to EKS itself, which runs no program with it
 }
@@ -114,8 +113,7 @@ def test_what_is_wrong_is_found_and_nothing_else_is_an_alarm(answers):
 @pytest.mark.parametrize("entry", TRUST, ids=where)
 def test_explain_names_callers_of_those_that_admit_some(entry):
     callers = callers_of(entry["document"])
-    known = (name(entry), "malformed") not in MISSED
-    assert bool(callers.lines) == (entry["caller"] == "someone" or not known), callers
+    assert bool(callers.lines) == (entry["caller"] == "someone"), callers
 
 
 def test_the_table_of_shapes_is_that_of_the_corpus(answers):

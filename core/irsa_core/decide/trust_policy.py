@@ -26,6 +26,7 @@ from irsa_core.identity.arns import (
     name_of,
     session_arn_prefix,
 )
+from irsa_core.identity.eks import POD_IDENTITY_SERVICE
 from irsa_core.identity.errors import invalid_principal
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
@@ -33,6 +34,11 @@ _PROVIDERS = ("oidc-provider", "saml-provider")
 _DOMAIN = re.compile(r"[a-z0-9.-]+\.[a-z]+")
 _SERVICE = re.compile(r"[a-z0-9.-]+")
 _LAST_LABEL = re.compile(r"[a-z]+")
+_NO_SERVICE = re.compile(
+    rf"(?!{re.escape(POD_IDENTITY_SERVICE)}$)(?=.*\beks\b)(?=.*\bpods?\b)"
+    r"((eks|pods?|identity|amazonaws|aws|com)(\b[.-]|$))+"
+)
+"""Other spellings of the service of EKS Pod Identity. IAM refuses names of no service."""
 _SID = re.compile(r"[0-9A-Za-z]*")
 
 
@@ -49,6 +55,8 @@ def compile_trust_policy(document: object) -> Policy:
                 if not _well_formed(kind, entry):
                     where = f"Statement[{number}].Principal.{kind}"
                     problem = f"{entry[:200]!r} is not a principal"
+                    if kind == "Service" and _NO_SERVICE.fullmatch(entry):
+                        problem += f"; EKS Pod Identity's is {POD_IDENTITY_SERVICE}"
                     raise DocumentError(where, problem, _invalid(kind, entry))
     return policy
 
@@ -195,7 +203,8 @@ def _well_formed(kind: str, entry: str) -> bool:
         return named in _PROVIDERS or bool(_DOMAIN.fullmatch(entry))
     # IAM has no use for S3's canonical users in a trust policy.
     head, _, last = entry.rpartition(".")
-    return kind == "Service" and bool(_SERVICE.fullmatch(head) and _LAST_LABEL.fullmatch(last))
+    is_name = _SERVICE.fullmatch(head) and _LAST_LABEL.fullmatch(last)
+    return kind == "Service" and bool(is_name) and not _NO_SERVICE.fullmatch(entry)
 
 
 def _invalid(kind: str, entry: str) -> str:

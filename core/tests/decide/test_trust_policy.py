@@ -42,6 +42,9 @@ def invalid(kind, name):
     "service without a domain": invalid("Service", "ec2"),
     "service with a digit": invalid("Service", "ec2.c0m"),
     "service with an underscore": invalid("Service", "e_2.com"),
+    **{f"service {name}": invalid("Service", name) for name in ("eks-pods.amazonaws.com",
+        "pod.eks.amazonaws.com", "eks.pods.amazonaws.com", "pods.eks.aws.com",
+        "eks-pod-identity.amazonaws.com")},
     "issuer under Federated": ({"Principal": {"Federated": ISSUER}}, FEDERATED),
     "role under Federated": ({"Principal": {"Federated": ROLE_A}}, FEDERATED),
     **{f"element {key}": ({key: "*"}, f"Has prohibited field {key}") for key in ("Resource",
@@ -109,6 +112,8 @@ def test_what_iam_does_not_store_is_refused_in_its_words(statements, message):
     "Null": trust(A_ROLE, Condition={"Null": {"sts:ExternalId": "false"}}),
     "Google": trust({"Federated": "accounts.google.com"}),
     "service of China": trust({"Service": "s3.amazonaws.com.cn"}),
+    **{f"service {name}": trust({"Service": f"{name}.amazonaws.com"}) for name in ("pods.eks",
+        "eks-fargate-pods", "eks-nodegroup", "eks")},
 })  # fmt: skip
 def test_what_iam_stores_is_stored(statement):
     assert answer(create(statement))["steps"][0]["reasons"] == ["IAM stores this trust policy"]
