@@ -125,7 +125,7 @@ def newer(kind: type, key: str, value: Any, needs: str) -> dict[str, Any]:
     if hasattr(kind, key):
         return {key: value}
     if value:
-        raise pulumi.RunError(f"{needs}; install that version or a later one")
+        raise pulumi.RunError(f"{needs}; install that version or a later one, or leave it out")
     return {}
 
 

@@ -37,12 +37,14 @@ class EksCluster(Cluster):
         created = None if args.existing else self._control_plane(name, args)
         if created is None:
             cluster = aws.eks.Cluster.get(name, str(args.cluster_name), opts=self.child_options())
-            self.issuer_url = cluster.identities[0].oidcs[0].issuer
+            identities = _present(name, "identities", cluster.identities)
+            authority = _present(name, "certificateAuthority", cluster.certificate_authority)
+            self.issuer_url = identities[0].oidcs[0].issuer
             config = Output.all(
                 arn=cluster.arn,
                 name=cluster.name,
                 server=cluster.endpoint,
-                ca=cluster.certificate_authority.data,
+                ca=authority.data,
             ).apply(lambda parts: json.dumps(kubeconfig(**parts, role_arn=args.role_arn)))
         else:
             cluster = created.eks_cluster
@@ -215,7 +217,7 @@ class EksCluster(Cluster):
                 eks.ClusterArgs,
                 "deletion_protection",
                 spec.deletion_protection,
-                f"EksCluster {name!r}: deletion_protection needs pulumi-eks 4.1",
+                f"EksCluster {name!r}: deletion_protection needs pulumi-eks 4.1 (pulumi-aws 7.10)",
             ),
             authentication_mode=eks.AuthenticationMode.API,
             provider_credential_opts=eks.KubeconfigOptionsArgs(role_arn=role) if role else None,
@@ -254,6 +256,17 @@ class EksCluster(Cluster):
                 # would take the access away.
                 opts=self.child_options(delete_before_replace=True),
             )
+
+
+def _present(name: str, key: str, output: Output[Any]) -> Output[Any]:
+    """Return an output of the cluster that was read; mocks may lack it."""
+
+    def check(value: Any) -> Any:
+        if not value:
+            raise ValueError(f"the cluster that was read has no {key}; mocks have to return it")
+        return value
+
+    return output.apply(in_apply(check, f"EksCluster {name!r}: "))
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:

@@ -39,8 +39,8 @@ class PodIdentityAssociationArgs(ComponentArgs):
     get the session of this target role."""
 
     session_policy: Input[values.SessionPolicy] | None = None
-    """Policy (JSON, at most 2048 characters) that limits the pods' session. With a target role,
-    that is the target role's session. Needs ``disable_session_tags``, and pulumi-aws
+    """Policy (text of JSON, at most 2048 characters) that limits the pods' session. With a target
+    role, that is the target role's session. Needs ``disable_session_tags``, and pulumi-aws
     7.40."""
 
     disable_session_tags: bool = False
@@ -102,7 +102,7 @@ class PodIdentityAssociation(Component):
                 aws.eks.PodIdentityAssociationArgs,
                 "policy",
                 args.session_policy,
-                f"{self._owner}: session_policy needs pulumi-aws 7.40",
+                f"PodIdentityAssociation {name!r}: session_policy needs pulumi-aws 7.40",
             ),
             disable_session_tags=args.disable_session_tags,
             opts=self.child_options(

@@ -10,6 +10,7 @@ from irsa_components import ControlPlaneArgs as Plane
 from irsa_core.identity.pod_identity import pod_identity_trust_policy
 from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.subjects import service_account_ref
+from tests.support import engine as engine_of_tests
 from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
 from tests.support.versions import DELETION_PROTECTION, needs_deletion_protection
@@ -253,3 +254,12 @@ def test_pulumi_names_a_cluster_unless_it_exists():
     assert "cluster_name" not in outputs, "its random part is another one after the preview"
     said = refusal(EksClusterArgs, existing=True)
     assert said == "existing=True is a cluster without a name; give cluster_name"
+
+
+@pytest.mark.parametrize("key", ["identities", "certificateAuthority"])
+def test_mocks_that_lack_an_output_of_a_cluster_are_told_which(monkeypatch, key):
+    known = engine_of_tests._cluster("dev")
+    monkeypatch.setattr(engine_of_tests, "_cluster", lambda _: {**known, key: None})
+    said = f"^EksCluster 'dev': the cluster that was read has no {key}; mocks have to return it$"
+    with pytest.raises(pulumi.RunError, match=said):
+        cluster(existing=True)

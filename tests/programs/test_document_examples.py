@@ -14,6 +14,7 @@ from tests.support.world import ISSUER_URL
 
 PROGRAMS = {"# __main__.py": ".", "# account_b/__main__.py": "account_b"}
 ELSEWHERE = {
+    "core/README.md": "core/tests/test_page.py",
     "docs/sandbox.md": "tests/sandbox/test_pytest_plugin.py",
     "docs/components.md": "tests/unit/tools/docs/test_components.py",
 }

@@ -46,7 +46,8 @@ WITHOUT_SAMES = "`pulumi preview --json --show-sames` has them"
 
 def is_preview(document: Json) -> bool:
     """Return whether a document is a `pulumi preview --json`."""
-    return "steps" in document or "changeSummary" in document
+    steps = mappings(document.get("steps"))  # a scenario has some, too
+    return "changeSummary" in document or ("steps" in document and all("op" in s for s in steps))
 
 
 def stack_resources(document: Json, *, before: bool = False) -> "StackResources":

@@ -224,6 +224,7 @@ def test_options_that_contradict_each_other_are_one_line(options, message, capsy
     "baseline without a date": ("audit --baseline", KNOWN.replace("2999-01", "soon"),
         "is not a date; write it as"),
     "another state": ("audit --stack", '{"x": 1}', NO_STATE),
+    "a scenario": ("audit --stack", '{"steps": [{"action": "sts:AssumeRole"}]}', NO_STATE),
 })  # fmt: skip
 def test_another_file_than_a_report_or_a_state_is_one_line(tmp_path, capsys, option, text, problem):
     file = tmp_path / "file.json"
