@@ -64,7 +64,8 @@ class ApiServer:
     headers: Mapping[str, str] = field(repr=False)
 
     def post(self, path: str, document: Json) -> Json:
-        """Return the answer, of a connection of its own; raises OSError or HTTPException."""
+        """Return the answer, of a connection of its own; raises OSError or HTTPException, and
+        HTTPError with the API server's words as its reason."""
         request = Request(  # noqa: S310 - the user's own kubeconfig
             f"{self.url.rstrip('/')}{path}",
             json.dumps(document).encode(),
@@ -80,8 +81,12 @@ class ApiServer:
             HTTPDefaultErrorHandler(),
         ):
             opener.add_handler(handler)
-        with opener.open(request, timeout=REQUEST_TIMEOUT) as answer:
-            return json.load(answer)
+        try:
+            with opener.open(request, timeout=REQUEST_TIMEOUT) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            error.msg = _message(error)  # read with the answer, in the time that the caller gives
+            raise
 
 
 def wait_for_credentials(
@@ -147,7 +152,8 @@ def api_server(cluster: Json, user: Json) -> ApiServer:
     tls = ssl.create_default_context(
         cafile=cluster.get("certificate-authority"), cadata=ca and b64decode(ca).decode()
     )
-    # Since Python 3.13 it is set, and EKS's certificates lack an authority key identifier.
+    # Python sets it since 3.13, and the authorities of EKS's clusters lack a key identifier:
+    # https://github.com/kubernetes-client/python/issues/2394
     tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if cluster.get("insecure-skip-tls-verify"):
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
@@ -224,12 +230,11 @@ def _problem(api: ApiServer, namespace: str, template: Json) -> str:
         # The connection's own time-out begins anew at each byte.
         pod = _within(2 * REQUEST_TIMEOUT, post)
     except HTTPError as error:
-        message = _message(error)
         if error.code in RETRIED:
-            return f"cannot be tried: the API server answered: {message}"
+            return f"cannot be tried: the API server answered: {error.reason}"
         raise TrialError(  # the deployer, a quota, or a policy's webhook
-            f"cannot be tried: a dry run was refused: {message}; give the deployer `create` on "
-            "pods, or fix what the message names; without `kubeconfig` there is no trial"
+            f"cannot be tried: a dry run was refused: {error.reason}; give the deployer `create` "
+            "on pods, or fix what the message names; without `kubeconfig` there is no trial"
         ) from None
     except (HTTPException, OSError, ValueError) as error:
         return f"cannot be tried: the API server did not answer: {error!r}"

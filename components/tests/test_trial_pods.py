@@ -136,7 +136,8 @@ def test_what_does_not_answer_in_time_is_named(monkeypatch):
         wait(command("sleep", "20"))
 
 
-def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.cases("head", {"head": b"", "body of a refusal": b"HTTP/1.0 403 Forbidden\r\n\r\n"})
+def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch, head: bytes):
     """Each byte begins a time-out of the connection anew."""
     monkeypatch.setattr(polling, "TIMEOUT", 0.5)
     monkeypatch.setattr(trial_pods, "REQUEST_TIMEOUT", 0.2)
@@ -144,6 +145,7 @@ def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):
 
     class Slow(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            self.request.sendall(head)
             while not ended.wait(0.05):
                 self.request.sendall(b"H")
 
