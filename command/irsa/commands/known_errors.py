@@ -15,6 +15,9 @@ TEXT_MAX = 50_000
 # A \t alone may be a folder on Windows.
 _ESCAPED = re.compile(r"\\n(?:\\t)?|\\(?=[\"'])|\n\s*[|>]\s")
 
+# What writers of issues put in place of a region: eks.<region>.amazonaws.com.
+_BLACKENED = re.compile(r"(?<=\.)[<{\[][\w -]{1,30}[>}\]](?=\.)")
+
 
 class Level(IntEnum):
     """Distance of an error text to the cause. Of all that fit, only the nearest are an answer.
@@ -100,7 +103,7 @@ def diagnose(text: str) -> list[KnownError]:
 
 def plain(text: str) -> str:
     """Return the end of a text on one line, without the escapes of a JSON string."""
-    return flatten(_ESCAPED.sub(" ", text[-TEXT_MAX:]))
+    return flatten(_BLACKENED.sub("x", _ESCAPED.sub(" ", text[-TEXT_MAX:])))
 
 
 def _rank(cause: Cause, flat: str, denial: Denial | None) -> int:
