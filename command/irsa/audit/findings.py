@@ -21,8 +21,10 @@ from irsa.observe.eks import Association
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccountObject, Unread
 from irsa.observe.pods import FleetPod
 from irsa_core.decide.association import pod_tags
-from irsa_core.decide.document import OtherAction, Statement, statements_of
+from irsa_core.decide.document import DocumentType, OtherAction, Statement, statements_of
 from irsa_core.decide.patterns import Pattern
+from irsa_core.decide.statements import compile_policy
+from irsa_core.decide.trust_policy import check_storable
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
@@ -294,9 +296,16 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
 
 
 def _check_documents(role: Role) -> Hits:
-    policies = [each.content for each in role.known_policies]
+    policies = [policy.content for policy in role.known_policies]
     yield from check_outputs([role.trust_policy, *policies])
     yield from check_passing(policies)
+    for policy in () if role.unique_id else role.known_policies:
+        if not isinstance(policy.document, Unread):
+            try:
+                compile_policy(policy.document, policy.name, DocumentType.IDENTITY)
+                check_storable(policy.document)
+            except ValueError as error:
+                yield "malformed", f"policy {policy.name}: {error}"
 
 
 def _check_trust(
@@ -308,8 +317,10 @@ def _check_trust(
         if empty := shut_out(role.trust_policy, role_facts):
             findings = (finding for finding in findings if finding.rule in _CAUSES)
             findings = (Finding("no-caller", subject, "; ".join(empty)), *findings)
-    except ValueError as error:
         if not role.unique_id:  # IAM has accepted what it has stored
+            check_storable(role.trust_policy)
+    except ValueError as error:
+        if not role.unique_id:
             findings = (finding for finding in findings if finding.severity == "error")
             findings = (Finding("malformed", subject, str(error)), *findings)
     # `output-as-text` says what a condition on such a text is about.

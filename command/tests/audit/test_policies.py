@@ -7,7 +7,7 @@ import pytest
 from command.tests.audit.audited import facts, role
 from command.tests.verify.chains import ACCOUNT, BY_ASSOCIATION
 from irsa.audit.findings import audit
-from irsa.observe.facts import RegisteredProvider
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
 from irsa_core.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa_core.rules import issuers
 from tests.support.world import ACCOUNT_A as OWN
@@ -192,7 +192,8 @@ BROKEN = {
     "any-provider no-aud": {
         "sub, and the name of the provider": allow("*", {"StringEquals": SUB | OF_PROVIDER}, WEB)
     },
-    "not-principal": {"NotPrincipal": {**TO_ASSUME, "NotPrincipal": {"AWS": ROOT}}},
+    # IAM stores it no more.
+    "malformed not-principal": {"NotPrincipal": {**TO_ASSUME, "NotPrincipal": {"AWS": ROOT}}},
     "root-principal": {"other root": allow({"AWS": OTHER_ROOT})},
     "own-account": {
         "own root": allow({"AWS": ROOT}),
@@ -214,6 +215,8 @@ BROKEN = {
         "a provider as a user": allow({"AWS": provider(GITHUB)}, None, WEB),
         "an account of 11 digits": allow({"Federated": provider(ISSUER, OWN[1:])}, GOOD, WEB),
         "no such operator": of(ISSUER, SUBJECT, operator="StringLikes"),
+        "Sid with a hyphen": tokens(GOOD, Sid="by-token"),
+        "Sid twice": [tokens(GOOD, Sid="A"), allow(OWN_APP["Principal"], Sid="A")],
     },
     "provider-arn": {"ARN with https://": of(f"https://{ISSUER}", SUBJECT)},
     "any-certificate": {
@@ -337,6 +340,7 @@ BROKEN = {
     "whole-organization": {
         "repo:org/repo*": of(GITHUB, "repo:org/repo*"),
         "repo:org/*": of(GITHUB, "repo:org/*"),
+        "repo:org@*/*": of(GITHUB, "repo:org@*/*"),
         "GitHub, owner": claims(GITHUB, aud="sts.amazonaws.com", repository_owner_id="42"),
         "GitLab group": of("gitlab.com", "project_path:group/*"),
         "GitLab group, by id": claims("gitlab.com", aud="sts.amazonaws.com", namespace_id="1"),
@@ -410,6 +414,7 @@ BROKEN = {
         "Cognito guests of a pool": allow({"Federated": COGNITO}, {**POOL, **GUESTS}, WEB),
         "unknown issuer": of("id.example.com", "auth0|*"),
         "repo:org/repo:*": of(GITHUB, "repo:org/repo:*"),
+        "repo:org@*/repo@*": of(GITHUB, "repo:org@*/repo@*:ref:refs/heads/main"),
         "GitHub, repository": claims(GITHUB, aud="sts.amazonaws.com", repository_id="42"),
         "GitLab project": of("gitlab.com", "project_path:group/sub/app:ref_type:branch:ref:*"),
         "GitLab project, by id": claims("gitlab.com", aud="sts.amazonaws.com", project_id="42"),
@@ -460,9 +465,26 @@ def test_a_variable_is_a_text_in_policies_of_the_old_version():
     assert rules(of(ISSUER, f"${{{ISSUER}:sub}}"), version="2008-10-17") == ["no-caller"]
 
 
+READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+
+
+@pytest.mark.cases(("statement", "found"), {
+    "Sid with a hyphen": (READ | {"Sid": "read-a"},
+        ["policy p: Statement[1].Sid: letters and digits only"]),
+    "a principal": (READ | OWN_APP,
+        ["policy p: Statement[1].Principal: only trust and resource policies have it"]),
+    "right": (READ | {"Sid": "A"}, []),
+})  # fmt: skip
+def test_a_policy_of_a_new_role_that_iam_does_not_store_is_malformed(statement, found):
+    policy = PermissionsPolicy("p", {"Version": "2012-10-17", "Statement": [statement]})
+    new = role({"Statement": tokens(GOOD)}, unique_id="", policies=(policy,))
+    assert [each.found for each in audit(facts(new)) if each.rule == "malformed"] == found
+
+
 def test_a_policy_that_iam_has_stored_is_not_malformed():
     statement = CASES["no such operator"][0]
-    found = audit(facts(role({"Statement": statement})))
+    policy = PermissionsPolicy("p", {"Statement": READ | {"Sid": "read-a"}})
+    found = audit(facts(role({"Statement": statement}, policies=(policy,))))
     assert not [each for each in found if each.rule == "malformed"]
 
 

@@ -78,7 +78,7 @@ def check_storable(document: Json) -> None:
             )
             raise DocumentError(f"{at}.NotPrincipal", "a trust policy has none", message)
         sid = statement.sid
-        if not _SID.fullmatch(sid):
+        if not _SID.fullmatch(sid.replace(UNKNOWN_OUTPUT, "")):
             raise DocumentError(f"{at}.Sid", "letters and digits only", _SID_CHARACTERS)
         if sid and sid in seen:
             message = "Statement IDs (SID) in a single policy must be unique."

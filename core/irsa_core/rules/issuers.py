@@ -15,6 +15,8 @@ from irsa_core.rules.conditions import wild
 
 _PART = r"[^/:*?]+"
 _OPEN = r"[^:]*"
+_LOGIN = r"[^/:*?@]+"
+"""Name of an owner or repository before its id, in GitHub's subjects: ``acme@42/app@7``."""
 
 
 class Reach(IntEnum):
@@ -78,8 +80,8 @@ GITHUB = Issuer(
         # Also the subjects that an organization can define itself, by name or by id.
         # https://docs.github.com/en/actions/reference/security/oidc
         "sub": Claim(
-            rf"repo:{_PART}/|repository_owner(?:_id)?:{_PART}:",
-            rf"(?:repo:{_PART}/{_PART}:|(?:[a-z_]+:{_PART}:)*(?:repository|repository_id):"
+            rf"repo:(?:{_PART}|{_LOGIN}@{_OPEN})/|repository_owner(?:_id)?:{_PART}:",
+            rf"(?:repo:(?:{_PART}/{_PART}|{_LOGIN}@{_OPEN}/{_LOGIN}@{_OPEN}):|(?:[a-z_]+:{_PART}:)*(?:repository|repository_id):"
             rf"{_PART}(?:/{_PART})?:)",
         ),
         "repository": Claim(rf"{_PART}/", _NEVER),
