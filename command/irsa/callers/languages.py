@@ -72,6 +72,21 @@ _NO_NAME = frozenset("*?")
 _NAME = (Place(_NO_NAME), Place(_NO_NAME, many=True))
 NAMES, NAMED = Language((_NAME,)), Language(((*_NAME, *text(":"), _NAME[1]),))
 """`NAMED` are those that say with a colon what they name."""
+_OWNER = Place(frozenset("*?:/")), Place(frozenset("*?:/"), many=True)
+_KEY = _LOWER + "_"
+
+
+def _other_key(at: int) -> Linear:
+    """A subject that begins with a key of which the first letters alone are those of ``repo``."""
+    letter = some(_KEY.replace("repo"[at : at + 1], ""))
+    return joined((*text("repo"[:at]), letter, some(_KEY, many=True)), _NAME, by=":")
+
+
+GITHUB_SUBJECTS = Language(
+    (joined((*text("repo:"), *_OWNER), _NAME, by="/"), *map(_other_key, range(5)))
+)
+"""Subjects of GitHub, where ``repo:`` stands before owner and repository.
+Organizations may choose the keys: https://docs.github.com/en/actions/reference/security/oidc"""
 _NO_TAG = frozenset("!\"#$%&'()*,;<>?[\\]^`{|}~\t\n")
 TAG_VALUES = Language(((Place(_NO_TAG, many=True),),), 256)
 TAG_NAMES = Language(((Place(_NO_TAG), Place(_NO_TAG, many=True)),), 128)

@@ -22,6 +22,7 @@ from irsa.callers.facts import (
 from irsa.callers.languages import (
     ACCOUNTS,
     EXTERNAL_IDS,
+    GITHUB_SUBJECTS,
     NAMED,
     NAMES,
     NAMESPACES,
@@ -59,7 +60,7 @@ from irsa_core.identity.arns import (
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE
 from irsa_core.identity.subjects import ServiceAccountRef, split_subject
 from irsa_core.rules.conditions import split_key
-from irsa_core.rules.issuers import is_dual_stack, is_misspelt_eks
+from irsa_core.rules.issuers import GITHUB, is_dual_stack, is_misspelt_eks
 from irsa_core.rules.issuers import issuer as known_issuer
 from irsa_core.rules.tokens import is_kubernetes
 
@@ -192,6 +193,7 @@ def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
     ids, shared = role_facts.client_ids.get(provider), known_issuer(issuer)
     # Names of repositories, branches and pipelines have neither * nor ?.
     named = NAMED if shared and shared.names_its_parts else NAMES
+    named = GITHUB_SUBJECTS if shared and shared.name == GITHUB.name else named
     subjects = SUBJECTS if kubernetes else named if shared else SOME_TEXT
     facts = [
         Fact("sub", subjects, {f"{prefix}sub": SAME}, identity=True),

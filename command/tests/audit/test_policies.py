@@ -415,6 +415,8 @@ BROKEN = {
         "unknown issuer": of("id.example.com", "auth0|*"),
         "repo:org/repo:*": of(GITHUB, "repo:org/repo:*"),
         "repo:org@*/repo@*": of(GITHUB, "repo:org@*/repo@*:ref:refs/heads/main"),
+        "repo:org:*": of(GITHUB, "repo:org:*"),
+        "an organization's own keys": of(GITHUB, "repository_id:42:ref:*"),
         "GitHub, repository": claims(GITHUB, aud="sts.amazonaws.com", repository_id="42"),
         "GitLab project": of("gitlab.com", "project_path:group/sub/app:ref_type:branch:ref:*"),
         "GitLab project, by id": claims("gitlab.com", aud="sts.amazonaws.com", project_id="42"),
@@ -447,7 +449,7 @@ SHUT_OUT = {
     "another account", "Pod Identity, another account's cluster", "a star under StringEquals",
     "deleted provider", "exact, and a pattern for others", "another issuer's key, exact",
     "key with https://", "tags alone", "sub is true", "another tag", "the host of EKS",
-    "target role without tags",
+    "target role without tags", "repo:org:*",
 }  # fmt: skip
 
 
