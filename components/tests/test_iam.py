@@ -5,15 +5,17 @@ import json
 import pulumi
 import pulumi_aws as aws
 import pytest
+from pulumi import Output
 
 import irsa_components as irsa
 from irsa_core.identity import pod_identity, policies
-from irsa_core.identity.subjects import service_account_ref
+from irsa_core.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import Engine, deploy, secret
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
 
+APP = service_account_ref("dev", "s3-app")
 POLICY = "arn:aws:iam::111122223333:policy/s3-app"
 ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 TRUSTED = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
@@ -55,25 +57,15 @@ def trust_of(engine: Engine) -> dict:
     return json.loads(engine.one("Role").inputs["assumeRolePolicy"])
 
 
-def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
-    other = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
-    clusters = {"subjects": ["dev/job-*", "dev/s3-app"], "provider_arns": [PROVIDER_ARN, other]}
-
-    def statement(provider: str, audience: str, operator: str, name: str) -> dict:
-        issuer, subject = provider.partition("/")[2], f"system:serviceaccount:dev:{name}"
-        conditions = {"StringEquals": {f"{issuer}:aud": audience}}
-        conditions[operator] = {**conditions.get(operator, {}), f"{issuer}:sub": subject}
-        action = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
-        return {**action, "Principal": {"Federated": provider}, "Condition": conditions}
-
-    assert trust_of(role())["Statement"] == [
-        statement(PROVIDER_ARN, "sts.amazonaws.com", "StringEquals", "s3-app")
-    ]
-    assert trust_of(role(**clusters, audience="vault"))["Statement"] == [
-        statement(provider, "vault", operator, name)
-        for provider in (PROVIDER_ARN, other)
-        for operator, name in (("StringEquals", "s3-app"), ("StringLike", "job-*"))
-    ]
+def test_the_role_trusts_the_subjects_clusters_and_audience_given():
+    both = [PROVIDER_ARN, PROVIDER_ARN.replace("us-east-1", "eu-west-1")]
+    given = {"subjects": ["dev/job-*", "dev/s3-app"], "audience": "vault"}
+    accounts = [APP, service_account_pattern("dev", "job-*")]
+    trust = policies.irsa_trust_policy(both, accounts, audience="vault")
+    assert trust_of(role()) == policies.irsa_trust_policy([PROVIDER_ARN], [APP])
+    assert trust_of(role(provider_arns=both, **given)) == trust
+    further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
+    assert trust_of(role(further_statements=further))["Statement"][1:] == further
 
 
 @pytest.mark.cases(("deployed", "name", "description"), {
@@ -134,7 +126,7 @@ def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
 
 
 def test_an_imported_role_is_imported_by_name_with_its_policies():
-    own = pulumi.Output.from_input(POLICY)  # one that the stack makes
+    own = Output.from_input(POLICY)  # one that the stack makes
     engine = Engine(role_tags={"s3-app": {"team": "shop"}})
     given = {"policy_arns": {"logs": POLICY, "bucket": own}, "policies": {"queue": QUEUE}}
     role(engine, path="/team/", imported=True, **given)
@@ -187,28 +179,17 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
 def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     engine = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], role_b_arns=[ROLE_B])
 
-    tags = {"eks-cluster-arn": CLUSTER_ARN, "kubernetes-namespace": "dev"}
-    tags |= {"kubernetes-service-account": "s3-app"}
-    equal = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
-    equal["aws:SourceAccount"] = "111122223333"
-    both = ["sts:AssumeRole", "sts:TagSession"]
-    assert trust_of(engine)["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "pods.eks.amazonaws.com"},
-            "Action": both,
-            "Condition": {"StringEquals": equal, "ArnEquals": {"aws:SourceArn": CLUSTER_ARN}},
-        }
-    ]
+    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER_ARN], [APP])
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
     (line,) = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], disable_session_tags=True).logged
     assert "the association alone decides" in line
-    policy = json.loads(engine.one("Policy").inputs["policy"])
-    assert policy["Statement"] == [{"Effect": "Allow", "Action": both, "Resource": ROLE_B}]
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": ROLE_B}
+    assert json.loads(engine.one("Policy").inputs["policy"])["Statement"] == [statement]
 
 
 def test_a_role_can_serve_both_mechanisms():
-    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER_ARN)])
+    engine = role(cluster_arns=[Output.from_input(CLUSTER_ARN)])
 
     principals = [{"Federated": PROVIDER_ARN}, {"Service": "pods.eks.amazonaws.com"}]
     assert [each["Principal"] for each in trust_of(engine)["Statement"]] == principals
@@ -218,32 +199,15 @@ def test_a_role_can_serve_both_mechanisms():
         role(cluster_arns=[CLUSTER_ARN.replace("111122223333", "444455556666")])
 
 
-def test_further_statements_are_added():
-    further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
-    assert trust_of(role(further_statements=further))["Statement"][1:] == further
-
-
-def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn():
-    ids = {ROLE_A: "AROAEXAMPLE1", f"{ROLE_A}-2": "AROAEXAMPLE2"}
-    roles = [irsa.TrustedRoleArgs(role_arn=arn, unique_id=unique) for arn, unique in ids.items()]
-    allow = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-    assert trust_of(role_b(trusted_roles=roles[::-1]))["Statement"] == [
-        {**allow, "Sid": f"AssumeFrom{unique}", "Principal": {"AWS": arn}}
-        for arn, unique in ids.items()
-    ]
-
-    by_arn = {"trust": "principal-arn", "trusted_roles": [irsa.TrustedRoleArgs(role_arn=ROLE_A)]}
-    root = {**allow, "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}
-    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A}}
-    assert trust_of(role_b(**by_arn))["Statement"] == [{**root, "Condition": condition}]
-
-
-@pytest.mark.parametrize("trust", ["role-arn", "principal-arn"])
-@pytest.mark.cases("form", {"plain": str, "output": pulumi.Output.from_input})
-def test_both_forms_of_trust_require_the_external_id(trust, form):
-    (statement,) = trust_of(role_b(trust=trust, external_id=form("tenant-42")))["Statement"]
-
-    assert statement["Condition"]["StringEquals"] == {"sts:ExternalId": "tenant-42"}
+@pytest.mark.cases("form", {"no external id": None, "text": str, "output": Output.from_input})
+def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn(form):
+    ids = [(ROLE_A, "AROAONE"), (ROLE_B, "AROATWO")]
+    given, more = ({"external_id": made("tenant-42")} if form else {} for made in (form, str))
+    roles = [irsa.TrustedRoleArgs(role_arn=arn, unique_id=unique) for arn, unique in ids]
+    by_id = policies.role_trust_policy([policies.TrustedRole(*each) for each in ids], **more)
+    assert trust_of(role_b(trusted_roles=roles[::-1], **given)) == by_id
+    by_arn = policies.principal_arn_trust_policy([ROLE_A, ROLE_B], **more)
+    assert trust_of(role_b(trusted_roles=roles, trust="principal-arn", **given)) == by_arn
 
 
 def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssociationArgs:
@@ -256,8 +220,7 @@ def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssoci
 @pytest.mark.cases("disabled", {"with tags": False, "tags disabled": True})
 def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     given = [targeting("dev", disabled=disabled)]
-    account = service_account_ref("dev", "s3-app")
-    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER_ARN, account, disabled)
+    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER_ARN, APP, disabled)
 
     trust = trust_of(role_b(trusted_roles=[], associations=given))
     assert trust == pod_identity.target_role_trust_policy([targeted])
@@ -318,7 +281,7 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
 
 @pytest.mark.parametrize("deployed", [role, role_b])
 def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
-    queue = pulumi.Output.from_input(ORDERS)
+    queue = Output.from_input(ORDERS)
     policies_ = {"document": QUEUE, "json": json.dumps(QUEUE)}
     policies_ |= {"grant": irsa.allow("sqs:SendMessage", queue)}
     policies_ |= {"nested": {**QUEUE, "Statement": [{**SEND, "Resource": queue}]}}
@@ -331,7 +294,7 @@ def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
         assert inputs["role"] == engine.one("Role").inputs["name"]
 
 
-AS_TEXT = {**QUEUE, "Statement": [{**SEND, "Resource": f"{pulumi.Output.from_input(ORDERS)}"}]}
+AS_TEXT = {**QUEUE, "Statement": [{**SEND, "Resource": f"{Output.from_input(ORDERS)}"}]}
 UNKNOWN_ELEMENT = {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}
 BUCKETS = [f"arn:aws:s3:::{n:060}" for n in range(90)]
 LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
@@ -350,14 +313,14 @@ LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
 })  # fmt: skip
 def test_policies_that_iam_does_not_store_are_refused(deployed, given, said, later):
     if later:
-        given = {name: pulumi.Output.from_input(each) for name, each in given.items()}
+        given = {name: Output.from_input(each) for name, each in given.items()}
     with pytest.raises((ValueError, pulumi.RunError), match=said):
         deployed(policies=given)
 
 
 def test_a_secret_policy_is_refused_with_its_argument():
     with pytest.raises(pulumi.RunError, match=r"policies\['queue'\] is secret.*Output.unsecret"):
-        role(policies={"queue": pulumi.Output.secret(json.dumps(QUEUE))})
+        role(policies={"queue": Output.secret(json.dumps(QUEUE))})
 
 
 def test_pulumi_names_role_user_and_policy_after_the_component():
