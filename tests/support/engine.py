@@ -93,42 +93,34 @@ class Engine(pulumi.runtime.Mocks):
         return state.get(named.get(args.typ, ""), f"{args.name}-id"), state
 
     def _computed(self, args: MockResourceArgs) -> dict[str, Any]:
-        name = args.inputs.get("name", args.name)
-        path = args.inputs.get("path", "/")
-        match args.typ:
-            case "aws:iam/role:Role":
-                arn = f"arn:{self.partition}:iam::{ACCOUNT_A}:role{path}{name}"
-                unique_id = f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}"
-                return {"name": name, "arn": arn, "uniqueId": unique_id}
-            case "aws:iam/policy:Policy":
-                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:policy/{name}"}
-            case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
-                if args.resource_id:
-                    return {"arn": args.resource_id}
-                issuer = args.inputs["url"].removeprefix("https://")
-                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
-            case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
-                return {"associationId": f"a-{args.name}", "externalId": f"{args.name}-id"}
-            case "aws:iam/user:User":
-                return {"name": name}
-            case "aws:iam/accessKey:AccessKey":
-                return {"secret": f"{args.name}-secret"}
-            case "aws:s3/bucket:Bucket":
-                bucket = args.resource_id or args.inputs.get("bucket", args.name)
-                return {"arn": f"arn:aws:s3:::{bucket}", "bucket": bucket}
-            case "kubernetes:core/v1:ServiceAccount" | "kubernetes:core/v1:Namespace":
-                if not args.resource_id:
-                    return {}
-                namespace, _, name = args.resource_id.rpartition("/")
-                return {"metadata": {"name": name, "namespace": namespace or None}}
-            case "aws:ec2/launchTemplate:LaunchTemplate":
-                return {"latestVersion": 1}
-            case "aws:eks/cluster:Cluster":
-                return _cluster(args.resource_id or name)
-            case "eks:index:Cluster":
-                return self._eks_component(args)
-            case _:
-                return {}
+        name, existing = args.inputs.get("name", args.name), args.resource_id
+        iam = f":iam::{ACCOUNT_A}"
+        bucket = existing or args.inputs.get("bucket", args.name)
+        namespace, _, object_name = existing.rpartition("/")
+        metadata = {"metadata": {"name": object_name, "namespace": namespace or None}}
+        issuer = args.inputs.get("url", "").removeprefix("https://")
+        role = f"arn:{self.partition}{iam}:role{args.inputs.get('path', '/')}{name}"
+        unique_id = f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}"
+        if args.typ == "eks:index:Cluster":
+            return self._eks_component(args)
+        return {
+            "aws:iam/role:Role": {"name": name, "arn": role, "uniqueId": unique_id},
+            "aws:iam/policy:Policy": {"arn": f"arn:aws{iam}:policy/{name}"},
+            "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
+                "arn": existing or f"arn:aws{iam}:oidc-provider/{issuer}"
+            },
+            "aws:eks/podIdentityAssociation:PodIdentityAssociation": {
+                "associationId": f"a-{args.name}",
+                "externalId": f"{args.name}-id",
+            },
+            "aws:iam/user:User": {"name": name},
+            "aws:iam/accessKey:AccessKey": {"secret": f"{args.name}-secret"},
+            "aws:s3/bucket:Bucket": {"arn": f"arn:aws:s3:::{bucket}", "bucket": bucket},
+            "kubernetes:core/v1:ServiceAccount": metadata if existing else {},
+            "kubernetes:core/v1:Namespace": metadata if existing else {},
+            "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+            "aws:eks/cluster:Cluster": _cluster(existing or name),
+        }.get(args.typ, {})
 
     def _eks_component(self, args: MockResourceArgs) -> dict[str, Any]:
         """pulumi-eks's outputs; its cluster is a child, which the mock engine does not make."""
@@ -184,13 +176,8 @@ class Engine(pulumi.runtime.Mocks):
         return {u for u in self.monitor.depends_on if _is(u.split("::")[2].rpartition("$")[2], typ)}
 
     def _dependencies(self, urn: str) -> set[str]:
-        found: set[str] = set()
-        pending = [urn]
-        while pending:
-            for dependency in self.monitor.depends_on.get(pending.pop(), set()) - found:
-                found.add(dependency)
-                pending.append(dependency)
-        return found
+        direct = self.monitor.depends_on.get(urn, set())
+        return direct.union(*map(self._dependencies, direct))
 
 
 def _is(typ: str, asked: str) -> bool:
