@@ -72,13 +72,6 @@ def test_a_deny_in_any_policy_beats_every_allow(granted, denied):
     assert verdict_of(**granted | denied) == "deny"
 
 
-@pytest.mark.parametrize("principal", [ROLE_A, SESSION_A, ROOT, "*"])
-def test_a_resources_policy_denies_the_callers_that_it_names_alone(principal):
-    assert verdict_of(identity=[YES], resource=names(principal, "Deny")) == "deny"
-    assert verdict_of(identity=[YES], resource=names(principal, "Deny", "s3:Put*")) == "allow"
-    assert verdict_of(identity=[YES], resource=names(USER, "Deny")) == "allow"
-
-
 LOGS = "logs.amazonaws.com"
 LINKED = ROLE_A.replace("role/", "role/aws-service-role/x.amazonaws.com/")
 GRANTED = {"same_account": False, "resource": names("*")}

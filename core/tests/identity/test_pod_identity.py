@@ -109,12 +109,6 @@ def test_a_role_with_both_mechanisms_has_the_statements_of_both():
     assert "the quota is 2048" in message
 
 
-def test_a_cluster_of_the_china_regions_is_trusted_as_any_other():
-    cluster = "arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"
-    [statement] = pod_identity_trust_policy([cluster], [S3_APP])["Statement"]
-    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}
-
-
 def test_impossible_trust_is_refused():
     def refused(*clusters, subjects=(S3_APP,)):
         return refusal(pod_identity_trust_policy, clusters, subjects)
