@@ -55,7 +55,7 @@ def test_an_existing_bucket_is_read_and_only_gets_policies():
 
 
 @pytest.mark.parametrize("permissions", ["read", "read-write", "full"])
-def test_a_policy_has_its_name_and_the_given_permissions(permissions, registered_outputs):
+def test_a_policy_has_its_name_and_the_given_permissions(permissions):
     argument = f"{permissions.replace('-', '_')}_policy_name"
     engine = bucket(**{argument: "s3-app"})
 
@@ -64,7 +64,7 @@ def test_a_policy_has_its_name_and_the_given_permissions(permissions, registered
         "description": "Access to one bucket",
         "policy": json.dumps(bucket_permissions_policy(ARN, permissions)),
     }
-    assert registered_outputs("irsa:index:DataBucket") == {
+    assert engine.monitor.outputs["irsa:index:DataBucket"] == {
         "bucket_name": "bucket-s3-app",
         "bucket_arn": ARN,
         argument.replace("name", "arn"): "arn:aws:iam::111122223333:policy/s3-app",

@@ -187,7 +187,7 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
         inputs = {"clusterName": "dev", "addonName": name, "addonVersion": f"{name}-of-1.34"}
         assert addons[name].inputs == {**inputs, **OVERWRITE, **more}
         assert addons[name].name == f"dev-{name}"
-    trust = engine.named("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]
+    trust = engine.one("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]
     assert json.loads(trust) == trust_policy
     attached = engine.of("RolePolicyAttachment")
     policies = f"arn:{partition}:iam::aws:policy/"

@@ -80,11 +80,11 @@ def test_a_role_has_the_given_name_path_boundary_and_duration(deployed, name, de
     assert inputs == {"name": name, "path": "/team/", "description": description, **limits}
 
 
-def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outputs):
+def test_the_outputs_name_the_trusted_subjects_and_the_audience():
     subjects = ["dev/s3-app", "dev/job-*"]
-    role(path="/team/", subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
+    engine = role(path="/team/", subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
 
-    assert registered_outputs("irsa:index:ServiceAccountRole") == {
+    assert engine.monitor.outputs["irsa:index:ServiceAccountRole"] == {
         "role_arn": "arn:aws:iam::111122223333:role/team/s3-app",
         "role_name": "s3-app",
         "role_unique_id": "AROATEAMS3APP",
@@ -243,14 +243,14 @@ def test_a_policy_above_its_quota_is_refused_before_iam(deployed, given, said):
     assert role(subjects=MANY, trust_policy_quota=4096).one("Role")
 
 
-def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output(registered_outputs):
+def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output():
     engine = user(path="/debug/")
 
     assert engine.one("User").inputs == {"name": "s3-manager", "path": "/debug/"}
     assert engine.one("UserPolicyAttachment").inputs == {"user": "s3-manager", "policyArn": POLICY}
     assert engine.one("AccessKey").inputs == {"user": "s3-manager"}
     outputs = {"access_key_id": "debug/s3-manager-v1-id", "user_name": "s3-manager"}
-    assert registered_outputs("irsa:index:AccessKeyUser") == outputs
+    assert engine.monitor.outputs["irsa:index:AccessKeyUser"] == outputs
 
 
 def test_the_preview_says_why_not_to():
@@ -325,11 +325,11 @@ def test_a_secret_policy_is_refused_with_its_argument():
 
 def test_pulumi_names_role_user_and_policy_after_the_component():
     engine = role(role_name=None, role_b_arns=[ROLE_B], policy_arns={"logs": POLICY})
-    assert "name" not in engine.named("Role", "s3-app").inputs
-    assert "name" not in engine.named("Policy", "s3-app-assume-role").inputs
+    assert "name" not in engine.one("Role", "s3-app").inputs
+    assert "name" not in engine.one("Policy", "s3-app-assume-role").inputs
     attached = sorted(each.name for each in engine.of("RolePolicyAttachment"))
     assert attached == ["s3-app-assume-role", "s3-app-logs"]
-    assert "name" not in user(user_name=None).named("User", "s3-app").inputs
+    assert "name" not in user(user_name=None).one("User", "s3-app").inputs
 
 
 @pytest.mark.parametrize(("name", "shown"), [("s3-app", True), (None, False)])

@@ -27,7 +27,7 @@ def association(**changes: Any) -> Engine:
 
 
 @needs_session_policy
-def test_the_association_gives_the_role_to_one_service_account(registered_outputs):
+def test_the_association_gives_the_role_to_one_service_account():
     """In the region of the cluster's ARN, where the provider's may have a cluster of that name."""
     args = {"session_policy": POLICY, "disable_session_tags": True, "imported_id": "dev,a-01"}
     plain, engine = association(), association(target_role_arn=ROLE_B, **args)
@@ -41,7 +41,7 @@ def test_the_association_gives_the_role_to_one_service_account(registered_output
     account = {"namespace": "dev", "service_account_name": "s3-app"}
     arns = {"cluster_arn": CLUSTER, "role_arn": ROLE, "target_role_arn": ROLE_B}
     ids = {"association_id": f"a-{NAME}", "external_id": f"{NAME}-id"}
-    outputs = registered_outputs("irsa:index:PodIdentityAssociation")
+    outputs = engine.monitor.outputs["irsa:index:PodIdentityAssociation"]
     assert outputs == {**account, **arns, **ids}
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -15,7 +14,7 @@ from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 from irsa_components import ServiceAccount, start_gate
 from irsa_core.polling import IN_A_ROW
 from tests.support.engine import Engine, deploy, secret
-from tests.support.trial_pods import TEMPLATE, Tried, api_server, command, kubeconfig
+from tests.support.trial_pods import TEMPLATE, Tried, command, kubeconfig
 
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 INPUTS = {"metadata": {"namespace": "dev"}, "spec": {"template": TEMPLATE}}
@@ -29,12 +28,6 @@ async def call(hook: Any, new: Any, old: Any = None, *, name: str = "s3-app") ->
     answer = await asyncio.to_thread(hook.answer, request.SerializeToString(), threading.Event())
     if answer.error:
         raise RunError(answer.error)
-
-
-@pytest.fixture
-def tried() -> Iterator[Tried]:
-    with api_server() as server:
-        yield server
 
 
 def hook_of(config: Any = None) -> Any:

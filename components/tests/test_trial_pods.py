@@ -5,7 +5,6 @@ import socketserver
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
 
 import pytest
 import trustme
@@ -18,12 +17,6 @@ from irsa_core.polling import IN_A_ROW
 from tests.support.trial_pods import TEMPLATE, Tried, api_server, command, exec_user, kubeconfig
 
 UNUSABLE = "cannot be tried: the kubeconfig cannot be used ("
-
-
-@pytest.fixture
-def tried() -> Iterator[Tried]:
-    with api_server() as server:
-        yield server
 
 
 def wait(config: str) -> None:

@@ -184,19 +184,16 @@ def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
 
 
 @pytest.mark.cases(("changes", "further"), {
-    "role": ({"role_arn": pulumi.Output.from_input(ROLE_A)}, {}),
-    "two targets": ({"chain": TWO}, {"targets": TARGETS}),
-    "association": (ASSOCIATED, {"role_arn": None, "association_id": "a-1"}),
+    "role": ({"role_arn": pulumi.Output.from_input(ROLE_A)}, {"role_arn": ROLE_A}),
+    "two targets": ({"chain": TWO}, {"role_arn": ROLE_A, "targets": TARGETS}),
+    "association": (ASSOCIATED, {"association_id": "a-1"}),
 })  # fmt: skip
-def test_the_outputs_describe_the_workload(registered_outputs, changes, further):
-    workload(**changes)
-
-    assert registered_outputs("irsa:index:Workload") == {
+def test_the_outputs_describe_the_workload(changes, further):
+    assert workload(**changes).monitor.outputs["irsa:index:Workload"] == {
         "namespace": "dev",
         "service_account_name": "s3-app",
         "deployment_name": "s3-app",
         "pod_labels": {"app.kubernetes.io/name": "s3-app"},
-        "role_arn": ROLE_A,
         **further,
     }
 

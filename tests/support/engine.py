@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
+from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 from pulumi.runtime.mocks import MockMonitor
 
@@ -41,6 +42,8 @@ class Monitor(MockMonitor):
         super().__init__(mocks)
         self.depends_on: dict[str, set[str]] = {}
         self.requests: dict[tuple[str, str], Any] = {}
+        self.outputs: dict[str, Any] = {}
+        """Outputs that the last component of a type registered: the state's interface."""
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         response = super().RegisterResource(request)
@@ -57,6 +60,11 @@ class Monitor(MockMonitor):
         response = super().ReadResource(request)
         self.depends_on[response.urn] = set(request.dependencies)
         return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
+        component = request.urn.split("::")[2].rpartition("$")[2]
+        self.outputs[component] = MessageToDict(request.outputs)
+        return super().RegisterResourceOutputs(request)
 
 
 @dataclass
@@ -146,15 +154,11 @@ class Engine(pulumi.runtime.Mocks):
         """Every registration of a type, by its token or, if it is none of ours, by its name."""
         return [resource for resource in self.registered if _is(resource.typ, typ)]
 
-    def one(self, typ: str) -> MockResourceArgs:
-        """The only registration of a type."""
-        found = self.of(typ)
-        assert len(found) == 1, f"expected one {typ}, got {[r.name for r in found]}"
+    def one(self, typ: str, name: str = "") -> MockResourceArgs:
+        """The only registration of a type, or of a type and a logical name."""
+        found = [resource for resource in self.of(typ) if name in ("", resource.name)]
+        assert len(found) == 1, f"expected one {typ} {name}, got {[r.name for r in found]}"
         return found[0]
-
-    def named(self, typ: str, name: str) -> MockResourceArgs:
-        """The registration of a type and a logical name."""
-        return next(resource for resource in self.of(typ) if resource.name == name)
 
     def options(self, typ: str, name: str) -> Any:
         """Return the options of a registration: aliases, hooks, retainOnDelete, ..."""
