@@ -124,7 +124,6 @@ def test_the_time_of_day_follows_from_the_epoch(epoch, time):
     "email": ("StringEquals", {f"{ISSUER}:email": "a@b.example"}, False),
     "oaud": ("StringEquals", {f"{ISSUER}:oaud": "sts.amazonaws.com"}, False),
     "another issuer's sub": ("StringEquals", {f"{ISSUER}x:sub": SUBJECT}, False),
-    "another provider": ("StringEquals", {"aws:FederatedProvider": "accounts.google.com"}, False),
     "issue time": ("Null", {"aws:TokenIssueTime": "true"}, False),
 })  # fmt: skip
 def test_a_session_keeps_what_its_token_said(operator, keys, holds):

@@ -277,11 +277,8 @@ def test_a_reason_names_its_statement_and_effect_as_data():
     ]
 
 
-FIT, UNFIT = ("*", "S3:getobject", "s3:Get*", "s3:GetObjec?"), ("s3:GetObject?", "s3:get", "ec2:*")
-
-
-@pytest.mark.cases("action", {f"{action} fits": action for action in FIT})
-@pytest.mark.cases("other", {f"{action} does not": action for action in UNFIT})
+@pytest.mark.parametrize("action", ["*", "S3:getobject", "s3:Get*", "s3:GetObjec?"])
+@pytest.mark.parametrize("other", ["s3:GetObject?", "s3:get", "ec2:*"])
 def test_an_action_ignores_case_and_takes_wildcards(action, other):
     for each, yes, no in ((action, "allow", "deny"), (other, "deny", "allow")):
         opposite = {"Effect": "Allow", "NotAction": each, "Resource": "*"}

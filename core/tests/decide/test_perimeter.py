@@ -26,7 +26,6 @@ def levels(*listed):
 
 @pytest.mark.cases(("step", "verdict"), {
     # Each level of service control policies must allow.
-    "no service control policy": (levels(), "allow"),
     "one of two allows": (levels(NONE, S3), "allow"),
     "three levels allow": (levels([ALL], [ALL], [S3]), "allow"),
     "a level does not allow": (levels([ALL], [NONE], [ALL]), "deny"),
