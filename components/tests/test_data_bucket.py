@@ -10,7 +10,7 @@ from irsa_core.decide.document import DocumentType
 from irsa_core.decide.patterns import Key
 from irsa_core.decide.statements import compile_policy
 from irsa_core.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
-from tests.support.engine import Engine, deploy
+from tests.support.engine import Engine, create, deploy
 from tests.support.world import BUCKET_ARN as ARN
 
 ENCRYPTED = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
@@ -24,9 +24,7 @@ GUARDS = {
 }
 
 
-def bucket(engine: Engine | None = None, **changes) -> Engine:
-    args = DataBucketArgs(**{"bucket_name": "bucket-s3-app", **changes})
-    return deploy(lambda: DataBucket("data", args), engine)
+bucket = partial(create, "DataBucket", "data", bucket_name="bucket-s3-app")
 
 
 @pytest.mark.cases("force_destroy", {"retained": False, "force_destroy": True})
@@ -64,7 +62,7 @@ def test_a_policy_has_its_name_and_the_given_permissions(permissions):
         "description": "Access to one bucket",
         "policy": json.dumps(bucket_permissions_policy(ARN, permissions)),
     }
-    assert engine.monitor.outputs["irsa:index:DataBucket"] == {
+    assert engine.outputs("DataBucket") == {
         "bucket_name": "bucket-s3-app",
         "bucket_arn": ARN,
         argument.replace("name", "arn"): "arn:aws:iam::111122223333:policy/s3-app",

@@ -1,6 +1,7 @@
 """Roles and users of IAM: trust policies, permissions, and when ARNs and keys are known."""
 
 import json
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -10,7 +11,7 @@ from pulumi import Output
 import irsa_components as irsa
 from irsa_core.identity import pod_identity, policies
 from irsa_core.identity.subjects import service_account_pattern, service_account_ref
-from tests.support.engine import Engine, deploy, secret
+from tests.support.engine import Engine, create, deploy, secret
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
@@ -26,19 +27,9 @@ QUEUE = {"Version": "2012-10-17", "Statement": [SEND]}
 USER = {"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}}
 
 
-def role(engine: Engine | None = None, **changes) -> Engine:
-    args = irsa.ServiceAccountRoleArgs(**{**ARGS, **changes})
-    return deploy(lambda: irsa.ServiceAccountRole("s3-app", args), engine)
-
-
-def role_b(**changes) -> Engine:
-    args = irsa.CrossAccountRoleArgs(**{**ARGS_B, **changes})
-    return deploy(lambda: irsa.CrossAccountRole("s3-app", args))
-
-
-def user(engine: Engine | None = None, **changes) -> Engine:
-    args = irsa.AccessKeyUserArgs(**{**USER, **changes})
-    return deploy(lambda: irsa.AccessKeyUser("s3-app", args), engine)
+role = partial(create, "ServiceAccountRole", "s3-app", **ARGS)
+role_b = partial(create, "CrossAccountRole", "s3-app", **ARGS_B)
+user = partial(create, "AccessKeyUser", "s3-app", **USER)
 
 
 def used(component, args, *attributes, engine: Engine | None = None) -> Engine:
@@ -84,7 +75,7 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience():
     subjects = ["dev/s3-app", "dev/job-*"]
     engine = role(path="/team/", subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
 
-    assert engine.monitor.outputs["irsa:index:ServiceAccountRole"] == {
+    assert engine.outputs("ServiceAccountRole") == {
         "role_arn": "arn:aws:iam::111122223333:role/team/s3-app",
         "role_name": "s3-app",
         "role_unique_id": "AROATEAMS3APP",
@@ -250,7 +241,7 @@ def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output():
     assert engine.one("UserPolicyAttachment").inputs == {"user": "s3-manager", "policyArn": POLICY}
     assert engine.one("AccessKey").inputs == {"user": "s3-manager"}
     outputs = {"access_key_id": "debug/s3-manager-v1-id", "user_name": "s3-manager"}
-    assert engine.monitor.outputs["irsa:index:AccessKeyUser"] == outputs
+    assert engine.outputs("AccessKeyUser") == outputs
 
 
 def test_the_preview_says_why_not_to():
@@ -279,7 +270,7 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
     assert engine.waits_for("Parameter", "UserPolicyAttachment")
 
 
-@pytest.mark.parametrize("deployed", [role, role_b])
+@pytest.mark.cases("deployed", {"role A": role, "role B": role_b})
 def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
     queue = Output.from_input(ORDERS)
     policies_ = {"document": QUEUE, "json": json.dumps(QUEUE)}
@@ -301,7 +292,7 @@ LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
 
 
 @pytest.mark.cases("later", {"known now": False, "known late": True})
-@pytest.mark.parametrize("deployed", [role, role_b])
+@pytest.mark.cases("deployed", {"role A": role, "role B": role_b})
 @pytest.mark.cases(("given", "said"), {
     "unknown element": ({"queue": UNKNOWN_ELEMENT},
         r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),

@@ -1,13 +1,13 @@
 """PodIdentityAssociation: its arguments, its replacement, and what it registers."""
 
 import json
-from typing import Any
+from functools import partial
 
 import pulumi
 import pytest
 
-from irsa_components import PodIdentityAssociation, PodIdentityAssociationArgs, ServiceAccount
-from tests.support.engine import Engine, deploy
+from irsa_components import ServiceAccount
+from tests.support.engine import create
 from tests.support.versions import SESSION_POLICY, needs_session_policy
 from tests.support.world import CLUSTER_ARN as CLUSTER
 from tests.support.world import ROLE_ARN as ROLE
@@ -21,9 +21,7 @@ ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 ARGS = {"cluster_arn": CLUSTER, "service_account": ACCOUNT, "role_arn": ROLE}
 
 
-def association(**changes: Any) -> Engine:
-    args = PodIdentityAssociationArgs(**{**ARGS, **changes})
-    return deploy(lambda: PodIdentityAssociation("s3-app", args))
+association = partial(create, ASSOCIATION, "s3-app", **ARGS)
 
 
 @needs_session_policy
@@ -41,7 +39,7 @@ def test_the_association_gives_the_role_to_one_service_account():
     account = {"namespace": "dev", "service_account_name": "s3-app"}
     arns = {"cluster_arn": CLUSTER, "role_arn": ROLE, "target_role_arn": ROLE_B}
     ids = {"association_id": f"a-{NAME}", "external_id": f"{NAME}-id"}
-    outputs = engine.monitor.outputs["irsa:index:PodIdentityAssociation"]
+    outputs = engine.outputs("PodIdentityAssociation")
     assert outputs == {**account, **arns, **ids}
 
 

@@ -10,12 +10,12 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import Output
 
-from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs, Workload, WorkloadArgs
+from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs
 from irsa_components.pod_template import HASH_ANNOTATION as HASH
 from irsa_components.pod_template import PodAdditions, add_identity, map_template, namespace_of
 from irsa_components.values import MESSAGE_MAX, camel
 from irsa_core.identity.eks import RESERVED_VARIABLES, TOKEN_FOLDER
-from tests.support.engine import Engine, deploy
+from tests.support.engine import Engine, create, deploy
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN, ROLE_B_ARN
 
@@ -88,11 +88,9 @@ FORMS: Mapping[str, Callable[[], Any]] = {
 def pod(spec: Callable[[], Any], engine: Engine | None = None, **changes: Any) -> Any:
     """The pod template of a workload, as the engine gets it."""
 
-    def program() -> None:
-        args = {"service_account": ACCOUNT, "role_arn": ROLE_ARN, "chain": CHAIN, **changes}
-        Workload("s3-app", WorkloadArgs(**args, pod_spec=spec()))
-
-    return deploy(program, engine).one("Deployment").inputs["spec"]["template"]
+    args = {"service_account": ACCOUNT, "role_arn": ROLE_ARN, "chain": CHAIN, **changes}
+    created = create("Workload", "s3-app", engine, **args, pod_spec=spec())
+    return created.one("Deployment").inputs["spec"]["template"]
 
 
 @pytest.mark.parametrize("form", FORMS)

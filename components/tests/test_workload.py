@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import replace
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -12,7 +13,7 @@ from pulumi import ResourceOptions
 from pulumi.output import Unknown
 
 import irsa_components as irsa
-from tests.support.engine import Engine, deploy, secret
+from tests.support.engine import Engine, create, deploy, secret
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
 
@@ -45,9 +46,7 @@ TARGETS = [
 
 def workload(**changes) -> Engine:
     identity = {} if {"access_key", "pod_identity"} & changes.keys() else {"role_arn": ROLE_A}
-    return deploy(
-        lambda: irsa.Workload("s3-app", irsa.WorkloadArgs(**{**ARGS, **identity, **changes}))
-    )
+    return create("Workload", "s3-app", **ARGS, **identity | changes)
 
 
 def pod(engine: Engine) -> dict:
@@ -104,10 +103,7 @@ def test_the_deployment_selects_its_own_pods():
 
 @pytest.mark.cases("force_destroy", {"retained": False, "force_destroy": True})
 def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy):
-    def made(**more) -> Engine:
-        args = irsa.NamespaceArgs(namespace="acme", **more)
-        return deploy(lambda: irsa.Namespace("acme", args))
-
+    made = partial(create, "Namespace", "acme", namespace="acme")
     engine = made(force_destroy=force_destroy)
     assert engine.one("Namespace").inputs["metadata"] == {"name": "acme"}
     assert engine.options("Namespace", "acme").retainOnDelete is not force_destroy
@@ -177,7 +173,7 @@ def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
 
 def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
     def urns(name: str) -> set[str]:
-        engine = deploy(lambda: irsa.Workload(name, irsa.WorkloadArgs(**ARGS, role_arn=ROLE_A)))
+        engine = create("Workload", name, **ARGS, role_arn=ROLE_A)
         return {urn for urn in engine.monitor.depends_on if "ServiceAccount" in urn}
 
     assert urns("a") == urns("b") != set()
@@ -189,7 +185,7 @@ def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
     "association": (ASSOCIATED, {"association_id": "a-1"}),
 })  # fmt: skip
 def test_the_outputs_describe_the_workload(changes, further):
-    assert workload(**changes).monitor.outputs["irsa:index:Workload"] == {
+    assert workload(**changes).outputs("Workload") == {
         "namespace": "dev",
         "service_account_name": "s3-app",
         "deployment_name": "s3-app",

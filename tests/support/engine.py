@@ -13,9 +13,10 @@ import pulumi
 import pytest
 import yaml
 from google.protobuf.json_format import MessageToDict
-from pulumi.runtime import MockCallArgs, MockResourceArgs
+from pulumi.runtime import MockCallArgs, MockResourceArgs, rpc
 from pulumi.runtime.mocks import MockMonitor
 
+import irsa_components
 from tests.support.paths import ROOT
 from tests.support.world import ACCOUNT_A, ISSUER_URL, REGION
 
@@ -43,7 +44,6 @@ class Monitor(MockMonitor):
         self.depends_on: dict[str, set[str]] = {}
         self.requests: dict[tuple[str, str], Any] = {}
         self.outputs: dict[str, Any] = {}
-        """Outputs that the last component of a type registered: the state's interface."""
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         response = super().RegisterResource(request)
@@ -63,7 +63,8 @@ class Monitor(MockMonitor):
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         component = request.urn.split("::")[2].rpartition("$")[2]
-        self.outputs[component] = MessageToDict(request.outputs)
+        known = {k: v for k, v in MessageToDict(request.outputs).items() if v != rpc.UNKNOWN}
+        self.outputs[component] = known
         return super().RegisterResourceOutputs(request)
 
 
@@ -165,6 +166,10 @@ class Engine(pulumi.runtime.Mocks):
         requests = self.monitor.requests.items()
         return next(each for (kind, own), each in requests if _is(kind, typ) and own == name)
 
+    def outputs(self, component: str) -> dict[str, Any]:
+        """Return the known outputs that the last component of a class registered: its state's."""
+        return self.monitor.outputs[f"irsa:index:{component}"]
+
     def tree(self) -> set[str]:
         """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
         return {urn.split("::")[2] for urn in self.monitor.depends_on}
@@ -238,6 +243,12 @@ def deploy(
     # The mock engine takes two resources of one URN silently; the real one fails.
     assert len(engine.registered) == len(engine.monitor.depends_on), "two resources share a URN"
     return engine
+
+
+def create(kind: str, name: str, engine: Engine | None = None, **args: Any) -> Engine:
+    """Deploy one component, named by its class."""
+    arguments = getattr(irsa_components, f"{kind}Args")(**args)
+    return deploy(lambda: getattr(irsa_components, kind)(name, arguments), engine)
 
 
 async def _exported(entry_point: Awaitable[Mapping[str, Any] | None]) -> None:
