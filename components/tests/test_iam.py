@@ -32,16 +32,16 @@ role_b = partial(create, "CrossAccountRole", "s3-app", **ARGS_B)
 user = partial(create, "AccessKeyUser", "s3-app", **USER)
 
 
-def used(component, args, *attributes, engine: Engine | None = None) -> Engine:
+def used(kind: str, *attributes: str, **given) -> Engine:
     """Deploy a component, and a parameter of which some attributes are inputs."""
 
     def program() -> None:
-        made = component("s3-app", args)
-        inputs = zip(("description", "data_type"), attributes, strict=False)
-        given = {name: getattr(made, attribute) for name, attribute in inputs}
-        aws.ssm.Parameter("uses-it", type="String", **given)
+        made = getattr(irsa, kind)("s3-app", getattr(irsa, f"{kind}Args")(**given))
+        values = (getattr(made, attribute) for attribute in attributes)
+        inputs = dict(zip(("description", "data_type"), values, strict=False))
+        aws.ssm.Parameter("uses-it", type="String", **inputs)
 
-    return deploy(program, engine)
+    return deploy(program)
 
 
 def trust_of(engine: Engine) -> dict:
@@ -91,8 +91,7 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience():
 })  # fmt: skip
 def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind, inputs):
     name, arns = inputs["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
-    args = getattr(irsa, f"{kind}Args")(**inputs, policy_arns=arns)
-    engine = used(getattr(irsa, kind), args, "role_arn")
+    engine = used(kind, "role_arn", **inputs, policy_arns=arns)
 
     assert {child.name: child.inputs for child in engine.of("RolePolicyAttachment")} == {
         f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
@@ -174,9 +173,8 @@ def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
     (line,) = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], disable_session_tags=True).logged
     assert "the association alone decides" in line
-    actions = ["sts:AssumeRole", "sts:TagSession"]
-    statement = {"Effect": "Allow", "Action": actions, "Resource": ROLE_B}
-    assert json.loads(engine.one("Policy").inputs["policy"])["Statement"] == [statement]
+    [statement] = json.loads(engine.one("Policy").inputs["policy"])["Statement"]
+    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
 
 
 def test_a_role_can_serve_both_mechanisms():
@@ -234,14 +232,21 @@ def test_a_policy_above_its_quota_is_refused_before_iam(deployed, given, said):
     assert role(subjects=MANY, trust_policy_quota=4096).one("Role")
 
 
-def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output():
-    engine = user(path="/debug/")
+def test_the_user_has_a_policy_and_a_secret_key_whose_id_waits_for_it():
+    both = ("access_key_id", "secret_access_key")
+    engine = used("AccessKeyUser", *both, **USER, path="/debug/")
 
     assert engine.one("User").inputs == {"name": "s3-manager", "path": "/debug/"}
     assert engine.one("UserPolicyAttachment").inputs == {"user": "s3-manager", "policyArn": POLICY}
     assert engine.one("AccessKey").inputs == {"user": "s3-manager"}
     outputs = {"access_key_id": "debug/s3-manager-v1-id", "user_name": "s3-manager"}
     assert engine.outputs("AccessKeyUser") == outputs
+    uses = {
+        "description": outputs["access_key_id"],
+        "dataType": secret("debug/s3-manager-v1-secret"),
+    }
+    assert engine.one("Parameter").inputs == {"type": "String", **uses}
+    assert engine.waits_for("Parameter", "UserPolicyAttachment")
 
 
 def test_the_preview_says_why_not_to():
@@ -259,15 +264,6 @@ def test_the_next_key_is_another_resource_so_that_both_work_during_the_up():
 
     assert first.one("AccessKey").name != second.one("AccessKey").name
     assert first.one("User").inputs == second.one("User").inputs
-
-
-def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
-    args = irsa.AccessKeyUserArgs(**USER)
-    engine = used(irsa.AccessKeyUser, args, "access_key_id", "secret_access_key")
-    inputs = engine.one("Parameter").inputs
-    assert inputs["description"] == "s3-manager-v1-id"
-    assert inputs["dataType"] == secret("s3-manager-v1-secret")
-    assert engine.waits_for("Parameter", "UserPolicyAttachment")
 
 
 @pytest.mark.cases("deployed", {"role A": role, "role B": role_b})
@@ -321,11 +317,6 @@ def test_pulumi_names_role_user_and_policy_after_the_component():
     attached = sorted(each.name for each in engine.of("RolePolicyAttachment"))
     assert attached == ["s3-app-assume-role", "s3-app-logs"]
     assert "name" not in user(user_name=None).one("User", "s3-app").inputs
-
-
-@pytest.mark.parametrize(("name", "shown"), [("s3-app", True), (None, False)])
-def test_a_name_with_a_random_part_is_not_an_output_of_a_preview(name, shown):
-    args = irsa.ServiceAccountRoleArgs(**{**ARGS, "role_name": name})
-    engine = used(irsa.ServiceAccountRole, args, "role_name", engine=Engine(preview=True))
-    inputs = engine.one("Parameter").inputs
-    assert isinstance(inputs.get("description"), str) is shown
+    named, unnamed = (role(Engine(preview=True), role_name=name) for name in ("s3-app", None))
+    assert named.outputs("ServiceAccountRole")["role_name"] == "s3-app"
+    assert "role_name" not in unnamed.outputs("ServiceAccountRole"), "its random part is another"
