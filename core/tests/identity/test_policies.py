@@ -114,6 +114,12 @@ def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     statements = [{"Effect": "Allow", **dict(zip(names, each, strict=True))} for each in both]
     policy = bucket_permissions_policy(BUCKET_ARN, permissions)
     assert policy == {"Version": "2012-10-17", "Statement": statements}
+    limit = {"StringLike": {"s3:prefix": "reports/*"}}
+    assert bucket_permissions_policy(BUCKET_ARN, permissions, "reports/")["Statement"] == [
+        {**statements[0], "Action": "s3:GetBucketLocation"},
+        {**statements[0], "Sid": "List", "Action": "s3:ListBucket", "Condition": limit},
+        {**statements[1], "Resource": f"{BUCKET_ARN}/reports/*"},
+    ]
     assert bucket_permissions_policy(BUCKET_ARN) == bucket_permissions_policy(BUCKET_ARN, "read")
     full = {"Sid": "Everything", "Effect": "Allow", "Action": "s3:*", "Resource": BOTH}
     assert bucket_permissions_policy(BUCKET_ARN, "full")["Statement"] == [full]
