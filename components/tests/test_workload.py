@@ -113,16 +113,11 @@ def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy
 @pytest.mark.cases(("before", "after"), {
     "role": ({}, {"role_arn": f"{ROLE_A}-2"}),
     "token": ({}, {"token": VAULT}),
-    **{
-        f"another {name} of the target": (
-            {"chain": CHAIN},
-            {"chain": replace(CHAIN, targets=[replace(TARGET, **{name: value})])},
-        )
-        for name, value in {"role_arn": f"{ROLE_B}-2", "external_id": "tenant-42"}.items()
-    },
-    "region": ({"chain": CHAIN}, {"chain": replace(CHAIN, region="eu-west-1")}),
-    "one more target": ({"chain": CHAIN}, {"chain": TWO}),
-    "profile alone": ({"chain": CHAIN}, {"chain": PROFILE_ONLY}),
+    **{f"chain, {change}": ({"chain": CHAIN}, {"chain": chain}) for change, chain in {
+        "another role": replace(CHAIN, targets=[replace(TARGET, role_arn=f"{ROLE_B}-2")]),
+        "external id": replace(CHAIN, targets=[replace(TARGET, external_id="tenant-42")]),
+        "region": replace(CHAIN, region="eu-west-1"), "target": TWO, "profile": PROFILE_ONLY,
+    }.items()},
     "access key": ({"access_key": KEY}, {"access_key": replace(KEY, access_key_id="AKIASECOND")}),
     "association": (ASSOCIATED, {"pod_identity": replace(POD_IDENTITY, association_id="a-2")}),
 })  # fmt: skip
