@@ -68,7 +68,8 @@ def test_a_target_role_trusts_one_association_by_its_external_id_and_tags():
     assume, tag = target_role_trust_policy([one])["Statement"]
     [only] = target_role_trust_policy([one._replace(disable_session_tags=True)])["Statement"]
 
-    assert external_id(CLUSTER_ARN, S3_APP) == EXTERNAL_ID
+    for cluster in (CLUSTER_ARN, CLUSTER_ARN.replace("aws", "aws-cn", 1)):
+        assert external_id(cluster, S3_APP) == EXTERNAL_ID
     assert assume == ASSUME
     assert tag["Action"] == "sts:TagSession"
     assert tag["Condition"] == {**ASSUME["Condition"], "StringEquals": TAGS}
