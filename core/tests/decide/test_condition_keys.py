@@ -197,8 +197,12 @@ def test_no_other_claim_is_a_key(issuer):
     assert by_claim(issuer, "repository_owner", "StringNotEquals", "42") == "allow"
 
 
-def by_claim(issuer, claim, operator, value):
-    statement = WEB_IDENTITY_STATEMENT | {"Condition": {operator: {f"{issuer}:{claim}": "42"}}}
+def test_whether_a_claim_that_is_no_text_is_a_key_is_not_known():
+    assert by_claim(GITHUB, "actor", "Null", {"a": 1}, wanted="false") == "unknown"
+
+
+def by_claim(issuer, claim, operator, value, wanted="42"):
+    statement = WEB_IDENTITY_STATEMENT | {"Condition": {operator: {f"{issuer}:{claim}": wanted}}}
     statement["Principal"] = {"Federated": PROVIDER_ARN.replace(ISSUER, issuer)}
     claims = token(iss=f"https://{issuer}", **({} if value is None else {claim: value}))
     step = web_identity_step(token=claims, trust_policy=document(statement))
