@@ -175,7 +175,6 @@ def test_a_missing_fact_makes_unknown_only_what_it_could_change(kinds, answer):
     "everyone, boundary": ("*", {}, {"boundary": OTHER}, "unknown"),
     "everyone, session policy": ("*", {}, {"session": OTHER}, "unknown"),
     "everyone, boundary allows": ("*", {}, {"boundary": YES}, "allow"),
-    "everyone, no limit": ("*", {}, {}, "allow"),
     "all but a user, boundary": ("*", {"ArnNotLike": {"aws:PrincipalArn": USER}},
         {"boundary": OTHER}, "unknown"),
     "any ARN, boundary": ("*", {"Null": {"aws:PrincipalArn": "false"}}, {"boundary": OTHER},

@@ -36,7 +36,6 @@ DECIDED = {
     "new key": (call("kms:CreateKey", resource_policy=None), "allow"),
     "key, its policy unread": (call("kms:Decrypt", KEY), "unknown"),
     "key without a policy": (call("kms:Decrypt", KEY, resource_policy=None), "deny"),
-    "instances described": (call("ec2:DescribeInstances"), "allow"),
     "instances, no policy": (call("ec2:DescribeInstances", identity_policies=[]), "deny"),
     "own identity": (call("sts:GetCallerIdentity", principal=None, identity_policies=[]), "allow"),
     "queue": (call("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:q"), "allow"),
