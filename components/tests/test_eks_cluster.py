@@ -98,24 +98,20 @@ def test_a_cluster_without_public_endpoint_logs_a_warning():
     assert cluster().logged == []
 
 
-@pytest.mark.parametrize(
-    "protection",
-    [False, pytest.param(True, marks=needs_deletion_protection)],
-    ids=["not protected", "protected"],
-)
-def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
+@pytest.mark.parametrize("protected", [False, pytest.param(True, marks=needs_deletion_protection)])
+def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protected):
     """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
-    plane, audiences = Plane(deletion_protection=protection), ["sts.amazonaws.com", "vault"]
+    plane, audiences = Plane(deletion_protection=protected), ["sts.amazonaws.com", "vault"]
     engine = cluster(control_plane=plane, audiences=audiences)
 
     inputs = engine.one("OpenIdConnectProvider").inputs
     assert inputs == {"url": ISSUER_URL, "clientIdLists": audiences}, "and no thumbprint"
 
     settings = engine.one("eks:index:Cluster").inputs
-    assert settings.get("deletionProtection", False) is protection
+    assert settings.get("deletionProtection", False) is protected
     # Roles of other stacks trust the provider, and the engine keeps the cluster alone.
     for typ in ("eks:index:Cluster", "OpenIdConnectProvider"):
-        assert engine.options(typ, "dev").protect is protection
+        assert engine.options(typ, "dev").protect is protected
 
 
 @pytest.mark.cases("existing", {"created": False, "existing": True})

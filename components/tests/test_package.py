@@ -81,9 +81,7 @@ def test_every_argument_is_an_input_and_optional_if_it_has_a_default(schema, kin
 
     assert [snake_case(name) for name in resource["inputProperties"]] == [f.name for f in declared]
     assert {snake_case(name) for name in resource["requiredInputs"]} == required
-    assert [
-        field for field in resource["inputProperties"].values() if not field["description"]
-    ] == []
+    assert all(field["description"] for field in resource["inputProperties"].values())
 
 
 def test_every_type_in_the_schema_is_defined_in_it(schema):

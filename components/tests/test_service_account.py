@@ -118,9 +118,7 @@ def test_a_component_gives_what_is_text_for_another_stacks():
     trust = engine.one("aws:iam/role:Role").inputs["assumeRolePolicy"]
     as_text = deploy(role).one("aws:iam/role:Role").inputs["assumeRolePolicy"]
     assert trust == as_text
-    assert engine.one("PodIdentityAssociation").inputs["roleArn"] == ROLE_ARN.replace(
-        "web", "s3-app"
-    )
+    assert engine.one("PodIdentityAssociation").inputs["roleArn"] == ROLE_ARN
     provider = engine.one("pulumi:providers:kubernetes").inputs
     assert provider["clusterIdentifier"] == ISSUER_URL
     assert provider["enableSecretMutable"] == provider["enableConfigMapMutable"] == "true"

@@ -50,11 +50,9 @@ def test_a_kubeconfig_may_have_a_certificate_or_a_password_or_a_tokens_file(form
     others.configure_trust(server)
     server.verify_mode = ssl.CERT_REQUIRED
     ours.cert_pem.write_to_path(tmp_path / "ca.pem")
-    users = {}
-    for key, pem in (
-        ("client-certificate", client.cert_chain_pems[0]),
-        ("client-key", client.private_key_pem),
-    ):
+    users, pems = {}, {"client-key": client.private_key_pem}
+    pems["client-certificate"] = client.cert_chain_pems[0]
+    for key, pem in pems.items():
         pem.write_to_path(tmp_path / key)
         data = b64encode(pem.bytes()).decode()
         users |= {key: str(tmp_path / key)} if form == "path" else {f"{key}-data": data}

@@ -50,10 +50,9 @@ class Monitor(MockMonitor):
         self.requests[request.type, request.name] = request
         if request.type == "pulumi:pulumi:Stack":
             return response
-        found = set(request.dependencies) | {request.provider.rpartition("::")[0]} - {""}
-        for dependencies in request.propertyDependencies.values():
-            found |= set(dependencies.urns)
-        self.depends_on[response.urn] = found
+        provider = {request.provider.rpartition("::")[0]} - {""}
+        urns = (each.urns for each in request.propertyDependencies.values())
+        self.depends_on[response.urn] = provider.union(request.dependencies, *urns)
         return response
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
