@@ -7,13 +7,7 @@ from core.tests.decide.policies import document
 from core.tests.decide.principals import ROOT
 from core.tests.decide.scenarios import answer, decision, error, provider
 from core.tests.decide.steps import assume_step
-from core.tests.decide.web import (
-    JWKS,
-    issuer_trust,
-    signed,
-    token,
-    web_identity_step,
-)
+from core.tests.decide.web import JWKS, issuer_trust, signed, token, web_identity_step
 from core.tests.decide.web import WEB_IDENTITY_STATEMENT as WEB
 from irsa_core.identity.token import NO_KEY
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
