@@ -282,15 +282,13 @@ def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
 
 
 AS_TEXT = {**QUEUE, "Statement": [{**SEND, "Resource": f"{Output.from_input(ORDERS)}"}]}
-UNKNOWN_ELEMENT = {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}
-BUCKETS = [f"arn:aws:s3:::{n:060}" for n in range(90)]
-LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
+LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": [f"arn:aws:s3:::{n:060}" for n in range(90)]}]}
 
 
 @pytest.mark.cases("later", {"known now": False, "known late": True})
 @pytest.mark.cases("deployed", {"role A": role, "role B": role_b})
 @pytest.mark.cases(("given", "said"), {
-    "unknown element": ({"queue": UNKNOWN_ELEMENT},
+    "unknown element": ({"queue": {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}},
         r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),
     "output as text": ({"queue": AS_TEXT},
         r"\['Resource'\] has an output inside of a text; use Output\.fo"),

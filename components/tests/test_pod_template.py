@@ -62,7 +62,6 @@ CONFINED["capabilities"] = {"drop": ["ALL"]}
 OWN = {"name": "app", "env": [HOME], "volumeMounts": [SCRATCH], "securityContext": CONFINED}
 LINUX = {"securityContext": NON_ROOT, "containers": [OWN]}
 LINUX["volumes"] = [{"name": "irsa-home", "emptyDir": {}}]
-AS_ROOT = {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}
 SKIPPING = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
 SKIPPED = {"eks.amazonaws.com/skip-containers": "app"}
 
@@ -142,7 +141,7 @@ def test_named_containers_alone_get_the_identity(form):
     "windows": ({"os": {"name": "windows"}}, {}),
     "selector": ({"nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
     "root-on-purpose": ({"securityContext": {"runAsUser": 0}},
-        {**LINUX, "securityContext": AS_ROOT}),
+        {**LINUX, "securityContext": {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}}),
 })  # fmt: skip
 def test_a_pod_that_says_nothing_has_no_privileges(own, added):
     spec = {"containers": [{"name": "app"}], **own}
@@ -283,7 +282,6 @@ def test_a_preview_that_does_not_know_the_pod_shows_the_rest():
     assert HASH in template["metadata"]["annotations"]
 
 
-PROBE = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 5}
 TERM = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
 NODES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [TERM]}}
 RICH = {
@@ -303,7 +301,7 @@ RICH = {
             "ports": [{"name": "http", "containerPort": 8080}],
             "envFrom": [{"prefix": "APP_", "configMapRef": {"name": "settings", "optional": True}}],
             "resources": {"limits": {"memory": "1Gi"}},
-            "livenessProbe": PROBE,
+            "livenessProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 5},
         }
     ],
 }

@@ -17,7 +17,6 @@ ELSEWHERE = irsa.ServiceAccount(namespace="prod", name="s3-app")
 UNTAGGED = {"disable_session_tags": True}
 FURTHER = principal_arn_trust_policy([ROLE_ARN])["Statement"]
 PLATFORM = "acme/platform/dev"
-VAULT = {"token": irsa.TokenArgs(audience="vault")}
 ROLE = {
     "role_name": "s3-app",
     "provider_arns": [PROVIDER_ARN],
@@ -80,7 +79,7 @@ def test_what_the_role_does_not_decide_is_accepted():
 @pytest.mark.cases(("mechanism", "changes", "more", "message"), {
     "no provider": (by_irsa, {"provider_arns": []}, {},
         "trusts no OIDC provider, so dev/s3-app cannot assum"),
-    "audience": (by_irsa, {}, VAULT,
+    "audience": (by_irsa, {}, {"token": irsa.TokenArgs(audience="vault")},
         "admits tokens for audience 'sts.amazonaws.com', and those of dev/s3"),
     "no Pod Identity": (by_association, {"cluster_arns": []}, {},
         "does not trust EKS Pod Identity, so no associ"),

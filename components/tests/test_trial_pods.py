@@ -16,8 +16,6 @@ from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.polling import IN_A_ROW
 from tests.support.trial_pods import TEMPLATE, Tried, api_server, command, exec_user, kubeconfig
 
-UNUSABLE = "cannot be tried: the kubeconfig cannot be used ("
-
 
 def wait(config: str) -> None:
     trial_pods.wait_for_credentials(config, ServiceAccountRef("dev", "s3-app"), TEMPLATE)
@@ -112,7 +110,7 @@ def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: 
         wait(config)
     text = str(refused.value)
     assert reason in text
-    assert text.startswith(UNUSABLE)
+    assert text.startswith("cannot be tried: the kubeconfig cannot be used (")
     assert text.endswith("; give the text of the cluster's, or leave it out for no wait")
     assert "\n" not in text
 

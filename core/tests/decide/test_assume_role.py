@@ -27,7 +27,6 @@ TEAM, ALICE = {"aws:RequestTag/team": "blue"}, {"sts:SourceIdentity": "alice"}
 TAGGED = TEAM | {"sts:TransitiveTagKeys": ["team"]}
 BY_A, BY_B = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
 OWN_TEAM, SOURCE_IDENTITY = "aws:PrincipalTag/team", "aws:SourceIdentity"
-OF_TEAM = {OWN_TEAM: "blue"}
 OTHER = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
 ONLY_OTHER = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
 LIST_ALLOWED = document(allow("s3:ListBucket", "*"))
@@ -194,7 +193,7 @@ def test_inherited_tags_are_tags_of_the_request(passed, own, condition, verdict)
 
 @pytest.mark.cases("context", {"context given": {}, "no context": None})
 @pytest.mark.cases(("set_", "tests"), {
-    "tag": (TEAM, OF_TEAM),
+    "tag": (TEAM, {OWN_TEAM: "blue"}),
     "source identity": (ALICE, {SOURCE_IDENTITY: "alice"}),
 })  # fmt: skip
 def test_what_a_call_sets_is_known_of_its_session(set_, tests, context):

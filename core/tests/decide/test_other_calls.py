@@ -77,7 +77,6 @@ def scoped(**changed):
     return call(f"sts:{SCOPED}", **{"principal": SESSION_A} | changed)
 
 
-BY_SESSION = "Cannot call GetFederationToken with session credentials"
 UNTAGGED = call("sts:GetWebIdentityToken", identity_policies=NO_TAGS)
 SCOPED, LISTING = "GetScopedCredentials", [document(allow("s3:ListBucket", "*"))]
 TOO_LONG = (
@@ -89,7 +88,7 @@ TOO_LONG = (
 @pytest.mark.cases(("step", "expected"), {
     "federation token": (call("sts:GetFederationToken"), None),
     "federation token, by a session": (call("sts:GetFederationToken", principal=SESSION_A),
-        BY_SESSION),
+        "Cannot call GetFederationToken with session credentials"),
     "AssumeRoot": (call("sts:AssumeRoot", ROOT_B), None),
     "AssumeRoot, no permission": (call("sts:AssumeRoot", ROOT_B, identity_policies=[]),
         may_not("AssumeRoot", ROOT_B)),

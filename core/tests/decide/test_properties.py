@@ -227,8 +227,6 @@ GLOBAL_KEYS = [
     *("aws:MultiFactorAuthPresent", "aws:ResourceOrgID"),
     *("glue:CredentialIssuingService", "glue:RoleAssumedBy", "lambda:SourceFunctionArn"),
 ]
-TAG_NAMES = ["env", "corp.example.com:env", "a.b/c", "a:b.c", "Corp.Example/x.y:z"]
-TEXTS = ["a", "*", "a*", "true", "${aws:PrincipalTag/corp.example.com:env, 'a'}"]
 EVERY_OPERATOR = [
     f"{set_operator}{base}{if_exists}"
     for set_operator in ("", "ForAnyValue:", "ForAllValues:")
@@ -241,9 +239,9 @@ EVERY_OPERATOR = [
 @given(
     st.sampled_from(SERVICES_CALLS),
     st.sampled_from(GLOBAL_KEYS + [""] * len(GLOBAL_KEYS)),
-    st.sampled_from(TAG_NAMES),
+    st.sampled_from(["env", "corp.example.com:env", "a.b/c", "a:b.c", "Corp.Example/x.y:z"]),
     st.sampled_from(EVERY_OPERATOR),
-    st.sampled_from(TEXTS),
+    st.sampled_from(["a", "*", "a*", "true", "${aws:PrincipalTag/corp.example.com:env, 'a'}"]),
     st.booleans(),
     st.sampled_from([SESSION_A, USER]),
     st.lists(st.none() | st.sampled_from(["a", "b", "", "true"]), min_size=3, max_size=3),
