@@ -27,9 +27,8 @@ bucket = partial(create, "DataBucket", "data", bucket_name="bucket-s3-app")
 @pytest.mark.cases("force_destroy", {"retained": False, "force_destroy": True})
 def test_bucket_and_protection_are_retained_unless_force_destroy(force_destroy):
     engine = bucket(force_destroy=force_destroy, read_policy_name="s3-app")
-    inputs = {"bucket": "bucket-s3-app", "forceDestroy": force_destroy}
 
-    assert engine.one("Bucket").inputs == inputs
+    assert engine.one("Bucket").inputs == {"bucket": "bucket-s3-app", "forceDestroy": force_destroy}
     assert engine.options("Bucket", "data").retainOnDelete is not force_destroy
     for guard, settings in GUARDS.items():
         assert engine.one(guard).inputs == {"bucket": "bucket-s3-app", **settings}

@@ -107,8 +107,7 @@ def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protected):
     inputs = engine.one("OpenIdConnectProvider").inputs
     assert inputs == {"url": ISSUER_URL, "clientIdLists": audiences}, "and no thumbprint"
 
-    settings = engine.one("eks:index:Cluster").inputs
-    assert settings.get("deletionProtection", False) is protected
+    assert engine.one("eks:index:Cluster").inputs.get("deletionProtection", False) is protected
     # Roles of other stacks trust the provider, and the engine keeps the cluster alone.
     for typ in ("eks:index:Cluster", "OpenIdConnectProvider"):
         assert engine.options(typ, "dev").protect is protected
@@ -175,8 +174,7 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
         inputs = {"clusterName": "dev", "addonName": name, "addonVersion": f"{name}-of-1.34"}
         assert addons[name].inputs == {**inputs, **OVERWRITE, **more}
         assert addons[name].name == f"dev-{name}"
-    trust = engine.one("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]
-    assert json.loads(trust) == trust_policy
+    assert json.loads(engine.one("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]) == trust_policy
     attached = engine.of("RolePolicyAttachment")
     policies = f"arn:{partition}:iam::aws:policy/"
     assert {(policy.inputs["role"], policy.inputs["policyArn"]) for policy in attached} == {

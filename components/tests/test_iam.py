@@ -97,8 +97,7 @@ def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind,
         f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
     }
     assert engine.waits_for("Parameter", "RolePolicyAttachment")
-    description = engine.one("Parameter").inputs["description"]
-    assert description == f"arn:aws:iam::111122223333:role/{name}"
+    assert engine.one("Parameter").inputs["description"] == f"arn:aws:iam::111122223333:role/{name}"
 
 
 def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
@@ -233,8 +232,7 @@ def test_a_policy_above_its_quota_is_refused_before_iam(deployed, given, said):
 
 
 def test_the_user_has_a_policy_and_a_secret_key_whose_id_waits_for_it():
-    both = ("access_key_id", "secret_access_key")
-    engine = used("AccessKeyUser", *both, **USER, path="/debug/")
+    engine = used("AccessKeyUser", "access_key_id", "secret_access_key", **USER, path="/debug/")
 
     assert engine.one("User").inputs == {"name": "s3-manager", "path": "/debug/"}
     assert engine.one("UserPolicyAttachment").inputs == {"user": "s3-manager", "policyArn": POLICY}

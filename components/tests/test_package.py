@@ -156,8 +156,7 @@ def test_lists_of_records_arrive_and_an_access_key_stays_secret():
     engine, _ = create("CrossAccountRole", {"roleName": "b", "trustedRoles": [trusted]})
     assert ROLE_A_ARN in engine.one("Role").inputs["assumeRolePolicy"]
 
-    secret_key = Output.secret("s3cret")
-    key = {"accessKeyId": "AKIA", "secretAccessKey": secret_key, "region": "us-east-1"}
+    key = {"accessKeyId": "AKIA", "secretAccessKey": Output.secret("s3cret"), "region": "us-east-1"}
     engine, _ = create("Workload", {**PODS, "accessKey": key})
     data = {"aws_access_key_id": "QUtJQQ==", "aws_secret_access_key": "czNjcmV0"}
     assert engine.one("Secret").inputs["data"] == secret(data)

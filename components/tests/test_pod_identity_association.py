@@ -39,8 +39,7 @@ def test_the_association_gives_the_role_to_one_service_account():
     account = {"namespace": "dev", "service_account_name": "s3-app"}
     arns = {"cluster_arn": CLUSTER, "role_arn": ROLE, "target_role_arn": ROLE_B}
     ids = {"association_id": f"a-{NAME}", "external_id": f"{NAME}-id"}
-    outputs = engine.outputs("PodIdentityAssociation")
-    assert outputs == {**account, **arns, **ids}
+    assert engine.outputs("PodIdentityAssociation") == {**account, **arns, **ids}
 
 
 @pytest.mark.parametrize(("given", "replaced"), [

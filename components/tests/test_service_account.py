@@ -30,8 +30,7 @@ def role(**changes: Any) -> irsa.ServiceAccountRole:
 
 
 def by_irsa(account: irsa.ServiceAccount, **more: Any) -> None:
-    args = irsa.WorkloadIdentityArgs(service_account=account, **more)
-    irsa.WorkloadIdentity("s3-app", args)
+    irsa.WorkloadIdentity("s3-app", irsa.WorkloadIdentityArgs(service_account=account, **more))
 
 
 def by_association(account: irsa.ServiceAccount, **more: Any) -> irsa.PodIdentityAssociation:
@@ -115,8 +114,7 @@ def test_a_component_gives_what_is_text_for_another_stacks():
 
     engine = deploy(program, Engine(stacks={PLATFORM: CLUSTER_OUTPUTS}))
     trust = engine.one("aws:iam/role:Role").inputs["assumeRolePolicy"]
-    as_text = deploy(role).one("aws:iam/role:Role").inputs["assumeRolePolicy"]
-    assert trust == as_text
+    assert trust == deploy(role).one("aws:iam/role:Role").inputs["assumeRolePolicy"]
     assert engine.one("PodIdentityAssociation").inputs["roleArn"] == ROLE_ARN
     provider = engine.one("pulumi:providers:kubernetes").inputs
     assert provider["clusterIdentifier"] == ISSUER_URL

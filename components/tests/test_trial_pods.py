@@ -32,8 +32,7 @@ def test_a_trial_pod_has_the_templates_labels_and_annotations(tried: Tried):
 def test_the_kubeconfigs_command_runs_once(tried: Tried, tmp_path):
     """It is `aws eks get-token`, which takes longer than the trials."""
     log, credential = tmp_path / "log", json.dumps({"status": {"token": "k8s-aws-v1.x"}})
-    script = f"echo $PROFILE >> {log}; echo '{credential}'"
-    user = exec_user("sh", "-c", script)
+    user = exec_user("sh", "-c", f"echo $PROFILE >> {log}; echo '{credential}'")
     user["exec"]["env"] = [{"name": "PROFILE", "value": "dev"}]
     wait(kubeconfig(tried.url, **user))
     assert log.read_text() == "dev\n"

@@ -259,8 +259,7 @@ def test_the_deciding_statement_comes_first():
 
 def test_a_reason_names_its_statement_and_effect_as_data():
     both = document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines"))
-    policies = [OTHER, YES]
-    result = inquire(identity=policies, resource=ALL_YES, boundary=both, service_control=[NO])
+    result = inquire(identity=[OTHER, YES], resource=ALL_YES, boundary=both, service_control=[NO])
 
     assert [reason[:3] for reason in result.reasons if reason.source] == [
         (("boundary", 0), 1, "Deny"),
@@ -290,8 +289,7 @@ def test_a_variable_without_value_matches_nothing_and_any_negated_operator():
 
     assert verdict_of(identity=[document(allow("*", resource))], context={}) == "deny"
     assert verdict_of(identity=[document(opposite)], context={}) == "unknown"
-    tagged = {"s3:existingobjecttag/team": "red"}
-    assert verdict_of(identity=[untagged], context=tagged) == "deny"
+    assert verdict_of(identity=[untagged], context={"s3:existingobjecttag/team": "red"}) == "deny"
 
 
 @pytest.mark.parametrize(

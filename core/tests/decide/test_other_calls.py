@@ -64,8 +64,7 @@ def test_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
     audience = {"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}}
     statement = {"Principal": {"Federated": issuer}, "Condition": audience}
     step = web_identity_step(token=token(iss=f"https://{issuer}"))
-    known = trusts(WEB_IDENTITY_STATEMENT | statement)
-    assert decision(step | known, oidc_providers=[]) == "allow"
+    assert decision(step | trusts(WEB_IDENTITY_STATEMENT | statement), oidc_providers=[]) == "allow"
     assert error(step | trusts(), oidc_providers=[])[0] == "AccessDenied"
 
 

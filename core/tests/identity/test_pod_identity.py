@@ -90,8 +90,7 @@ def test_clusters_of_one_association_share_statements_for_the_quota():
 
 def test_a_target_role_trusts_no_combination_that_is_no_association():
     """Lists of one statement combine freely: together they would trust one more."""
-    other = service_account_ref("dev", "other")
-    both = [(CLUSTER_ARN, S3_APP), (SECOND, other), (SECOND, S3_APP)]
+    both = [(CLUSTER_ARN, S3_APP), (SECOND, service_account_ref("dev", "other")), (SECOND, S3_APP)]
     three = [TargetedBy(ROLE_A_ARN, *each) for each in both]
 
     alone = [target_role_trust_policy([each])["Statement"] for each in sorted(three)]

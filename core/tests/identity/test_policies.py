@@ -145,8 +145,7 @@ def test_trust_by_condition_groups_roles_by_account_and_keeps_its_partition():
     second, china = f"arn:aws:iam::{ACCOUNT_A}:role/z", "arn:aws-cn:iam::999999999999:role/x"
     policy = principal_arn_trust_policy([second, OTHER.arn, china, ROLE_A_ARN])
 
-    found = {s["Principal"]["AWS"]: s["Condition"]["ArnEquals"] for s in policy["Statement"]}
-    assert found == {
+    assert {s["Principal"]["AWS"]: s["Condition"]["ArnEquals"] for s in policy["Statement"]} == {
         ROOT: {"aws:PrincipalArn": [ROLE_A_ARN, second]},
         "arn:aws:iam::999988887777:root": {"aws:PrincipalArn": OTHER.arn},
         "arn:aws-cn:iam::999999999999:root": {"aws:PrincipalArn": china},

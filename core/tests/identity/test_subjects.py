@@ -63,8 +63,7 @@ def test_an_exact_subject_that_no_token_can_carry_is_refused(namespace, name, na
     ],
 )
 def test_a_pattern_that_trusts_too_much_or_nothing_is_refused(namespace, pattern, named):
-    message = refusal(service_account_pattern, namespace, pattern)
-    assert named.format(namespace, pattern) in message
+    assert named.format(namespace, pattern) in refusal(service_account_pattern, namespace, pattern)
 
 
 def test_a_pattern_covers_names_of_one_namespace_or_all_when_asked_for():
