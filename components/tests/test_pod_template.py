@@ -184,8 +184,7 @@ def app(**fields: Any) -> dict[str, Any]:
         "label eks.amazonaws.com/skip-pod-identity-webhook k"),
     "annotation that skips containers": ({"metadata": {"annotations": SKIPPED}},
         "skip-containers is the identity's; list the con"),
-    "text for a spec": ({"spec": "nginx"},
-        "template.spec is the text 'nginx'; give a mapping"),
+    "text for a spec": ({"spec": "nginx"}, "template.spec is the text 'nginx'; give a mapping"),
     "volume of the webhook": ({"spec": {**WIRE, "volumes": [{"name": "aws-iam-token"}]}},
         "volume 'aws-iam-token' is reserved"),
     "mount at the token's folder": (
