@@ -98,5 +98,6 @@ def test_a_document_of_the_bucket_creates_nothing_and_keeps_to_a_prefix(permissi
 
     assert not deploy(program).of("aws:iam/policy:Policy")
     level = permissions.replace("_", "-")
-    prefixes = ("", "reports/")
-    assert documents == {each: bucket_permissions_policy(ARN, level, each) for each in prefixes}
+    assert documents == {
+        prefix: bucket_permissions_policy(ARN, level, prefix) for prefix in ("", "reports/")
+    }

@@ -111,7 +111,7 @@ def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     of_bucket, of_objects = actions
     both = (("Bucket", of_bucket, BUCKET_ARN), ("Objects", of_objects, BOTH[1]))
     names = ("Sid", "Action", "Resource")
-    statements = [{"Effect": "Allow", **dict(zip(names, each, strict=True))} for each in both]
+    statements = [{"Effect": "Allow", **dict(zip(names, parts, strict=True))} for parts in both]
     policy = bucket_permissions_policy(BUCKET_ARN, permissions)
     assert policy == {"Version": "2012-10-17", "Statement": statements}
     limit = {"StringLike": {"s3:prefix": "reports/*"}}
@@ -131,7 +131,7 @@ def test_requests_without_tls_are_denied_to_everybody():
     assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
 
 
-def test_roles_are_trusted_in_order_by_arn_and_their_unique_ids_stand_in_the_sids():
+def test_roles_are_trusted_in_order_by_arn_with_their_unique_ids_in_the_sids():
     """Without the Sid a recreated role would leave the document equal, and the trust unwritten."""
     ids = {ROLE_A_ARN: "AssumeFromAROAEXAMPLE1", OTHER.arn: "AssumeFromAROAEXAMPLE2"}
     trusting = [{**ALLOW, "Sid": ids[arn], "Principal": {"AWS": arn}} for arn in ids]
