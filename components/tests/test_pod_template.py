@@ -197,9 +197,7 @@ def test_what_hides_the_identity_is_refused_by_name(template, message):
         late = {key: Output.from_input(each) for key, each in template.items()}
         pulumi.export("template", add_identity(late, additions()))
 
-    with pytest.raises(pulumi.RunError) as refused:
-        deploy(program)
-    assert message in str(refused.value)
+    assert message in refusal(deploy, program, raised=pulumi.RunError)
 
 
 IN_SPEC = {

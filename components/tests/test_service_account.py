@@ -9,6 +9,7 @@ from pulumi import Output
 import irsa_components as irsa
 from irsa_core.identity.policies import principal_arn_trust_policy
 from tests.support.engine import Engine, deploy
+from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, CLUSTER_OUTPUTS, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
 S3_APP = irsa.ServiceAccount(namespace="dev", name="s3-app")
@@ -133,15 +134,15 @@ def test_a_component_gives_what_is_text_for_another_stacks():
 })  # fmt: skip
 def test_a_stack_that_lacks_a_clusters_output_is_named_in_one_line(preview, outputs, listed):
     missing = next(name for name in CLUSTER_OUTPUTS if name not in outputs)
-    with pytest.raises(pulumi.RunError) as refused:
-        deploy(
-            lambda: irsa.StackCluster("platform", pulumi.StackReference("p", PLATFORM)),
-            Engine(preview=preview, stacks={"p": outputs, PLATFORM: outputs}),
-        )
+
+    def program() -> None:
+        irsa.StackCluster("platform", pulumi.StackReference("p", PLATFORM))
+
+    engine = Engine(preview=preview, stacks={"p": outputs, PLATFORM: outputs})
     up = "run `pulumi up` there, or correct the stack's name"
     fix = "give the stack that has it, or export it there" if outputs else up
     problem = f"stack {PLATFORM} has no output for StackCluster.{missing} (it has {listed})"
-    assert str(refused.value) == f"{problem}; {fix}"
+    assert refusal(deploy, program, engine, raised=pulumi.RunError) == f"{problem}; {fix}"
 
 
 @pytest.mark.cases(("given", "said"), {

@@ -14,6 +14,7 @@ from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 from irsa_components import ServiceAccount, start_gate
 from irsa_core.polling import IN_A_ROW
 from tests.support.engine import Engine, deploy, secret
+from tests.support.refusal import refusal
 from tests.support.trial_pods import TEMPLATE, Tried, command, kubeconfig
 
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
@@ -91,9 +92,8 @@ def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: Tri
 
 @pytest.mark.cases("preview", {"up": False, "preview": True})
 def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
-    with pytest.raises(RunError) as refused:
-        run((command("no-such-aws"), INPUTS), preview=preview)
-    assert str(refused.value) == (
+    missing = (command("no-such-aws"), INPUTS)
+    assert refusal(run, missing, preview=preview, raised=RunError) == (
         "Pods of dev/s3-app cannot be tried: the kubeconfig runs 'no-such-aws', which is not on "
         "PATH; install it, or leave out `kubeconfig` for no wait"
     )

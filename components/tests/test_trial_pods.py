@@ -14,6 +14,7 @@ from irsa_components.trial_pods import TrialError
 from irsa_core import polling
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.polling import IN_A_ROW
+from tests.support.refusal import refusal
 from tests.support.trial_pods import TEMPLATE, Tried, api_server, command, exec_user, kubeconfig
 
 
@@ -81,9 +82,8 @@ def test_a_server_of_another_authority_is_not_trusted(monkeypatch, tmp_path):
 })  # fmt: skip
 def test_what_the_api_server_refuses_is_said_at_once(tried: Tried, answer, message):
     tried.answers.append(answer)
-    with pytest.raises(TrialError) as refused:
-        wait(kubeconfig(tried.url, token="t"))
-    assert str(refused.value).startswith(f"cannot be tried: {message}")
+    said = refusal(wait, kubeconfig(tried.url, token="t"), raised=TrialError)
+    assert said.startswith(f"cannot be tried: {message}")
     assert len(tried.requests) == 1
 
 
@@ -105,13 +105,10 @@ def test_a_busy_api_server_is_asked_again(tried: Tried, monkeypatch):
         "No such file"),
 })  # fmt: skip
 def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: str):
-    with pytest.raises(TrialError) as refused:
-        wait(config)
-    text = str(refused.value)
+    text = refusal(wait, config, raised=TrialError)
     assert reason in text
     assert text.startswith("cannot be tried: the kubeconfig cannot be used (")
     assert text.endswith("; give the text of the cluster's, or leave it out for no wait")
-    assert "\n" not in text
 
 
 def test_what_does_not_answer_in_time_is_named(monkeypatch):
