@@ -19,8 +19,6 @@ GUARDS = {
     "BucketVersioning": {"versioningConfiguration": {"status": "Enabled"}},
     "BucketPolicy": {"policy": json.dumps(tls_only_bucket_policy(ARN))},
 }
-
-
 bucket = partial(create, "DataBucket", "data", bucket_name="bucket-s3-app")
 
 

@@ -35,8 +35,6 @@ AUTO_MODE = {
     "corednsAddonOptions": {"enabled": False, **OVERWRITE},
 }
 NO_ENDPOINT = {"control_plane": Plane(endpoint_public_access=False)}
-
-
 cluster = partial(create, "EksCluster", "dev", cluster_name="dev")
 
 

@@ -25,8 +25,6 @@ ORDERS = "arn:aws:sqs:us-east-1:111122223333:orders"
 SEND = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": ORDERS}
 QUEUE = {"Version": "2012-10-17", "Statement": [SEND]}
 USER = {"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}}
-
-
 role = partial(create, "ServiceAccountRole", "s3-app", **ARGS)
 role_b = partial(create, "CrossAccountRole", "s3-app", **ARGS_B)
 user = partial(create, "AccessKeyUser", "s3-app", **USER)

@@ -19,8 +19,6 @@ STATEMENT = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 ARGS = {"cluster_arn": CLUSTER, "service_account": ACCOUNT, "role_arn": ROLE}
-
-
 association = partial(create, ASSOCIATION, "s3-app", **ARGS)
 
 
