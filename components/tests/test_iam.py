@@ -237,11 +237,9 @@ def test_the_user_has_a_policy_and_a_secret_key_whose_id_waits_for_it():
     assert engine.one("AccessKey").inputs == {"user": "s3-manager"}
     outputs = {"access_key_id": "debug/s3-manager-v1-id", "user_name": "s3-manager"}
     assert engine.outputs("AccessKeyUser") == outputs
-    uses = {
-        "description": outputs["access_key_id"],
-        "dataType": secret("debug/s3-manager-v1-secret"),
-    }
-    assert engine.one("Parameter").inputs == {"type": "String", **uses}
+    uses = {"description": outputs["access_key_id"], "type": "String"}
+    uses["dataType"] = secret("debug/s3-manager-v1-secret")
+    assert engine.one("Parameter").inputs == uses
     assert engine.waits_for("Parameter", "UserPolicyAttachment")
 
 

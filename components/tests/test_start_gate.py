@@ -50,22 +50,19 @@ def run(*calls: Any, preview: bool = False) -> None:
     deploy(program, Engine(preview=preview))
 
 
-@pytest.mark.cases("is_secret", {"plain": False, "secret": True})
+# What has a secret, such as an external id, the engine sends as one.
+@pytest.mark.cases("sent", {"plain": dict, "secret": secret})
 @pytest.mark.cases(("template", "pods"), {
     "same template": (TEMPLATE, 0),
     "another template": ({**TEMPLATE, "x": 1}, IN_A_ROW),
 })  # fmt: skip
-def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, is_secret):
+def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, sent):
     """A quota may be the reason to scale it down."""
     metadata = {"name": "s3-app", "namespace": "dev"}
     before, after = (
-        {"metadata": metadata, "spec": {"replicas": count, "template": pod}}
+        {"metadata": metadata, "spec": sent({"replicas": count, "template": pod})}
         for count, pod in ((3.0, template), (1.0, TEMPLATE))
     )
-    if is_secret:  # as the engine sends what has one: an external id may be
-        for deployment in (before, after):
-            deployment["spec"] = secret(deployment["spec"])
-
     run((kubeconfig(tried.url), after, before))
     assert len(tried.requests) == pods
 

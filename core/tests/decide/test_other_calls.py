@@ -21,9 +21,8 @@ ANY = {"context": {}, "token": token(), "chained": True, "role_exists": True, "t
 
 
 def call(action, resource="*", **changed):
-    return {"action": action, "resource": resource, "principal": USER, "identity_policies": ALL} | (
-        changed
-    )
+    caller = {"principal": USER, "identity_policies": ALL}
+    return {"action": action, "resource": resource, **caller, **changed}
 
 
 IN_US = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
