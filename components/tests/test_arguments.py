@@ -190,7 +190,6 @@ REFUSED: Mapping[str, Mapping[str, tuple[Mapping[str, Any], str]]] = {
             "min_size 1, desired_size 4 and max_size 3 must ascend"),
         "no nodes": (dict.fromkeys(["min_size", "desired_size", "max_size"], 0),
             "must be at least 1"),
-        "fewer than no nodes": ({"min_size": -1}, "min_size -1"),
     },
     "ControlPlaneArgs": {
         "no endpoint": (NO_ENDPOINT, "_private_access are both False"),

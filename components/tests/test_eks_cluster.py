@@ -1,17 +1,18 @@
 """EksCluster: created with pulumi-eks, or an existing one."""
 
 import json
+from functools import partial
 
 import pulumi
 import pytest
 
-from irsa_components import AccessEntryArgs, EksCluster, EksClusterArgs, NodeGroupArgs
+from irsa_components import AccessEntryArgs, EksClusterArgs, NodeGroupArgs
 from irsa_components import ControlPlaneArgs as Plane
 from irsa_core.identity.pod_identity import pod_identity_trust_policy
 from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.subjects import service_account_ref
 from tests.support import engine as engine_of_tests
-from tests.support.engine import Engine, deploy, secret
+from tests.support.engine import Engine, create, secret
 from tests.support.refusal import refusal
 from tests.support.versions import DELETION_PROTECTION, needs_deletion_protection
 from tests.support.world import CLUSTER_ARN, CLUSTER_OUTPUTS, ISSUER, ISSUER_URL, PROVIDER_ARN
@@ -34,18 +35,7 @@ AUTO_MODE = {
     "corednsAddonOptions": {"enabled": False, **OVERWRITE},
 }
 NO_ENDPOINT = {"control_plane": Plane(endpoint_public_access=False)}
-
-
-def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
-    """Deploy a cluster; returns what was registered and the component's outputs."""
-    outputs: dict = {}
-
-    def program() -> None:
-        made = EksCluster("dev", EksClusterArgs(**{"cluster_name": "dev", **args}))
-        for name in ("cluster_name", "cluster_arn", "issuer_url", "provider_arn", "kubeconfig"):
-            getattr(made, name).apply(lambda value, name=name: outputs.__setitem__(name, value))
-
-    return deploy(program, engine), outputs
+cluster = partial(create, "EksCluster", "dev", cluster_name="dev")
 
 
 @pytest.mark.cases(("args", "children"), {
@@ -57,15 +47,15 @@ def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
         {"aws:eks/cluster:Cluster", *ALWAYS}),
 })  # fmt: skip
 def test_a_cluster_has_its_children_in_the_preview_too(args, children):
-    preview, unknown = cluster(Engine(preview=True), **args)
-    up, outputs = cluster(**args)
+    preview, up = cluster(Engine(preview=True), **args), cluster(**args)
+    outputs = up.outputs("EksCluster")
 
     tree = {COMPONENT, *(f"irsa:index:EksCluster${child}" for child in children)}
     assert up.tree() == preview.tree() == tree
-    assert "provider_arn" not in unknown
+    assert "provider_arn" not in preview.outputs("EksCluster")
     provider_id = up.one("OpenIdConnectProvider").resource_id
     assert provider_id == (PROVIDER_ARN if args == {"existing": True} else "")
-    assert up.one("kubernetes").inputs["kubeconfig"] == secret(outputs.pop("kubeconfig"))
+    assert up.one("kubernetes").inputs["kubeconfig"] == outputs["kubeconfig"]
     assert outputs | {"kubeconfig": "{}"} == CLUSTER_OUTPUTS
 
 
@@ -91,39 +81,34 @@ def test_the_control_plane_has_the_given_settings(args, changed):
     inputs |= {"deletionProtection": False} if DELETION_PROTECTION else {}
     inputs |= {"createOidcProvider": False, **changed}
 
-    engine, _ = cluster(**args)
+    engine = cluster(**args)
     assert engine.waits_for("kubernetes", "eks:index:Cluster")
     settings = engine.one("eks:index:Cluster").inputs
     assert settings == {key: value for key, value in inputs.items() if value is not None}
 
 
 def test_a_cluster_without_public_endpoint_logs_a_warning():
-    (line,) = cluster(**NO_ENDPOINT)[0].logged
+    (line,) = cluster(**NO_ENDPOINT).logged
     assert line == (
         "warning: cluster 'dev' has no public endpoint: this deployment, and every client, must "
         "run in its VPC or in a network connected to it"
     )
-    assert cluster()[0].logged == []
+    assert cluster().logged == []
 
 
-@pytest.mark.parametrize(
-    "protection",
-    [False, pytest.param(True, marks=needs_deletion_protection)],
-    ids=["not protected", "protected"],
-)
-def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
+@pytest.mark.parametrize("protected", [False, pytest.param(True, marks=needs_deletion_protection)])
+def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protected):
     """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
-    plane, audiences = Plane(deletion_protection=protection), ["sts.amazonaws.com", "vault"]
-    engine, _ = cluster(control_plane=plane, audiences=audiences)
+    plane, audiences = Plane(deletion_protection=protected), ["sts.amazonaws.com", "vault"]
+    engine = cluster(control_plane=plane, audiences=audiences)
 
     inputs = engine.one("OpenIdConnectProvider").inputs
     assert inputs == {"url": ISSUER_URL, "clientIdLists": audiences}, "and no thumbprint"
 
-    settings = engine.one("eks:index:Cluster").inputs
-    assert settings.get("deletionProtection", False) is protection
+    assert engine.one("eks:index:Cluster").inputs.get("deletionProtection", False) is protected
     # Roles of other stacks trust the provider, and the engine keeps the cluster alone.
     for typ in ("eks:index:Cluster", "OpenIdConnectProvider"):
-        assert engine.options(typ, "dev").protect is protection
+        assert engine.options(typ, "dev").protect is protected
 
 
 @pytest.mark.cases("existing", {"created": False, "existing": True})
@@ -133,7 +118,7 @@ def test_access_entries_give_principals_their_policies(existing):
     grants += [(ann, "AmazonEKSEditPolicy", ("dev",))]
     names = ("principal_arn", "policy", "namespaces")
     entries = [AccessEntryArgs(**dict(zip(names, grant, strict=True))) for grant in grants]
-    engine, _ = cluster(partition="aws-cn", access_entries=entries, existing=existing)
+    engine = cluster(partition="aws-cn", access_entries=entries, existing=existing)
 
     def named(arn: str) -> str:
         return arn.replace("arn:aws-cn:iam::", "dev-").replace(":", "-", 1)
@@ -153,7 +138,7 @@ def test_access_entries_give_principals_their_policies(existing):
 
 def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
     nodes = NodeGroupArgs(instance_types=("m7g.large",), desired_size=3, min_size=2, max_size=9)
-    engine, _ = cluster(nodes=nodes)
+    engine = cluster(nodes=nodes)
 
     assert engine.one("NodeGroup").inputs == {
         "clusterName": "dev",
@@ -172,7 +157,7 @@ def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
 @pytest.mark.parametrize("partition", ["aws", "aws-cn"])
 def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
     """By Pod Identity, which is not proven in the China regions."""
-    engine, _ = cluster(partition=partition)
+    engine = cluster(partition=partition)
 
     role = "arn:aws:iam::111122223333:role/dev-vpc-cni"
     association = {"roleArn": role, "serviceAccount": "aws-node"}
@@ -187,8 +172,7 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
         inputs = {"clusterName": "dev", "addonName": name, "addonVersion": f"{name}-of-1.34"}
         assert addons[name].inputs == {**inputs, **OVERWRITE, **more}
         assert addons[name].name == f"dev-{name}"
-    trust = engine.named("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]
-    assert json.loads(trust) == trust_policy
+    assert json.loads(engine.one("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]) == trust_policy
     attached = engine.of("RolePolicyAttachment")
     policies = f"arn:{partition}:iam::aws:policy/"
     assert {(policy.inputs["role"], policy.inputs["policyArn"]) for policy in attached} == {
@@ -200,7 +184,7 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
 
 def test_nodes_wait_for_the_vpc_cni_it_for_the_agent_and_objects_leave_first():
     """VPC CNI without the agent fails, and says nothing; nodes without VPC CNI are not ready."""
-    engine, _ = cluster()
+    engine = cluster()
 
     assert engine.waits_for("NodeGroup", "Addon")
     cni = engine.options("Addon", "dev-vpc-cni")
@@ -221,7 +205,7 @@ def test_nodes_wait_for_the_vpc_cni_it_for_the_agent_and_objects_leave_first():
 
 @pytest.mark.parametrize("role_arn", [None, DEPLOYER])
 def test_an_existing_clusters_kubeconfig_gets_its_token_from_the_aws_cli(role_arn):
-    _, outputs = cluster(existing=True, role_arn=role_arn)
+    outputs = cluster(existing=True, role_arn=role_arn).outputs("EksCluster")
 
     words = "eks get-token --cluster-name dev --region us-east-1 --output json"
     words += f" --role-arn {role_arn}" if role_arn else ""
@@ -232,15 +216,15 @@ def test_an_existing_clusters_kubeconfig_gets_its_token_from_the_aws_cli(role_ar
     parts = {"cluster": server, "user": {"exec": command}, "context": context}
     config = {f"{kind}s": [{"name": CLUSTER_ARN, kind: part}] for kind, part in parts.items()}
     config |= {"apiVersion": "v1", "kind": "Config", "current-context": CLUSTER_ARN}
-    assert json.loads(outputs["kubeconfig"]) == config
+    assert json.loads(outputs["kubeconfig"]["value"]) == config
 
 
 def test_an_existing_cluster_is_read_with_the_provider_that_is_given():
-    engine, outputs = cluster(existing=True, provider_arn=PROVIDER_ARN)
+    engine = cluster(existing=True, provider_arn=PROVIDER_ARN)
 
     assert engine.one("aws:eks/cluster:Cluster").resource_id == "dev"
     assert engine.of("OpenIdConnectProvider") == []
-    assert outputs["provider_arn"] == PROVIDER_ARN
+    assert engine.outputs("EksCluster")["provider_arn"] == PROVIDER_ARN
     other = PROVIDER_ARN.replace(ISSUER, f"{ISSUER[:-1]}0")
     assert refusal(cluster, existing=True, provider_arn=other, raised=pulumi.RunError) == (
         f"provider_arn ends in {other[-32:]}, and the issuer of cluster 'dev' is {ISSUER_URL}; "
@@ -249,9 +233,11 @@ def test_an_existing_cluster_is_read_with_the_provider_that_is_given():
 
 
 def test_pulumi_names_a_cluster_unless_it_exists():
-    engine, outputs = cluster(Engine(preview=True), cluster_name=None)
+    engine = cluster(Engine(preview=True), cluster_name=None)
     assert "name" not in engine.one("eks:index:Cluster").inputs
-    assert "cluster_name" not in outputs, "its random part is another one after the preview"
+    assert "cluster_name" not in engine.outputs("EksCluster"), (
+        "its random part is another one after the preview"
+    )
     said = refusal(EksClusterArgs, existing=True)
     assert said == "existing=True is a cluster without a name; give cluster_name"
 

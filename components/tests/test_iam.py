@@ -1,19 +1,22 @@
 """Roles and users of IAM: trust policies, permissions, and when ARNs and keys are known."""
 
 import json
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
 import pytest
+from pulumi import Output
 
 import irsa_components as irsa
 from irsa_core.identity import pod_identity, policies
-from irsa_core.identity.subjects import service_account_ref
-from tests.support.engine import Engine, deploy, secret
+from irsa_core.identity.subjects import service_account_pattern, service_account_ref
+from tests.support.engine import Engine, create, deploy, secret
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
 
+APP = service_account_ref("dev", "s3-app")
 POLICY = "arn:aws:iam::111122223333:policy/s3-app"
 ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 TRUSTED = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
@@ -22,58 +25,36 @@ ORDERS = "arn:aws:sqs:us-east-1:111122223333:orders"
 SEND = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": ORDERS}
 QUEUE = {"Version": "2012-10-17", "Statement": [SEND]}
 USER = {"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}}
+role = partial(create, "ServiceAccountRole", "s3-app", **ARGS)
+role_b = partial(create, "CrossAccountRole", "s3-app", **ARGS_B)
+user = partial(create, "AccessKeyUser", "s3-app", **USER)
 
 
-def role(engine: Engine | None = None, **changes) -> Engine:
-    args = irsa.ServiceAccountRoleArgs(**{**ARGS, **changes})
-    return deploy(lambda: irsa.ServiceAccountRole("s3-app", args), engine)
-
-
-def role_b(**changes) -> Engine:
-    args = irsa.CrossAccountRoleArgs(**{**ARGS_B, **changes})
-    return deploy(lambda: irsa.CrossAccountRole("s3-app", args))
-
-
-def user(engine: Engine | None = None, **changes) -> Engine:
-    args = irsa.AccessKeyUserArgs(**{**USER, **changes})
-    return deploy(lambda: irsa.AccessKeyUser("s3-app", args), engine)
-
-
-def used(component, args, *attributes, engine: Engine | None = None) -> Engine:
+def used(kind: str, *attributes: str, **given) -> Engine:
     """Deploy a component, and a parameter of which some attributes are inputs."""
 
     def program() -> None:
-        made = component("s3-app", args)
-        inputs = zip(("description", "data_type"), attributes, strict=False)
-        given = {name: getattr(made, attribute) for name, attribute in inputs}
-        aws.ssm.Parameter("uses-it", type="String", **given)
+        made = getattr(irsa, kind)("s3-app", getattr(irsa, f"{kind}Args")(**given))
+        values = (getattr(made, attribute) for attribute in attributes)
+        inputs = dict(zip(("description", "data_type"), values, strict=False))
+        aws.ssm.Parameter("uses-it", type="String", **inputs)
 
-    return deploy(program, engine)
+    return deploy(program)
 
 
 def trust_of(engine: Engine) -> dict:
     return json.loads(engine.one("Role").inputs["assumeRolePolicy"])
 
 
-def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
-    other = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
-    clusters = {"subjects": ["dev/job-*", "dev/s3-app"], "provider_arns": [PROVIDER_ARN, other]}
-
-    def statement(provider: str, audience: str, operator: str, name: str) -> dict:
-        issuer, subject = provider.partition("/")[2], f"system:serviceaccount:dev:{name}"
-        conditions = {"StringEquals": {f"{issuer}:aud": audience}}
-        conditions[operator] = {**conditions.get(operator, {}), f"{issuer}:sub": subject}
-        action = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
-        return {**action, "Principal": {"Federated": provider}, "Condition": conditions}
-
-    assert trust_of(role())["Statement"] == [
-        statement(PROVIDER_ARN, "sts.amazonaws.com", "StringEquals", "s3-app")
-    ]
-    assert trust_of(role(**clusters, audience="vault"))["Statement"] == [
-        statement(provider, "vault", operator, name)
-        for provider in (PROVIDER_ARN, other)
-        for operator, name in (("StringEquals", "s3-app"), ("StringLike", "job-*"))
-    ]
+def test_the_role_trusts_the_subjects_clusters_and_audience_given():
+    both = [PROVIDER_ARN, PROVIDER_ARN.replace("us-east-1", "eu-west-1")]
+    given = {"subjects": ["dev/job-*", "dev/s3-app"], "audience": "vault"}
+    accounts = [APP, service_account_pattern("dev", "job-*")]
+    trust = policies.irsa_trust_policy(both, accounts, audience="vault")
+    assert trust_of(role()) == policies.irsa_trust_policy([PROVIDER_ARN], [APP])
+    assert trust_of(role(provider_arns=both, **given)) == trust
+    further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
+    assert trust_of(role(further_statements=further))["Statement"][1:] == further
 
 
 @pytest.mark.cases(("deployed", "name", "description"), {
@@ -88,11 +69,11 @@ def test_a_role_has_the_given_name_path_boundary_and_duration(deployed, name, de
     assert inputs == {"name": name, "path": "/team/", "description": description, **limits}
 
 
-def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outputs):
+def test_the_outputs_name_the_trusted_subjects_and_the_audience():
     subjects = ["dev/s3-app", "dev/job-*"]
-    role(path="/team/", subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
+    engine = role(path="/team/", subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
 
-    assert registered_outputs("irsa:index:ServiceAccountRole") == {
+    assert engine.outputs("ServiceAccountRole") == {
         "role_arn": "arn:aws:iam::111122223333:role/team/s3-app",
         "role_name": "s3-app",
         "role_unique_id": "AROATEAMS3APP",
@@ -108,15 +89,13 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outpu
 })  # fmt: skip
 def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind, inputs):
     name, arns = inputs["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
-    args = getattr(irsa, f"{kind}Args")(**inputs, policy_arns=arns)
-    engine = used(getattr(irsa, kind), args, "role_arn")
+    engine = used(kind, "role_arn", **inputs, policy_arns=arns)
 
     assert {child.name: child.inputs for child in engine.of("RolePolicyAttachment")} == {
         f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
     }
     assert engine.waits_for("Parameter", "RolePolicyAttachment")
-    description = engine.one("Parameter").inputs["description"]
-    assert description == f"arn:aws:iam::111122223333:role/{name}"
+    assert engine.one("Parameter").inputs["description"] == f"arn:aws:iam::111122223333:role/{name}"
 
 
 def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
@@ -134,7 +113,7 @@ def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
 
 
 def test_an_imported_role_is_imported_by_name_with_its_policies():
-    own = pulumi.Output.from_input(POLICY)  # one that the stack makes
+    own = Output.from_input(POLICY)  # one that the stack makes
     engine = Engine(role_tags={"s3-app": {"team": "shop"}})
     given = {"policy_arns": {"logs": POLICY, "bucket": own}, "policies": {"queue": QUEUE}}
     role(engine, path="/team/", imported=True, **given)
@@ -187,28 +166,16 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
 def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     engine = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], role_b_arns=[ROLE_B])
 
-    tags = {"eks-cluster-arn": CLUSTER_ARN, "kubernetes-namespace": "dev"}
-    tags |= {"kubernetes-service-account": "s3-app"}
-    equal = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
-    equal["aws:SourceAccount"] = "111122223333"
-    both = ["sts:AssumeRole", "sts:TagSession"]
-    assert trust_of(engine)["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "pods.eks.amazonaws.com"},
-            "Action": both,
-            "Condition": {"StringEquals": equal, "ArnEquals": {"aws:SourceArn": CLUSTER_ARN}},
-        }
-    ]
+    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER_ARN], [APP])
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
     (line,) = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], disable_session_tags=True).logged
     assert "the association alone decides" in line
-    policy = json.loads(engine.one("Policy").inputs["policy"])
-    assert policy["Statement"] == [{"Effect": "Allow", "Action": both, "Resource": ROLE_B}]
+    [statement] = json.loads(engine.one("Policy").inputs["policy"])["Statement"]
+    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
 
 
 def test_a_role_can_serve_both_mechanisms():
-    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER_ARN)])
+    engine = role(cluster_arns=[Output.from_input(CLUSTER_ARN)])
 
     principals = [{"Federated": PROVIDER_ARN}, {"Service": "pods.eks.amazonaws.com"}]
     assert [each["Principal"] for each in trust_of(engine)["Statement"]] == principals
@@ -218,32 +185,15 @@ def test_a_role_can_serve_both_mechanisms():
         role(cluster_arns=[CLUSTER_ARN.replace("111122223333", "444455556666")])
 
 
-def test_further_statements_are_added():
-    further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
-    assert trust_of(role(further_statements=further))["Statement"][1:] == further
-
-
-def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn():
-    ids = {ROLE_A: "AROAEXAMPLE1", f"{ROLE_A}-2": "AROAEXAMPLE2"}
-    roles = [irsa.TrustedRoleArgs(role_arn=arn, unique_id=unique) for arn, unique in ids.items()]
-    allow = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-    assert trust_of(role_b(trusted_roles=roles[::-1]))["Statement"] == [
-        {**allow, "Sid": f"AssumeFrom{unique}", "Principal": {"AWS": arn}}
-        for arn, unique in ids.items()
-    ]
-
-    by_arn = {"trust": "principal-arn", "trusted_roles": [irsa.TrustedRoleArgs(role_arn=ROLE_A)]}
-    root = {**allow, "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}
-    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A}}
-    assert trust_of(role_b(**by_arn))["Statement"] == [{**root, "Condition": condition}]
-
-
-@pytest.mark.parametrize("trust", ["role-arn", "principal-arn"])
-@pytest.mark.cases("form", {"plain": str, "output": pulumi.Output.from_input})
-def test_both_forms_of_trust_require_the_external_id(trust, form):
-    (statement,) = trust_of(role_b(trust=trust, external_id=form("tenant-42")))["Statement"]
-
-    assert statement["Condition"]["StringEquals"] == {"sts:ExternalId": "tenant-42"}
+@pytest.mark.cases("form", {"no external id": None, "text": str, "output": Output.from_input})
+def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn(form):
+    ids = [(ROLE_A, "AROAONE"), (ROLE_B, "AROATWO")]
+    given, more = ({"external_id": made("tenant-42")} if form else {} for made in (form, str))
+    roles = [irsa.TrustedRoleArgs(role_arn=arn, unique_id=unique) for arn, unique in ids]
+    by_id = policies.role_trust_policy([policies.TrustedRole(*each) for each in ids], **more)
+    assert trust_of(role_b(trusted_roles=roles[::-1], **given)) == by_id
+    by_arn = policies.principal_arn_trust_policy([ROLE_A, ROLE_B], **more)
+    assert trust_of(role_b(trusted_roles=roles, trust="principal-arn", **given)) == by_arn
 
 
 def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssociationArgs:
@@ -256,8 +206,7 @@ def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssoci
 @pytest.mark.cases("disabled", {"with tags": False, "tags disabled": True})
 def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     given = [targeting("dev", disabled=disabled)]
-    account = service_account_ref("dev", "s3-app")
-    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER_ARN, account, disabled)
+    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER_ARN, APP, disabled)
 
     trust = trust_of(role_b(trusted_roles=[], associations=given))
     assert trust == pod_identity.target_role_trust_policy([targeted])
@@ -280,14 +229,18 @@ def test_a_policy_above_its_quota_is_refused_before_iam(deployed, given, said):
     assert role(subjects=MANY, trust_policy_quota=4096).one("Role")
 
 
-def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output(registered_outputs):
-    engine = user(path="/debug/")
+def test_the_user_has_a_policy_and_a_secret_key_whose_id_waits_for_it():
+    engine = used("AccessKeyUser", "access_key_id", "secret_access_key", **USER, path="/debug/")
 
     assert engine.one("User").inputs == {"name": "s3-manager", "path": "/debug/"}
     assert engine.one("UserPolicyAttachment").inputs == {"user": "s3-manager", "policyArn": POLICY}
     assert engine.one("AccessKey").inputs == {"user": "s3-manager"}
     outputs = {"access_key_id": "debug/s3-manager-v1-id", "user_name": "s3-manager"}
-    assert registered_outputs("irsa:index:AccessKeyUser") == outputs
+    assert engine.outputs("AccessKeyUser") == outputs
+    uses = {"description": outputs["access_key_id"], "type": "String"}
+    uses["dataType"] = secret("debug/s3-manager-v1-secret")
+    assert engine.one("Parameter").inputs == uses
+    assert engine.waits_for("Parameter", "UserPolicyAttachment")
 
 
 def test_the_preview_says_why_not_to():
@@ -307,18 +260,9 @@ def test_the_next_key_is_another_resource_so_that_both_work_during_the_up():
     assert first.one("User").inputs == second.one("User").inputs
 
 
-def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
-    args = irsa.AccessKeyUserArgs(**USER)
-    engine = used(irsa.AccessKeyUser, args, "access_key_id", "secret_access_key")
-    inputs = engine.one("Parameter").inputs
-    assert inputs["description"] == "s3-manager-v1-id"
-    assert inputs["dataType"] == secret("s3-manager-v1-secret")
-    assert engine.waits_for("Parameter", "UserPolicyAttachment")
-
-
-@pytest.mark.parametrize("deployed", [role, role_b])
+@pytest.mark.cases("deployed", {"role A": role, "role B": role_b})
 def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
-    queue = pulumi.Output.from_input(ORDERS)
+    queue = Output.from_input(ORDERS)
     policies_ = {"document": QUEUE, "json": json.dumps(QUEUE)}
     policies_ |= {"grant": irsa.allow("sqs:SendMessage", queue)}
     policies_ |= {"nested": {**QUEUE, "Statement": [{**SEND, "Resource": queue}]}}
@@ -331,16 +275,14 @@ def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
         assert inputs["role"] == engine.one("Role").inputs["name"]
 
 
-AS_TEXT = {**QUEUE, "Statement": [{**SEND, "Resource": f"{pulumi.Output.from_input(ORDERS)}"}]}
-UNKNOWN_ELEMENT = {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}
-BUCKETS = [f"arn:aws:s3:::{n:060}" for n in range(90)]
-LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
+AS_TEXT = {**QUEUE, "Statement": [{**SEND, "Resource": f"{Output.from_input(ORDERS)}"}]}
+LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": [f"arn:aws:s3:::{n:060}" for n in range(90)]}]}
 
 
 @pytest.mark.cases("later", {"known now": False, "known late": True})
-@pytest.mark.parametrize("deployed", [role, role_b])
+@pytest.mark.cases("deployed", {"role A": role, "role B": role_b})
 @pytest.mark.cases(("given", "said"), {
-    "unknown element": ({"queue": UNKNOWN_ELEMENT},
+    "unknown element": ({"queue": {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}},
         r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),
     "output as text": ({"queue": AS_TEXT},
         r"\['Resource'\] has an output inside of a text; use Output\.fo"),
@@ -350,28 +292,23 @@ LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
 })  # fmt: skip
 def test_policies_that_iam_does_not_store_are_refused(deployed, given, said, later):
     if later:
-        given = {name: pulumi.Output.from_input(each) for name, each in given.items()}
+        given = {name: Output.from_input(each) for name, each in given.items()}
     with pytest.raises((ValueError, pulumi.RunError), match=said):
         deployed(policies=given)
 
 
 def test_a_secret_policy_is_refused_with_its_argument():
     with pytest.raises(pulumi.RunError, match=r"policies\['queue'\] is secret.*Output.unsecret"):
-        role(policies={"queue": pulumi.Output.secret(json.dumps(QUEUE))})
+        role(policies={"queue": Output.secret(json.dumps(QUEUE))})
 
 
 def test_pulumi_names_role_user_and_policy_after_the_component():
     engine = role(role_name=None, role_b_arns=[ROLE_B], policy_arns={"logs": POLICY})
-    assert "name" not in engine.named("Role", "s3-app").inputs
-    assert "name" not in engine.named("Policy", "s3-app-assume-role").inputs
+    assert "name" not in engine.one("Role", "s3-app").inputs
+    assert "name" not in engine.one("Policy", "s3-app-assume-role").inputs
     attached = sorted(each.name for each in engine.of("RolePolicyAttachment"))
     assert attached == ["s3-app-assume-role", "s3-app-logs"]
-    assert "name" not in user(user_name=None).named("User", "s3-app").inputs
-
-
-@pytest.mark.parametrize(("name", "shown"), [("s3-app", True), (None, False)])
-def test_a_name_with_a_random_part_is_not_an_output_of_a_preview(name, shown):
-    args = irsa.ServiceAccountRoleArgs(**{**ARGS, "role_name": name})
-    engine = used(irsa.ServiceAccountRole, args, "role_name", engine=Engine(preview=True))
-    inputs = engine.one("Parameter").inputs
-    assert isinstance(inputs.get("description"), str) is shown
+    assert "name" not in user(user_name=None).one("User", "s3-app").inputs
+    named, unnamed = (role(Engine(preview=True), role_name=name) for name in ("s3-app", None))
+    assert named.outputs("ServiceAccountRole")["role_name"] == "s3-app"
+    assert "role_name" not in unnamed.outputs("ServiceAccountRole"), "its random part is another"

@@ -30,9 +30,7 @@ def test_the_package_for_other_languages_names_the_version_that_it_needs(monkeyp
         package.main()
 
 
-def test_only_a_new_cluster_needs_pulumi_eks_and_names_the_extra(
-    monkeypatch,
-):
+def test_only_a_new_cluster_needs_pulumi_eks_and_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pulumi_eks", None)
     existing = EksClusterArgs(cluster_name="dev", existing=True)
     assert deploy(lambda: EksCluster("dev", existing)).of("aws:eks/cluster:Cluster")

@@ -81,9 +81,7 @@ def test_every_argument_is_an_input_and_optional_if_it_has_a_default(schema, kin
 
     assert [snake_case(name) for name in resource["inputProperties"]] == [f.name for f in declared]
     assert {snake_case(name) for name in resource["requiredInputs"]} == required
-    assert [
-        field for field in resource["inputProperties"].values() if not field["description"]
-    ] == []
+    assert all(field["description"] for field in resource["inputProperties"].values())
 
 
 def test_every_type_in_the_schema_is_defined_in_it(schema):
@@ -158,8 +156,7 @@ def test_lists_of_records_arrive_and_an_access_key_stays_secret():
     engine, _ = create("CrossAccountRole", {"roleName": "b", "trustedRoles": [trusted]})
     assert ROLE_A_ARN in engine.one("Role").inputs["assumeRolePolicy"]
 
-    secret_key = Output.secret("s3cret")
-    key = {"accessKeyId": "AKIA", "secretAccessKey": secret_key, "region": "us-east-1"}
+    key = {"accessKeyId": "AKIA", "secretAccessKey": Output.secret("s3cret"), "region": "us-east-1"}
     engine, _ = create("Workload", {**PODS, "accessKey": key})
     data = {"aws_access_key_id": "QUtJQQ==", "aws_secret_access_key": "czNjcmV0"}
     assert engine.one("Secret").inputs["data"] == secret(data)

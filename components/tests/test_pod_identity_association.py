@@ -1,13 +1,13 @@
 """PodIdentityAssociation: its arguments, its replacement, and what it registers."""
 
 import json
-from typing import Any
+from functools import partial
 
 import pulumi
 import pytest
 
-from irsa_components import PodIdentityAssociation, PodIdentityAssociationArgs, ServiceAccount
-from tests.support.engine import Engine, deploy
+from irsa_components import ServiceAccount
+from tests.support.engine import create
 from tests.support.versions import SESSION_POLICY, needs_session_policy
 from tests.support.world import CLUSTER_ARN as CLUSTER
 from tests.support.world import ROLE_ARN as ROLE
@@ -19,15 +19,11 @@ STATEMENT = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 ARGS = {"cluster_arn": CLUSTER, "service_account": ACCOUNT, "role_arn": ROLE}
-
-
-def association(**changes: Any) -> Engine:
-    args = PodIdentityAssociationArgs(**{**ARGS, **changes})
-    return deploy(lambda: PodIdentityAssociation("s3-app", args))
+association = partial(create, ASSOCIATION, "s3-app", **ARGS)
 
 
 @needs_session_policy
-def test_the_association_gives_the_role_to_one_service_account(registered_outputs):
+def test_the_association_gives_the_role_to_one_service_account():
     """In the region of the cluster's ARN, where the provider's may have a cluster of that name."""
     args = {"session_policy": POLICY, "disable_session_tags": True, "imported_id": "dev,a-01"}
     plain, engine = association(), association(target_role_arn=ROLE_B, **args)
@@ -41,8 +37,7 @@ def test_the_association_gives_the_role_to_one_service_account(registered_output
     account = {"namespace": "dev", "service_account_name": "s3-app"}
     arns = {"cluster_arn": CLUSTER, "role_arn": ROLE, "target_role_arn": ROLE_B}
     ids = {"association_id": f"a-{NAME}", "external_id": f"{NAME}-id"}
-    outputs = registered_outputs("irsa:index:PodIdentityAssociation")
-    assert outputs == {**account, **arns, **ids}
+    assert engine.outputs("PodIdentityAssociation") == {**account, **arns, **ids}
 
 
 @pytest.mark.parametrize(("given", "replaced"), [

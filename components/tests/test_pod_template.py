@@ -10,12 +10,12 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import Output
 
-from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs, Workload, WorkloadArgs
+from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs
 from irsa_components.pod_template import HASH_ANNOTATION as HASH
 from irsa_components.pod_template import PodAdditions, add_identity, map_template, namespace_of
 from irsa_components.values import MESSAGE_MAX, camel
 from irsa_core.identity.eks import RESERVED_VARIABLES, TOKEN_FOLDER
-from tests.support.engine import Engine, deploy
+from tests.support.engine import Engine, create, deploy
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN, ROLE_B_ARN
 
@@ -62,7 +62,6 @@ CONFINED["capabilities"] = {"drop": ["ALL"]}
 OWN = {"name": "app", "env": [HOME], "volumeMounts": [SCRATCH], "securityContext": CONFINED}
 LINUX = {"securityContext": NON_ROOT, "containers": [OWN]}
 LINUX["volumes"] = [{"name": "irsa-home", "emptyDir": {}}]
-AS_ROOT = {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}
 SKIPPING = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
 SKIPPED = {"eks.amazonaws.com/skip-containers": "app"}
 
@@ -88,11 +87,9 @@ FORMS: Mapping[str, Callable[[], Any]] = {
 def pod(spec: Callable[[], Any], engine: Engine | None = None, **changes: Any) -> Any:
     """The pod template of a workload, as the engine gets it."""
 
-    def program() -> None:
-        args = {"service_account": ACCOUNT, "role_arn": ROLE_ARN, "chain": CHAIN, **changes}
-        Workload("s3-app", WorkloadArgs(**args, pod_spec=spec()))
-
-    return deploy(program, engine).one("Deployment").inputs["spec"]["template"]
+    args = {"service_account": ACCOUNT, "role_arn": ROLE_ARN, "chain": CHAIN, **changes}
+    created = create("Workload", "s3-app", engine, **args, pod_spec=spec())
+    return created.one("Deployment").inputs["spec"]["template"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -144,7 +141,7 @@ def test_named_containers_alone_get_the_identity(form):
     "windows": ({"os": {"name": "windows"}}, {}),
     "selector": ({"nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
     "root-on-purpose": ({"securityContext": {"runAsUser": 0}},
-        {**LINUX, "securityContext": AS_ROOT}),
+        {**LINUX, "securityContext": {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}}),
 })  # fmt: skip
 def test_a_pod_that_says_nothing_has_no_privileges(own, added):
     spec = {"containers": [{"name": "app"}], **own}
@@ -187,8 +184,7 @@ def app(**fields: Any) -> dict[str, Any]:
         "label eks.amazonaws.com/skip-pod-identity-webhook k"),
     "annotation that skips containers": ({"metadata": {"annotations": SKIPPED}},
         "skip-containers is the identity's; list the con"),
-    "text for a spec": ({"spec": "nginx"},
-        "template.spec is the text 'nginx'; give a mapping"),
+    "text for a spec": ({"spec": "nginx"}, "template.spec is the text 'nginx'; give a mapping"),
     "volume of the webhook": ({"spec": {**WIRE, "volumes": [{"name": "aws-iam-token"}]}},
         "volume 'aws-iam-token' is reserved"),
     "mount at the token's folder": (
@@ -201,9 +197,7 @@ def test_what_hides_the_identity_is_refused_by_name(template, message):
         late = {key: Output.from_input(each) for key, each in template.items()}
         pulumi.export("template", add_identity(late, additions()))
 
-    with pytest.raises(pulumi.RunError) as refused:
-        deploy(program)
-    assert message in str(refused.value)
+    assert message in refusal(deploy, program, raised=pulumi.RunError)
 
 
 IN_SPEC = {
@@ -285,7 +279,6 @@ def test_a_preview_that_does_not_know_the_pod_shows_the_rest():
     assert HASH in template["metadata"]["annotations"]
 
 
-PROBE = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 5}
 TERM = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
 NODES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [TERM]}}
 RICH = {
@@ -305,7 +298,7 @@ RICH = {
             "ports": [{"name": "http", "containerPort": 8080}],
             "envFrom": [{"prefix": "APP_", "configMapRef": {"name": "settings", "optional": True}}],
             "resources": {"limits": {"memory": "1Gi"}},
-            "livenessProbe": PROBE,
+            "livenessProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 5},
         }
     ],
 }

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -15,7 +14,8 @@ from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 from irsa_components import ServiceAccount, start_gate
 from irsa_core.polling import IN_A_ROW
 from tests.support.engine import Engine, deploy, secret
-from tests.support.trial_pods import TEMPLATE, Tried, api_server, command, kubeconfig
+from tests.support.refusal import refusal
+from tests.support.trial_pods import TEMPLATE, Tried, command, kubeconfig
 
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 INPUTS = {"metadata": {"namespace": "dev"}, "spec": {"template": TEMPLATE}}
@@ -29,12 +29,6 @@ async def call(hook: Any, new: Any, old: Any = None, *, name: str = "s3-app") ->
     answer = await asyncio.to_thread(hook.answer, request.SerializeToString(), threading.Event())
     if answer.error:
         raise RunError(answer.error)
-
-
-@pytest.fixture
-def tried() -> Iterator[Tried]:
-    with api_server() as server:
-        yield server
 
 
 def hook_of(config: Any = None) -> Any:
@@ -56,22 +50,19 @@ def run(*calls: Any, preview: bool = False) -> None:
     deploy(program, Engine(preview=preview))
 
 
-@pytest.mark.cases("is_secret", {"plain": False, "secret": True})
+# What has a secret, such as an external id, the engine sends as one.
+@pytest.mark.cases("sent", {"plain": dict, "secret": secret})
 @pytest.mark.cases(("template", "pods"), {
     "same template": (TEMPLATE, 0),
     "another template": ({**TEMPLATE, "x": 1}, IN_A_ROW),
 })  # fmt: skip
-def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, is_secret):
+def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, sent):
     """A quota may be the reason to scale it down."""
     metadata = {"name": "s3-app", "namespace": "dev"}
     before, after = (
-        {"metadata": metadata, "spec": {"replicas": count, "template": pod}}
+        {"metadata": metadata, "spec": sent({"replicas": count, "template": pod})}
         for count, pod in ((3.0, template), (1.0, TEMPLATE))
     )
-    if is_secret:  # as the engine sends what has one: an external id may be
-        for deployment in (before, after):
-            deployment["spec"] = secret(deployment["spec"])
-
     run((kubeconfig(tried.url), after, before))
     assert len(tried.requests) == pods
 
@@ -98,9 +89,8 @@ def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: Tri
 
 @pytest.mark.cases("preview", {"up": False, "preview": True})
 def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
-    with pytest.raises(RunError) as refused:
-        run((command("no-such-aws"), INPUTS), preview=preview)
-    assert str(refused.value) == (
+    missing = (command("no-such-aws"), INPUTS)
+    assert refusal(run, missing, preview=preview, raised=RunError) == (
         "Pods of dev/s3-app cannot be tried: the kubeconfig runs 'no-such-aws', which is not on "
         "PATH; install it, or leave out `kubeconfig` for no wait"
     )

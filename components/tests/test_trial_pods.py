@@ -5,7 +5,6 @@ import socketserver
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
 
 import pytest
 import trustme
@@ -15,15 +14,8 @@ from irsa_components.trial_pods import TrialError
 from irsa_core import polling
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.polling import IN_A_ROW
+from tests.support.refusal import refusal
 from tests.support.trial_pods import TEMPLATE, Tried, api_server, command, exec_user, kubeconfig
-
-UNUSABLE = "cannot be tried: the kubeconfig cannot be used ("
-
-
-@pytest.fixture
-def tried() -> Iterator[Tried]:
-    with api_server() as server:
-        yield server
 
 
 def wait(config: str) -> None:
@@ -41,8 +33,7 @@ def test_a_trial_pod_has_the_templates_labels_and_annotations(tried: Tried):
 def test_the_kubeconfigs_command_runs_once(tried: Tried, tmp_path):
     """It is `aws eks get-token`, which takes longer than the trials."""
     log, credential = tmp_path / "log", json.dumps({"status": {"token": "k8s-aws-v1.x"}})
-    script = f"echo $PROFILE >> {log}; echo '{credential}'"
-    user = exec_user("sh", "-c", script)
+    user = exec_user("sh", "-c", f"echo $PROFILE >> {log}; echo '{credential}'")
     user["exec"]["env"] = [{"name": "PROFILE", "value": "dev"}]
     wait(kubeconfig(tried.url, **user))
     assert log.read_text() == "dev\n"
@@ -57,11 +48,9 @@ def test_a_kubeconfig_may_have_a_certificate_or_a_password_or_a_tokens_file(form
     others.configure_trust(server)
     server.verify_mode = ssl.CERT_REQUIRED
     ours.cert_pem.write_to_path(tmp_path / "ca.pem")
-    users = {}
-    for key, pem in (
-        ("client-certificate", client.cert_chain_pems[0]),
-        ("client-key", client.private_key_pem),
-    ):
+    users, pems = {}, {"client-key": client.private_key_pem}
+    pems["client-certificate"] = client.cert_chain_pems[0]
+    for key, pem in pems.items():
         pem.write_to_path(tmp_path / key)
         data = b64encode(pem.bytes()).decode()
         users |= {key: str(tmp_path / key)} if form == "path" else {f"{key}-data": data}
@@ -93,9 +82,8 @@ def test_a_server_of_another_authority_is_not_trusted(monkeypatch, tmp_path):
 })  # fmt: skip
 def test_what_the_api_server_refuses_is_said_at_once(tried: Tried, answer, message):
     tried.answers.append(answer)
-    with pytest.raises(TrialError) as refused:
-        wait(kubeconfig(tried.url, token="t"))
-    assert str(refused.value).startswith(f"cannot be tried: {message}")
+    said = refusal(wait, kubeconfig(tried.url, token="t"), raised=TrialError)
+    assert said.startswith(f"cannot be tried: {message}")
     assert len(tried.requests) == 1
 
 
@@ -117,13 +105,10 @@ def test_a_busy_api_server_is_asked_again(tried: Tried, monkeypatch):
         "No such file"),
 })  # fmt: skip
 def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: str):
-    with pytest.raises(TrialError) as refused:
-        wait(config)
-    text = str(refused.value)
+    text = refusal(wait, config, raised=TrialError)
     assert reason in text
-    assert text.startswith(UNUSABLE)
+    assert text.startswith("cannot be tried: the kubeconfig cannot be used (")
     assert text.endswith("; give the text of the cluster's, or leave it out for no wait")
-    assert "\n" not in text
 
 
 def test_what_does_not_answer_in_time_is_named(monkeypatch):

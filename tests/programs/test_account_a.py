@@ -28,7 +28,7 @@ def run(**changes):
 
 
 def policy(engine, name):
-    return json.loads(engine.named("Policy", name).inputs["policy"])
+    return json.loads(engine.one("Policy", name).inputs["policy"])
 
 
 def config_file(engine: Engine) -> str:
@@ -41,20 +41,20 @@ ROLES = {"s3-app": "dev/s3-app", "s3-app-A": "dev/s3-app-chain", "crossplane-aws
 
 @pytest.mark.parametrize(("role", "subject"), ROLES.items())
 def test_each_role_trusts_its_own_service_accounts(engine, role, subject):
-    trust = json.loads(engine.named("Role", role).inputs["assumeRolePolicy"])
+    trust = json.loads(engine.one("Role", role).inputs["assumeRolePolicy"])
     assert trust == policies.irsa_trust_policy([PROVIDER_ARN], [parse_service_accounts(subject)])
 
 
 def test_system_1_gives_the_pod_the_key_of_a_user_who_reads_the_bucket(engine):
     attachment = engine.one("UserPolicyAttachment").inputs
     assert attachment == {"user": "s3-manager", "policyArn": READS}
-    metadata = engine.named("ServiceAccount", "dev/s3-app-key").inputs["metadata"]
+    metadata = engine.one("ServiceAccount", "dev/s3-app-key").inputs["metadata"]
     assert "annotations" not in metadata
     assert engine.one("Secret").name == "s3-app-key"
 
 
 def test_system_2_lets_the_pods_role_read_the_bucket(engine):
-    annotations = engine.named("ServiceAccount", "dev/s3-app").inputs["metadata"]["annotations"]
+    annotations = engine.one("ServiceAccount", "dev/s3-app").inputs["metadata"]["annotations"]
     assert annotations == {"eks.amazonaws.com/role-arn": f"{ARN}role/s3-app"}
     read = policies.bucket_permissions_policy("arn:aws:s3:::s3-app", "read")
     embedded = engine.one("RolePolicy").inputs

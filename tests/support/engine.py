@@ -5,16 +5,18 @@ import json
 import logging
 import re
 import runpy
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 import pytest
 import yaml
-from pulumi.runtime import MockCallArgs, MockResourceArgs
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import MockCallArgs, MockResourceArgs, rpc
 from pulumi.runtime.mocks import MockMonitor
 
+import irsa_components
 from tests.support.paths import ROOT
 from tests.support.world import ACCOUNT_A, ISSUER_URL, REGION
 
@@ -41,22 +43,28 @@ class Monitor(MockMonitor):
         super().__init__(mocks)
         self.depends_on: dict[str, set[str]] = {}
         self.requests: dict[tuple[str, str], Any] = {}
+        self.outputs: dict[str, Any] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         response = super().RegisterResource(request)
         self.requests[request.type, request.name] = request
         if request.type == "pulumi:pulumi:Stack":
             return response
-        found = set(request.dependencies) | {request.provider.rpartition("::")[0]} - {""}
-        for dependencies in request.propertyDependencies.values():
-            found |= set(dependencies.urns)
-        self.depends_on[response.urn] = found
+        provider = {request.provider.rpartition("::")[0]} - {""}
+        urns = (each.urns for each in request.propertyDependencies.values())
+        self.depends_on[response.urn] = provider.union(request.dependencies, *urns)
         return response
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         response = super().ReadResource(request)
         self.depends_on[response.urn] = set(request.dependencies)
         return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
+        component = request.urn.split("::")[2].rpartition("$")[2]
+        known = {k: v for k, v in MessageToDict(request.outputs).items() if v != rpc.UNKNOWN}
+        self.outputs[component] = known
+        return super().RegisterResourceOutputs(request)
 
 
 @dataclass
@@ -93,42 +101,34 @@ class Engine(pulumi.runtime.Mocks):
         return state.get(named.get(args.typ, ""), f"{args.name}-id"), state
 
     def _computed(self, args: MockResourceArgs) -> dict[str, Any]:
-        name = args.inputs.get("name", args.name)
-        path = args.inputs.get("path", "/")
-        match args.typ:
-            case "aws:iam/role:Role":
-                arn = f"arn:{self.partition}:iam::{ACCOUNT_A}:role{path}{name}"
-                unique_id = f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}"
-                return {"name": name, "arn": arn, "uniqueId": unique_id}
-            case "aws:iam/policy:Policy":
-                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:policy/{name}"}
-            case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
-                if args.resource_id:
-                    return {"arn": args.resource_id}
-                issuer = args.inputs["url"].removeprefix("https://")
-                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
-            case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
-                return {"associationId": f"a-{args.name}", "externalId": f"{args.name}-id"}
-            case "aws:iam/user:User":
-                return {"name": name}
-            case "aws:iam/accessKey:AccessKey":
-                return {"secret": f"{args.name}-secret"}
-            case "aws:s3/bucket:Bucket":
-                bucket = args.resource_id or args.inputs.get("bucket", args.name)
-                return {"arn": f"arn:aws:s3:::{bucket}", "bucket": bucket}
-            case "kubernetes:core/v1:ServiceAccount" | "kubernetes:core/v1:Namespace":
-                if not args.resource_id:
-                    return {}
-                namespace, _, name = args.resource_id.rpartition("/")
-                return {"metadata": {"name": name, "namespace": namespace or None}}
-            case "aws:ec2/launchTemplate:LaunchTemplate":
-                return {"latestVersion": 1}
-            case "aws:eks/cluster:Cluster":
-                return _cluster(args.resource_id or name)
-            case "eks:index:Cluster":
-                return self._eks_component(args)
-            case _:
-                return {}
+        name, existing = args.inputs.get("name", args.name), args.resource_id
+        iam = f":iam::{ACCOUNT_A}"
+        bucket = existing or args.inputs.get("bucket", args.name)
+        namespace, _, object_name = existing.rpartition("/")
+        metadata = {"metadata": {"name": object_name, "namespace": namespace or None}}
+        issuer = args.inputs.get("url", "").removeprefix("https://")
+        role = f"arn:{self.partition}{iam}:role{args.inputs.get('path', '/')}{name}"
+        unique_id = f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}"
+        if args.typ == "eks:index:Cluster":
+            return self._eks_component(args)
+        return {
+            "aws:iam/role:Role": {"name": name, "arn": role, "uniqueId": unique_id},
+            "aws:iam/policy:Policy": {"arn": f"arn:aws{iam}:policy/{name}"},
+            "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
+                "arn": existing or f"arn:aws{iam}:oidc-provider/{issuer}"
+            },
+            "aws:eks/podIdentityAssociation:PodIdentityAssociation": {
+                "associationId": f"a-{args.name}",
+                "externalId": f"{args.name}-id",
+            },
+            "aws:iam/user:User": {"name": name},
+            "aws:iam/accessKey:AccessKey": {"secret": f"{args.name}-secret"},
+            "aws:s3/bucket:Bucket": {"arn": f"arn:aws:s3:::{bucket}", "bucket": bucket},
+            "kubernetes:core/v1:ServiceAccount": metadata if existing else {},
+            "kubernetes:core/v1:Namespace": metadata if existing else {},
+            "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+            "aws:eks/cluster:Cluster": _cluster(existing or name),
+        }.get(args.typ, {})
 
     def _eks_component(self, args: MockResourceArgs) -> dict[str, Any]:
         """pulumi-eks's outputs; its cluster is a child, which the mock engine does not make."""
@@ -154,20 +154,20 @@ class Engine(pulumi.runtime.Mocks):
         """Every registration of a type, by its token or, if it is none of ours, by its name."""
         return [resource for resource in self.registered if _is(resource.typ, typ)]
 
-    def one(self, typ: str) -> MockResourceArgs:
-        """The only registration of a type."""
-        found = self.of(typ)
-        assert len(found) == 1, f"expected one {typ}, got {[r.name for r in found]}"
+    def one(self, typ: str, name: str = "") -> MockResourceArgs:
+        """The only registration of a type, or of a type and a logical name."""
+        found = [resource for resource in self.of(typ) if name in ("", resource.name)]
+        assert len(found) == 1, f"expected one {typ} {name}, got {[r.name for r in found]}"
         return found[0]
-
-    def named(self, typ: str, name: str) -> MockResourceArgs:
-        """The registration of a type and a logical name."""
-        return next(resource for resource in self.of(typ) if resource.name == name)
 
     def options(self, typ: str, name: str) -> Any:
         """Return the options of a registration: aliases, hooks, retainOnDelete, ..."""
         requests = self.monitor.requests.items()
         return next(each for (kind, own), each in requests if _is(kind, typ) and own == name)
+
+    def outputs(self, component: str) -> dict[str, Any]:
+        """Return the known outputs that the last component of a class registered: its state's."""
+        return self.monitor.outputs[f"irsa:index:{component}"]
 
     def tree(self) -> set[str]:
         """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
@@ -184,13 +184,8 @@ class Engine(pulumi.runtime.Mocks):
         return {u for u in self.monitor.depends_on if _is(u.split("::")[2].rpartition("$")[2], typ)}
 
     def _dependencies(self, urn: str) -> set[str]:
-        found: set[str] = set()
-        pending = [urn]
-        while pending:
-            for dependency in self.monitor.depends_on.get(pending.pop(), set()) - found:
-                found.add(dependency)
-                pending.append(dependency)
-        return found
+        direct = self.monitor.depends_on.get(urn, set())
+        return direct.union(*map(self._dependencies, direct))
 
 
 def _is(typ: str, asked: str) -> bool:
@@ -233,26 +228,20 @@ def deploy(
         organization="organization",  # None unless given; what file and S3 backends report
     )
 
-    entry_points: list[Callable[[], Awaitable[Any]]] = []
-
     @pulumi.runtime.test
-    def run() -> Any:
+    def run() -> None:
         program()
-        return _exported(entry_points[0]()) if entry_points else None
 
-    with pytest.MonkeyPatch.context() as patch:
-        # The mock engine never starts them; SDKs before 3.254 have none.
-        patch.setattr(pulumi, "run", entry_points.append, raising=False)
-        run()
+    run()
     # The mock engine takes two resources of one URN silently; the real one fails.
     assert len(engine.registered) == len(engine.monitor.depends_on), "two resources share a URN"
     return engine
 
 
-async def _exported(entry_point: Awaitable[Mapping[str, Any] | None]) -> None:
-    """Export the result of a program that is a coroutine, as Pulumi does."""
-    for name, value in (await entry_point or {}).items():
-        pulumi.export(name, value)
+def create(kind: str, name: str, engine: Engine | None = None, **args: Any) -> Engine:
+    """Deploy one component, named by its class."""
+    arguments = getattr(irsa_components, f"{kind}Args")(**args)
+    return deploy(lambda: getattr(irsa_components, kind)(name, arguments), engine)
 
 
 def run_program(

@@ -27,7 +27,6 @@ TEAM, ALICE = {"aws:RequestTag/team": "blue"}, {"sts:SourceIdentity": "alice"}
 TAGGED = TEAM | {"sts:TransitiveTagKeys": ["team"]}
 BY_A, BY_B = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
 OWN_TEAM, SOURCE_IDENTITY = "aws:PrincipalTag/team", "aws:SourceIdentity"
-OF_TEAM = {OWN_TEAM: "blue"}
 OTHER = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
 ONLY_OTHER = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
 LIST_ALLOWED = document(allow("s3:ListBucket", "*"))
@@ -39,15 +38,10 @@ FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["T
 
 
 @pytest.mark.cases("changed", {
-    "trust with a path, role without": BY_PATH | {"principal_role_arn": ROLE_A},
-    "trust without a path, role with one": BY_CONDITION | {"principal_role_arn": PATHED},
     "no external id": EXTERNAL,
     "another external id": EXTERNAL | {"external_id": "t-43"},
-    "trust denies": trusts(trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}),
     "permission for another role": grants(allow("sts:AssumeRole", f"{ROLE_B}x")),
-    "permission denied": grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
     "outside of the boundary": {"permissions_boundary": document(allow("s3:*", "*"))},
-    "role of another partition": {"resource": f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"},
     # In one account the trust policy must allow too, and :root only delegates.
     "own account, another one trusted": OWN | trusts(trust({"AWS": ACCOUNT_B})) | EVERYTHING,
     "own account, no permission": OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": []},
@@ -61,7 +55,6 @@ def test_assume_role_is_refused_with_403(changed):
 
 @pytest.mark.cases("changed", {
     "trusted role": {},
-    "trusted root": trusts(trust({"AWS": ROOT})),
     "trusted role with a path": BY_PATH | {"principal_role_arn": PATHED},
     "condition on the ARN": BY_CONDITION,
     "external id": EXTERNAL | {"external_id": "t-42"},
@@ -200,7 +193,7 @@ def test_inherited_tags_are_tags_of_the_request(passed, own, condition, verdict)
 
 @pytest.mark.cases("context", {"context given": {}, "no context": None})
 @pytest.mark.cases(("set_", "tests"), {
-    "tag": (TEAM, OF_TEAM),
+    "tag": (TEAM, {OWN_TEAM: "blue"}),
     "source identity": (ALICE, {SOURCE_IDENTITY: "alice"}),
 })  # fmt: skip
 def test_what_a_call_sets_is_known_of_its_session(set_, tests, context):
@@ -234,11 +227,9 @@ def test_a_callers_source_identity_in_the_context_is_passed_on():
     # Neither action has AssumeRole's keys: such a condition in one statement refuses the tags.
     "tag, by external id": (TEAM, {"sts:ExternalId": "t-42"}, "deny"),
     "identity, by external id": (ALICE, {"sts:ExternalId": "t-42"}, "deny"),
-    "tag, by session name": (TEAM, {"sts:RoleSessionName": "xactarget"}, "deny"),
     "tag and identity, by identity": (TEAM | ALICE, {"sts:SourceIdentity": "alice"}, "deny"),
     "identity, by identity": (ALICE, {"sts:SourceIdentity": "alice"}, "allow"),
     "tag, by tag": (TEAM, {"aws:RequestTag/team": "blue"}, "allow"),
-    "neither, by external id": ({}, {"sts:ExternalId": "t-42"}, "allow"),
 })  # fmt: skip
 def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tests, verdict):
     one = trust({"AWS": ROLE_A}, Action="sts:*", Condition={"StringEquals": tests})
@@ -252,7 +243,6 @@ def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tes
     "no session policies": ([], [], "allow"),
     "one of two allows": ([ANY], [PUT, LIST_ALLOWED], "allow"),
     "none allows": ([ANY], [PUT], "deny"),
-    "one denies": ([ANY], [ANY, document(deny("s3:*", "*"))], "deny"),
     # Role A's session calls AssumeRole, and does not hand its policies on.
     "role A's hold no more": ([PUT], [ANY], "deny"),
     "role A's allow the call": ([document(allow("sts:*", "*"))], [LIST_ALLOWED], "allow"),
@@ -261,6 +251,13 @@ def test_session_policies_hold_for_the_session_that_the_call_makes(of_a, of_b, v
     first = web_identity_step(session_policies=of_a)
     second = assume_step(principal=None, session_policies=of_b)
     assert decision(first, second, list_step(), list_step()) == verdict
+
+
+def limited(size):
+    """Two session policies of so many characters together."""
+    rest = size - len(json.dumps([ANY, document(allow("*", "*", Sid=""))], separators=(",", ":")))
+    # without "[", "," and "]"
+    return {"session_policies": [ANY, document(allow("*", "*", Sid="x" * (rest + 3)))]}
 
 
 def tags(**values):
@@ -276,8 +273,8 @@ def tags(**values):
     "51 tags": (tags(**{f"t{n}": "x" for n in range(51)}), "tags"),
     "tag key of 129 characters": (tags(**{"k" * 129: "x"}), "tags.1.member.key"),
     "tag value of 257 characters": (tags(a="x", b="v" * 257), "tags.2.member.value"),
-    "session policy too long":
-        ({"session_policies": [document(allow("s3:*", "*", Sid="x" * 2000))]}, "policy"),
+    "session policies of 2049 characters": (limited(2049), "policy"),
+    "taken: session policies of 2048 characters": (limited(2048), None),
     "12 session policies": ({"session_policies": [PUT] * 12}, "policyArns"),
     "taken: 11 session policies": ({"session_policies": [PUT] * 11}, None),
 })  # fmt: skip
@@ -343,10 +340,3 @@ def test_what_a_token_sets_stays_with_the_session_and_the_next_one(claims, key, 
     assert decision(first, list_step(resource_account=ACCOUNT_A, **own)) == "allow"
     assert decision(first, second, list_step(**own)) == "allow"
     assert decision(first | {"token": token()}, second, list_step(**own)) == "deny"
-
-
-@pytest.mark.cases(("size", "taken"), {"limit": (2048, True), "above": (2049, False)})
-def test_session_policies_together_have_at_most_2048_characters(size, taken):
-    rest = size - len(json.dumps([ANY, document(allow("*", "*", Sid=""))], separators=(",", ":")))
-    policies = [ANY, document(allow("*", "*", Sid="x" * (rest + 3)))]  # without "[", "," and "]"
-    assert (decision(assume_step(session_policies=policies)) == "allow") is taken

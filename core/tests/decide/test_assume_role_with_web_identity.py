@@ -7,13 +7,7 @@ from core.tests.decide.policies import document
 from core.tests.decide.principals import ROOT
 from core.tests.decide.scenarios import answer, decision, error, provider
 from core.tests.decide.steps import assume_step
-from core.tests.decide.web import (
-    JWKS,
-    issuer_trust,
-    signed,
-    token,
-    web_identity_step,
-)
+from core.tests.decide.web import JWKS, issuer_trust, signed, token, web_identity_step
 from core.tests.decide.web import WEB_IDENTITY_STATEMENT as WEB
 from irsa_core.identity.token import NO_KEY
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
@@ -97,27 +91,17 @@ def test_the_first_thing_that_sts_checks_gives_the_error(changed, code):
 
 
 @pytest.mark.cases(("policy", "fits"), {
-    "sub by pattern": (issuer_trust(StringLike={f"{ISSUER}:sub": "system:serviceaccount:dev:*"}),
-        True),
     "key in another case": (issuer_trust(StringEquals={f"{ISSUER.upper()}:SUB": SUBJECT}), True),
     "session name": (issuer_trust(StringEquals={"sts:RoleSessionName": "app"}), True),
-    "pattern under StringEquals":
-        (issuer_trust(StringEquals={f"{ISSUER}:sub": "system:serviceaccount:dev:*"}), False),
     "key of another issuer": (issuer_trust(StringEquals={f"{ISSUER}x:sub": SUBJECT}), False),
     "key with https": (issuer_trust(StringEquals={f"https://{ISSUER}:sub": SUBJECT}), False),
     "another session name": (issuer_trust(StringEquals={"sts:RoleSessionName": "other"}), False),
-    # A typo in the issuer under an operator that an absent key fulfils.
-    "fails open: typo under NotEquals": (issuer_trust(StringNotEquals={f"{ISSUER}x:sub": "other"}),
-        True),
-    "fails open: typo under IfExists":
-        (issuer_trust(StringEqualsIfExists={f"{ISSUER}x:sub": "other"}), True),
-    "fails open: typo under ForAllValues":
-        (issuer_trust(**{"ForAllValues:StringEquals": {f"{ISSUER}x:sub": "other"}}), True),
+    # A typo in the issuer: an absent key fulfils some operators (test_conditions.py).
+    "fails open: typo": (issuer_trust(StringNotEquals={f"{ISSUER}x:sub": "other"}), True),
     "everyone": (document(WEB | {"Principal": "*"}), True),
     "AssumeRole alone": (document(WEB | {"Action": "sts:AssumeRole"}), False),
     "another provider": (document(WEB | {"Principal": {"Federated": f"{PROVIDER_ARN}X"}}), False),
     "root of the account": (document(WEB | {"Principal": {"AWS": ROOT}}), False),
-    "Deny beside Allow": (document(WEB, WEB | {"Effect": "Deny"}), False),
 })  # fmt: skip
 def test_the_statements_of_a_trust_policy_and_their_conditions_decide(policy, fits):
     assert error(web_identity_step(trust_policy=policy)) == (None if fits else NOT_AUTHORIZED)
@@ -136,7 +120,6 @@ def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
         ("authenticated", "StringEquals", "allow"),
         pytest.param(["authenticated"], "StringEquals", "allow", id="a list of one"),
         (["a", "authenticated"], OF_ANY, "allow"),
-        (["a", "b"], OF_ANY, "deny"),
         (None, "StringEquals", "deny"),
     ],
 )
@@ -175,5 +158,4 @@ def test_without_jwks_or_a_clock_the_rest_of_the_token_is_still_checked():
     wrong = {EXPIRED: {"exp": NOW - 300}, INVALID: {"aud": ["other"]}, DENIED: {"sub": "other"}}
     for code, claims in wrong.items():
         assert error(web_identity_step(token=signed(**claims)))[0] == code
-    tampered = web_identity_step(token=f"{signed()}x")
-    assert decision(tampered, jwks=JWKS, now=None) == "deny"
+    assert decision(web_identity_step(token=f"{signed()}x"), jwks=JWKS, now=None) == "deny"

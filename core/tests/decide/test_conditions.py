@@ -35,40 +35,32 @@ def holds(operator, expected, found, **others):
     ("operator", "expected", "answers"),
     [
         # Strings: exact, case-sensitive, a star is a star.
-        ("StringEquals", ["a"], {"a": True, "A": False, ("a",): None, ("a", "b"): None}),
-        ("StringEquals", ["a"], {("b", "c"): None, (): False}),
-        ("StringEquals", ["a", "b"], {"b": True, ("a", "b"): None}),
+        ("StringEquals", ["a", "b"], {"b": True, "A": False, ("a",): None, (): False}),
+        ("StringEquals", ["a"], {("a", "b"): None, ("b", "c"): None}),
         ("StringEquals", ["a*"], {"ab": False, "a*": True}),
         ("StringEquals", [""], {"": True}),
         ("StringEquals", ["${*}"], {"*": True, "x": False}),
         ("StringEquals", [], {"a": False}),
         ("StringEqualsIgnoreCase", ["Ab"], {"aB": True, "ac": False}),
-        ("StringLike", ["a*", "b?"], {"bc": True, "b": False}),
-        ("StringLike", ["A*"], {"ab": False}),
-        ("StringLike", ["a"], {"a": True}),
+        ("StringLike", ["A*", "b?", "a"], {"bc": True, "b": False, "ab": False, "a": True}),
         ("stringlike", ["a*"], {"ab": True}),
         # Numbers.
         ("NumericEquals", ["10"], {"10.0": True, "11": False}),
         ("NumericLessThan", ["10"], {"9": True, "10": False}),
         ("NumericLessThanEquals", ["10"], {"10": True, "10.1": False}),
-        ("NumericGreaterThan", ["10"], {"10": False}),
-        ("NumericGreaterThan", ["-10"], {"+9": True}),
+        ("NumericGreaterThan", ["-10"], {"+9": True, "-10": False}),
         ("NumericGreaterThanEquals", ["10"], {"10": True, "9.99": False}),
-        ("NumericEquals", ["ten"], {"10": None}),
-        ("NumericEquals", ["ten", "10"], {"10": True}),
+        ("NumericEquals", ["ten", "10"], {"10": True, "11": None}),
         # Dates: ISO 8601 or seconds since the epoch.
-        ("DateEquals", ["2020-01-01T00:00:00Z"], {"1577836800": True}),
-        ("DateEquals", ["2020-01-01T00:00:00Z"], {"2020-01-01T00:00:01Z": False}),
-        ("DateEquals", ["2020-01-01"], {"2020-01-01T00:00:00Z": True}),
-        ("DateEquals", ["2020-02"], {"2020-02-01T00:00:00Z": True}),
+        ("DateEquals", ["2020-01-01"], {"1577836800": True, "2020-01-01T00:00:01Z": False}),
+        ("DateEquals", ["2020-01"], {"2020-01-01T00:00:00Z": True}),
         ("DateEquals", ["2020-13"], {"2020-02-01T00:00:00Z": None}),
         ("DateEquals", ["2020-01-01T01:00:00+01:00"], {"2020-01-01T00:00:00Z": True}),
         ("DateLessThan", ["2020-01-01T00:00:00Z"], {"2019-12-31T23:59:59Z": True}),
         ("DateLessThanEquals", ["2020-01-01T00:00:00Z"], {"2020-01-01T00:00:00Z": True}),
         ("DateGreaterThan", ["2020-01-01T00:00:00Z"], {"2020-01-02T00:00:00Z": True}),
         ("DateGreaterThanEquals", ["2020-01-01T00:00:00Z"], {"2020-01-01T00:00:00Z": True}),
-        ("DateLessThan", ["soon"], {"2019-01-01T00:00:00Z": None}),
-        ("DateLessThan", ["2020-13-01"], {"2019-01-01T00:00:00Z": None}),
+        ("DateLessThan", ["soon", "2020-13-01"], {"2019-01-01T00:00:00Z": None}),
         # Booleans and bytes.
         ("Bool", ["true"], {"True": True, "false": False}),
         ("Bool", ["false"], {"false": True}),
@@ -76,43 +68,43 @@ def holds(operator, expected, found, **others):
         ("BinaryEquals", ["QmluYXJ5"], {"QmluYXJ5": True, "QmluYXJ6": False}),
         ("BinaryEquals", ["?"], {"QmluYXJ5": None}),
         # Addresses.
-        ("IpAddress", ["203.0.113.0/24"], {"203.0.113.9": True, "203.0.114.9": False}),
         ("IpAddress", ["203.0.113.0/24"], {"203.0.113.0/25": True, "203.0.112.0/23": False}),
+        ("IpAddress", ["203.0.113.7/24"], {"203.0.113.9": True, "203.0.114.9": False}),
         ("IpAddress", ["203.0.113.7"], {"203.0.113.7": True}),
-        ("IpAddress", ["203.0.113.7/24"], {"203.0.113.9": True}),
         ("IpAddress", ["2001:db8::/32"], {"2001:db8:1::1": True, "203.0.113.9": False}),
         ("IpAddress", ["anywhere"], {"203.0.113.9": None}),
         # ARNs: six parts, each on its own; Equals and Like are the same.
-        ("ArnEquals", [ROLE], {ROLE: True}),
         ("ArnEquals", ["arn:aws:iam::*:role/*/app"], {ROLE: True}),
-        ("ArnLike", ["arn:aws:iam::111122223333:role/*"], {ROLE: True}),
         ("ArnLike", ["arn:aws:iam::111122223333:role/TEAM/app"], {ROLE: False}),
         ("ArnLike", ["arn:*:role/team/app"], {ROLE: None}),
-        ("ArnLike", ["arn:aws:*::*:role/team/app"], {ROLE: True}),
-        ("ArnLike", ["arn:aws:iam::111122223333:*"], {"arn:aws:iam::111122223333:a:b": True}),
         ("ArnLike", ["arn:aws:*:111122223333:role/team/app"], {ROLE: None}),
-        ("ArnLike", ["*"], {ROLE: True}),
-        ("ArnLike", [ROLE], {"no ARN": False}),
+        ("ArnLike", ["arn:aws:*::*:*"], {"arn:aws:iam::1:a:b": True, "no ARN": False}),
+        ("ArnLike", ["*"], {ROLE: True, PRESENT: True}),
         # A key that the request does not carry.
         ("StringEqualsIfExists", ["a"], {"b": False}),
         ("Null", ["true"], {ABSENT: True, "a": False, (): True, PRESENT: False, UNKNOWN: None}),
         ("Null", ["false"], {"a": True, ABSENT: False, PRESENT: True}),
         ("Null", ["maybe"], {"a": None}),
+        # A key that a request certainly carries, with any value: a star alone decides.
+        ("StringLike", ["*"], {PRESENT: True}),
+        ("StringLike", ["a*", "?*", "${aws:username}"], {PRESENT: None}),
+        ("ForAllValues:ArnLike", ["*"], {PRESENT: True}),
+        ("ForAllValues:StringNotLike", ["*"], {PRESENT: None, "": True, "a": False}),
+        ("ForAnyValue:StringLike", ["*"], {PRESENT: True}),
+        ("ForAnyValue:ArnNotEquals", ["*"], {PRESENT: False}),
         # Several values, under set operators and without.
         ("ForAllValues:StringEquals", ["a", "b"], {("a", "b"): True, ("a", "c"): False}),
         ("ForAllValues:StringEquals", ["a"], {(): True, "b": False, "": True}),
         ("ForAllValues:StringNotEquals", ["a"], {("b", "c"): True}),
         ("ForAllValues:StringLike", ["a*"], {("a1", "a2"): True}),
-        ("ForAnyValue:StringEquals", ["a", "b"], {("b", "c"): True, ("c", "d"): False}),
-        ("ForAnyValue:StringEquals", ["a"], {(): False, "": False}),
-        ("ForAnyValue:StringNotEquals", ["a"], {("a", "b"): True, ("a",): False}),
+        ("ForAnyValue:StringEquals", ["a"], {("a", "b"): True, ("b",): False, "": False}),
+        ("ForAnyValue:StringNotEquals", ["a"], {("a", "b"): True, ("a",): False, (): False}),
         # What is not known is not guessed.
         ("StringEqualz", ["a"], {"a": None}),
         ("NullIfExists", ["true"], {"a": None}),
         ("ForAllValues:Null", ["true"], {"a": None}),
         ("StringEquals", [UNKNOWN_OUTPUT], {"a": None}),
-        ("ArnLike", [f"arn:aws:iam::1:role/{UNKNOWN_OUTPUT}"], {"arn:aws:iam::1:role/x": None}),
-        ("ArnLike", [f"arn:aws:iam::1:role/{UNKNOWN_OUTPUT}"], {"arn:aws:iam::2:role/x": False}),
+        ("ArnLike", [f"arn:aws:iam::1:{UNKNOWN_OUTPUT}"], {ROLE: False, "arn:aws:iam::1:x": None}),
         # Variables.
         ("StringEquals", ["${aws:PrincipalTag/team}"], {"red": True, "blue": False}),
         ("StringEquals", ["${aws:PrincipalTag/none}"], {"red": False}),
@@ -146,6 +138,12 @@ def test_an_operator_and_its_negation_answer_as_aws_documents(operator, expected
 def test_a_value_that_an_operator_cannot_read_is_no_match_nor_a_miss(operator, expected, found):
     assert holds(operator, [expected], found) is False
     assert operator not in NEGATIONS or holds(NEGATIONS[operator], [expected], found) is None
+
+
+def test_a_list_that_a_request_certainly_carries_takes_a_set_operator():
+    names = "aws:PrincipalServiceNamesList"
+    for operator, answer in (("StringLike", None), ("ForAnyValue:StringLike", True)):
+        assert compile_test(Condition(operator, names, ("*",))).holds(lambda _: PRESENT) is answer
 
 
 @pytest.mark.parametrize("operator", MATCHERS)

@@ -65,18 +65,10 @@ GRANTS = {"by identity": {"identity": [YES]}, "by the resource": {"resource": na
 @pytest.mark.cases("denied", {
     **{kind: {kind: NO} for kind in ("boundary", "session")},
     **{kind: {kind: ALL_NO} for kind in ("endpoint", "resource_control")},
-    "service_control": {"service_control": [YES, NO]}, "deny first": {"identity": [NO, YES]},
-    "deny last": {"identity": [YES, NO]},
+    "service_control": {"service_control": [YES, NO]}, "identity": {"identity": [NO, YES]},
 })  # fmt: skip
 def test_a_deny_in_any_policy_beats_every_allow(granted, denied):
     assert verdict_of(**granted | denied) == "deny"
-
-
-@pytest.mark.parametrize("principal", [ROLE_A, SESSION_A, ROOT, "*"])
-def test_a_resources_policy_denies_the_callers_that_it_names_alone(principal):
-    assert verdict_of(identity=[YES], resource=names(principal, "Deny")) == "deny"
-    assert verdict_of(identity=[YES], resource=names(principal, "Deny", "s3:Put*")) == "allow"
-    assert verdict_of(identity=[YES], resource=names(USER, "Deny")) == "allow"
 
 
 LOGS = "logs.amazonaws.com"
@@ -147,7 +139,6 @@ ODD, OWN = "condition operator StringEqualz", "identity_policies"
         "boundary": YES}, ODD),
     # What could change nothing leaves the answer.
     "allow, then undecided": ({"identity": [YES, UNDECIDED]}, "allow"),
-    "undecided, then allow": ({"identity": [UNDECIDED, YES]}, "allow"),
     "undecided resource, allowed": ({"resource": UNSURE, "identity": [YES]}, "allow"),
     "account unread, role granted": ({"identity": [YES], "same_account": None,
         "resource": names(ROLE_A)}, "allow"),
@@ -163,8 +154,6 @@ ODD, OWN = "condition operator StringEqualz", "identity_policies"
     "identity unread, other account": ({"identity": None, "same_account": False}, "deny"),
     "account unread, nothing allows": ({"identity": [OTHER], "same_account": None}, "deny"),
     "account unread, denied": ({"identity": [NO], "same_account": None}, "deny"),
-    "resource policy unread, denied": ({"identity": [NO], "resource_missing": "its policy"},
-        "deny"),
     "caller unread, everyone denied": ({"identity": [YES], "caller": None, "resource": ALL_NO},
         "deny"),
 })  # fmt: skip
@@ -186,7 +175,6 @@ def test_a_missing_fact_makes_unknown_only_what_it_could_change(kinds, answer):
     "everyone, boundary": ("*", {}, {"boundary": OTHER}, "unknown"),
     "everyone, session policy": ("*", {}, {"session": OTHER}, "unknown"),
     "everyone, boundary allows": ("*", {}, {"boundary": YES}, "allow"),
-    "everyone, no limit": ("*", {}, {}, "allow"),
     "all but a user, boundary": ("*", {"ArnNotLike": {"aws:PrincipalArn": USER}},
         {"boundary": OTHER}, "unknown"),
     "any ARN, boundary": ("*", {"Null": {"aws:PrincipalArn": "false"}}, {"boundary": OTHER},
@@ -271,8 +259,7 @@ def test_the_deciding_statement_comes_first():
 
 def test_a_reason_names_its_statement_and_effect_as_data():
     both = document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines"))
-    policies = [OTHER, YES]
-    result = inquire(identity=policies, resource=ALL_YES, boundary=both, service_control=[NO])
+    result = inquire(identity=[OTHER, YES], resource=ALL_YES, boundary=both, service_control=[NO])
 
     assert [reason[:3] for reason in result.reasons if reason.source] == [
         (("boundary", 0), 1, "Deny"),
@@ -284,11 +271,8 @@ def test_a_reason_names_its_statement_and_effect_as_data():
     ]
 
 
-FIT, UNFIT = ("*", "S3:getobject", "s3:Get*", "s3:GetObjec?"), ("s3:GetObject?", "s3:get", "ec2:*")
-
-
-@pytest.mark.cases("action", {f"{action} fits": action for action in FIT})
-@pytest.mark.cases("other", {f"{action} does not": action for action in UNFIT})
+@pytest.mark.parametrize("action", ["*", "S3:getobject", "s3:Get*", "s3:GetObjec?"])
+@pytest.mark.parametrize("other", ["s3:GetObject?", "s3:get", "ec2:*"])
 def test_an_action_ignores_case_and_takes_wildcards(action, other):
     for each, yes, no in ((action, "allow", "deny"), (other, "deny", "allow")):
         opposite = {"Effect": "Allow", "NotAction": each, "Resource": "*"}
@@ -305,8 +289,7 @@ def test_a_variable_without_value_matches_nothing_and_any_negated_operator():
 
     assert verdict_of(identity=[document(allow("*", resource))], context={}) == "deny"
     assert verdict_of(identity=[document(opposite)], context={}) == "unknown"
-    tagged = {"s3:existingobjecttag/team": "red"}
-    assert verdict_of(identity=[untagged], context=tagged) == "deny"
+    assert verdict_of(identity=[untagged], context={"s3:existingobjecttag/team": "red"}) == "deny"
 
 
 @pytest.mark.parametrize(

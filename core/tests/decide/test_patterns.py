@@ -46,8 +46,7 @@ def test_a_hostile_pattern_is_answered(pattern, value):
 @pytest.mark.parametrize(
     ("pattern", "answers"),
     [
-        ("system:serviceaccount:dev:app-*", {"system:serviceaccount:dev:app-": True}),
-        ("system:serviceaccount:dev:app-*", {"system:serviceaccount:dev:app": False}),
+        ("dev:app-*", {"dev:app-": True, "dev:app": False}),
         ("app-?", {"app-": False, "app-12": False}),
         ("[a-z]*", {"b": False}),
         ("App", {"app": False}),
@@ -56,8 +55,7 @@ def test_a_hostile_pattern_is_answered(pattern, value):
         ("", {"a": False}),
         ("*", {"": True}),
         # Variables, which have a value, a default, or none.
-        ("home/${aws:username}/*", {"home/bob/x": True, "home/eve/x": False}),
-        ("home/${aws:UserName}/*", {"home/bob/x": True}),
+        ("home/${aws:UserName}/*", {"home/bob/x": True, "home/eve/x": False}),
         ("${aws:team, 'all'}", {"all": True, "none": False}),
         ("${aws:team}", {"${aws:team}": False}),
         ("${aws:username, 'all'}", {"all": False}),
@@ -66,8 +64,7 @@ def test_a_hostile_pattern_is_answered(pattern, value):
         ("${$}{aws:username}", {"${aws:username}": True}),
         ("${aws:star}", {"anything": False, "*": True}),
         ("${aws:username", {"${aws:username": True}),
-        ("${ }", {"${ }": True}),
-        ("${}", {"${}": True}),
+        ("${ }${}", {"${ }${}": True}),
         ("${aws:username, all}", {"bob": False}),
         ("a-${aws:username}?", {"a-bobx": True}),
         ("${aws:username}${aws:username}", {"bobbob": True}),

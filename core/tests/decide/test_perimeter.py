@@ -26,16 +26,12 @@ def levels(*listed):
 
 @pytest.mark.cases(("step", "verdict"), {
     # Each level of service control policies must allow.
-    "no service control policy": (levels(), "allow"),
     "one of two allows": (levels(NONE, S3), "allow"),
     "three levels allow": (levels([ALL], [ALL], [S3]), "allow"),
     "a level does not allow": (levels([ALL], [NONE], [ALL]), "deny"),
-    "a level denies": (levels([ALL], [ALL, document(deny("s3:*", "*"))]), "deny"),
     "a level without policies": (levels([ALL], []), "deny"),
     "token, resource control policy": (web_identity_step(resource_control_policies=[CLOSED]),
         "deny"),
-    "token, open control policies": (web_identity_step(resource_control_policies=[OPEN, OPEN]),
-        "allow"),
     "token, endpoint policy": (web_identity_step(endpoint_policy=CLOSED), "deny"),
     "AssumeRole, control policy": (assume_step(resource_control_policies=[OPEN, CLOSED]), "deny"),
     "listing, resource control policy": (list_step(**OWN, resource_control_policies=[CLOSED]),

@@ -54,7 +54,6 @@ def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries,
 
 @pytest.mark.cases(("arn", "known_id", "entry", "grants", "facts"), {
     "session, its role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
-    "session, its whole id": (SESSION, "AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
     "session, another role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
     "user, its id": (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1", (DIRECT, DIRECT), []),
     "session of unknown id, a role's id": (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE),

@@ -4,7 +4,6 @@ import copy
 import json
 from typing import Any
 
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +11,7 @@ from core.tests.decide.policies import allow, deny, document
 from core.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
 from core.tests.decide.scenarios import answer, decision, scenario
 from core.tests.decide.web import web_identity_step
-from irsa_core.decide.conditions import compile_test
-from irsa_core.decide.document import Condition
 from irsa_core.decide.json_input import InputError
-from irsa_core.decide.patterns import Key
 from irsa_core.decide.scenario import parse_scenario
 from irsa_core.decide.simulate import simulate
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
@@ -231,8 +227,6 @@ GLOBAL_KEYS = [
     *("aws:MultiFactorAuthPresent", "aws:ResourceOrgID"),
     *("glue:CredentialIssuingService", "glue:RoleAssumedBy", "lambda:SourceFunctionArn"),
 ]
-TAG_NAMES = ["env", "corp.example.com:env", "a.b/c", "a:b.c", "Corp.Example/x.y:z"]
-TEXTS = ["a", "*", "a*", "true", "${aws:PrincipalTag/corp.example.com:env, 'a'}"]
 EVERY_OPERATOR = [
     f"{set_operator}{base}{if_exists}"
     for set_operator in ("", "ForAnyValue:", "ForAllValues:")
@@ -245,9 +239,9 @@ EVERY_OPERATOR = [
 @given(
     st.sampled_from(SERVICES_CALLS),
     st.sampled_from(GLOBAL_KEYS + [""] * len(GLOBAL_KEYS)),
-    st.sampled_from(TAG_NAMES),
+    st.sampled_from(["env", "corp.example.com:env", "a.b/c", "a:b.c", "Corp.Example/x.y:z"]),
     st.sampled_from(EVERY_OPERATOR),
-    st.sampled_from(TEXTS),
+    st.sampled_from(["a", "*", "a*", "true", "${aws:PrincipalTag/corp.example.com:env, 'a'}"]),
     st.booleans(),
     st.sampled_from([SESSION_A, USER]),
     st.lists(st.none() | st.sampled_from(["a", "b", "", "true"]), min_size=3, max_size=3),
@@ -269,20 +263,3 @@ def test_what_is_certain_without_a_context_is_so_with_one(
 
     for context_value in context_values:
         assert before in ("unknown", decision(step | {"context": {key: context_value}}))
-
-
-SETS = {"one value": "", "any value": "ForAnyValue:", "all values": "ForAllValues:"}
-
-
-@pytest.mark.parametrize("base", ["StringLike", "StringNotLike", "ArnLike", "ArnNotEquals"])
-@pytest.mark.cases("for_values", SETS)
-@pytest.mark.parametrize("value", ["*", "a*", "?*", "${aws:username}"])
-def test_only_a_star_is_decided_by_a_key_that_is_sent_with_any_value(base, for_values, value):
-    test = compile_test(Condition(f"{for_values}{base}", "aws:RequestTag/a", (value,)))
-    sent = {test.holds(lambda _, value=value: value) for value in ("", "a", "a:b", ("a", "b"))}
-    one = compile_test(Condition(f"{for_values}{base}", "aws:PrincipalServiceNamesList", (value,)))
-
-    known = test.holds(lambda _: Key.PRESENT)
-    assert known in (None, *(sent if len(sent - {None}) == 1 else ()))
-    assert (known is not None) == (value == "*" and len(sent - {None}) == 1)
-    assert one.holds(lambda _: Key.PRESENT) == (known if for_values else None)

@@ -78,9 +78,8 @@ def test_a_document_without_sense_is_malformed(policy):
 
 
 def create(*statements, **changed):
-    return {"action": "iam:CreateRole", "resource": NEW, "trust_policy": document(*statements)} | (
-        changed
-    )
+    step = {"action": "iam:CreateRole", "resource": NEW, "trust_policy": document(*statements)}
+    return step | changed
 
 
 @pytest.mark.cases(("statements", "message"), {

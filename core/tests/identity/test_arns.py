@@ -56,14 +56,11 @@ def test_managed_policies_are_named_by_their_arn():
         assert message.startswith(f"{arn!r} is not the ARN of a managed policy")
 
 
-LONGEST = "/" + "p" * 510 + "/"
-
-
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-iso-b"])
 @pytest.mark.cases(("path", "name"), {
     "no path": ("/", "s3-app"),
     "longest name": ("/team/a/", "a" * 64),
-    "longest path": (LONGEST, "x"),
+    "longest path": ("/" + "p" * 510 + "/", "x"),
 })  # fmt: skip
 def test_a_role_is_taken_apart_and_put_together_again(partition, path, name):
     text = f"arn:{partition}:iam::{ACCOUNT_A}:role{path}{name}"

@@ -68,7 +68,8 @@ def test_a_target_role_trusts_one_association_by_its_external_id_and_tags():
     assume, tag = target_role_trust_policy([one])["Statement"]
     [only] = target_role_trust_policy([one._replace(disable_session_tags=True)])["Statement"]
 
-    assert external_id(CLUSTER_ARN, S3_APP) == EXTERNAL_ID
+    for cluster in (CLUSTER_ARN, CLUSTER_ARN.replace("aws", "aws-cn", 1)):
+        assert external_id(cluster, S3_APP) == EXTERNAL_ID
     assert assume == ASSUME
     assert tag["Action"] == "sts:TagSession"
     assert tag["Condition"] == {**ASSUME["Condition"], "StringEquals": TAGS}
@@ -89,8 +90,7 @@ def test_clusters_of_one_association_share_statements_for_the_quota():
 
 def test_a_target_role_trusts_no_combination_that_is_no_association():
     """Lists of one statement combine freely: together they would trust one more."""
-    other = service_account_ref("dev", "other")
-    both = [(CLUSTER_ARN, S3_APP), (SECOND, other), (SECOND, S3_APP)]
+    both = [(CLUSTER_ARN, S3_APP), (SECOND, service_account_ref("dev", "other")), (SECOND, S3_APP)]
     three = [TargetedBy(ROLE_A_ARN, *each) for each in both]
 
     alone = [target_role_trust_policy([each])["Statement"] for each in sorted(three)]
@@ -107,12 +107,6 @@ def test_a_role_with_both_mechanisms_has_the_statements_of_both():
     many = [service_account_ref(f"team-{n}", "app") for n in range(5)]
     message = refusal(service_account_trust_policy, many, cluster_arns=[CLUSTER_ARN])
     assert "the quota is 2048" in message
-
-
-def test_a_cluster_of_the_china_regions_is_trusted_as_any_other():
-    cluster = "arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"
-    [statement] = pod_identity_trust_policy([cluster], [S3_APP])["Statement"]
-    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}
 
 
 def test_impossible_trust_is_refused():

@@ -36,6 +36,7 @@ TRUSTED = TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")
 OTHER = TrustedRole("arn:aws:iam::999988887777:role/team/other", "AROAEXAMPLE2")
 ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
 ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+TENANT = {"StringEquals": {"sts:ExternalId": "tenant-42"}}
 
 
 def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audience=""):
@@ -110,9 +111,15 @@ def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     of_bucket, of_objects = actions
     both = (("Bucket", of_bucket, BUCKET_ARN), ("Objects", of_objects, BOTH[1]))
     names = ("Sid", "Action", "Resource")
-    statements = [{"Effect": "Allow", **dict(zip(names, each, strict=True))} for each in both]
+    statements = [{"Effect": "Allow", **dict(zip(names, parts, strict=True))} for parts in both]
     policy = bucket_permissions_policy(BUCKET_ARN, permissions)
     assert policy == {"Version": "2012-10-17", "Statement": statements}
+    limit = {"StringLike": {"s3:prefix": "reports/*"}}
+    assert bucket_permissions_policy(BUCKET_ARN, permissions, "reports/")["Statement"] == [
+        {**statements[0], "Action": "s3:GetBucketLocation"},
+        {**statements[0], "Sid": "List", "Action": "s3:ListBucket", "Condition": limit},
+        {**statements[1], "Resource": f"{BUCKET_ARN}/reports/*"},
+    ]
     assert bucket_permissions_policy(BUCKET_ARN) == bucket_permissions_policy(BUCKET_ARN, "read")
     full = {"Sid": "Everything", "Effect": "Allow", "Action": "s3:*", "Resource": BOTH}
     assert bucket_permissions_policy(BUCKET_ARN, "full")["Statement"] == [full]
@@ -124,38 +131,28 @@ def test_requests_without_tls_are_denied_to_everybody():
     assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
 
 
-def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
+def test_roles_are_trusted_in_order_by_arn_with_their_unique_ids_in_the_sids():
     """Without the Sid a recreated role would leave the document equal, and the trust unwritten."""
-    statement = {**ALLOW, "Sid": "AssumeFromAROAEXAMPLE1", "Principal": {"AWS": ROLE_A_ARN}}
-    assert role_trust_policy([TRUSTED]) == {"Version": "2012-10-17", "Statement": [statement]}
-
-
-def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
-    policy = role_trust_policy([OTHER, TRUSTED, OTHER])
-    assert policy == role_trust_policy([TRUSTED, OTHER])
-    assert [s["Principal"]["AWS"] for s in policy["Statement"]] == [ROLE_A_ARN, OTHER.arn]
-    for statement in role_trust_policy([TRUSTED, OTHER], external_id="tenant-42")["Statement"]:
-        assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "tenant-42"}}
-
-
-def test_trust_by_condition_admits_one_role_of_the_account():
-    by_id = {"StringEquals": {"sts:ExternalId": "tenant-42"}}
-    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN}, **by_id}
-    statement = {**ALLOW, "Principal": {"AWS": ROOT}, "Condition": condition}
-    policy = principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42")
-    assert policy == {"Version": "2012-10-17", "Statement": [statement]}
+    ids = {ROLE_A_ARN: "AssumeFromAROAEXAMPLE1", OTHER.arn: "AssumeFromAROAEXAMPLE2"}
+    trusting = [{**ALLOW, "Sid": ids[arn], "Principal": {"AWS": arn}} for arn in ids]
+    for roles in ([OTHER, TRUSTED, OTHER], [TRUSTED, OTHER]):
+        assert role_trust_policy(roles) == {"Version": "2012-10-17", "Statement": trusting}
+    by_tenant = role_trust_policy([TRUSTED, OTHER], external_id="tenant-42")["Statement"]
+    assert by_tenant == [{**each, "Condition": TENANT} for each in trusting]
 
 
 def test_trust_by_condition_groups_roles_by_account_and_keeps_its_partition():
     second, china = f"arn:aws:iam::{ACCOUNT_A}:role/z", "arn:aws-cn:iam::999999999999:role/x"
     policy = principal_arn_trust_policy([second, OTHER.arn, china, ROLE_A_ARN])
 
-    found = {s["Principal"]["AWS"]: s["Condition"]["ArnEquals"] for s in policy["Statement"]}
-    assert found == {
+    assert {s["Principal"]["AWS"]: s["Condition"]["ArnEquals"] for s in policy["Statement"]} == {
         ROOT: {"aws:PrincipalArn": [ROLE_A_ARN, second]},
         "arn:aws:iam::999988887777:root": {"aws:PrincipalArn": OTHER.arn},
         "arn:aws-cn:iam::999999999999:root": {"aws:PrincipalArn": china},
     }
+    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN}, **TENANT}
+    by_tenant = principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42")["Statement"]
+    assert by_tenant == [{**ALLOW, "Principal": {"AWS": ROOT}, "Condition": condition}]
 
 
 def test_a_service_is_trusted_by_name_and_permission_is_for_one_role():

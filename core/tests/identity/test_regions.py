@@ -16,8 +16,7 @@ def test_what_is_no_region_has_no_partition(region):
 
 
 def test_a_region_that_is_opened_later_has_a_partition():
-    later = [partition_of_region(each) for each in ("nz-north-1", "cn-south-1")]
-    assert later == ["aws", "aws-cn"]
+    assert [partition_of_region(each) for each in ("nz-north-1", "cn-south-1")] == ["aws", "aws-cn"]
 
 
 def test_the_partitions_of_the_regions_are_those_that_botocore_knows():
