@@ -4,16 +4,8 @@ import json
 
 import pytest
 
-from command.tests.takeover.states import (
-    IRSA,
-    READ,
-    SERVICE,
-    association,
-    attachment,
-    resource,
-    role,
-    state,
-)
+from command.tests.takeover import states
+from command.tests.takeover.states import IRSA, READ, association, attachment, resource, role, state
 from irsa.__main__ import main
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_core.identity.policies import irsa_trust_policy
@@ -60,7 +52,7 @@ SHAPES = {
     ),
     "path": ([role(TEAM, path="/team/")], {"path": "/team/"}, {"role": TEAM}),
     "association with a flat role": (
-        [role(trust={**IRSA, "Statement": [*IRSA["Statement"], SERVICE]}), association()],
+        [role(trust={**IRSA, "Statement": [*IRSA["Statement"], states.SERVICE]}), association()],
         {"cluster_arns": [CLUSTER_ARN]},
         {},
     ),

@@ -5,21 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from command.tests.verify.chains import (
-    ASSOCIATION,
-    BARE,
-    DENIED,
-    GOOD,
-    GOOD_EKS,
-    ROLE,
-    ROLE_EKS,
-    SESSION,
-    SESSION_ARN,
-    TARGET,
-    UNREAD,
-    annotated,
-    identity,
-)
+from command.tests.verify import chains
+from command.tests.verify.chains import BARE, DENIED, GOOD, GOOD_EKS, ROLE, ROLE_EKS, TARGET, UNREAD
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod, config
 from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
@@ -166,7 +153,8 @@ def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
 
 
 @pytest.mark.cases(("answers", "wait", "outcome", "slept"), {
-    "allowed at last": ([DENIED, DENIED, DENIED, SESSION], 90, replace(SESSION, seconds=9), 9),
+    "allowed at last": ([DENIED, DENIED, DENIED, chains.SESSION], 90,
+        replace(chains.SESSION, seconds=9), 9),
     "denied to the end": ([DENIED], 90, replace(DENIED, seconds=90), 90),
     "no time to wait": ([DENIED], 0, DENIED, 0),
     "token that stays wrong": ([INVALID], 90, INVALID, 0),
@@ -192,7 +180,7 @@ def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **chan
 
 def test_a_token_is_for_eks_and_bound_to_the_pod_where_an_association_is():
     eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
-    assert vars(gather(QUESTION, eks)).items() >= identity().items()
+    assert vars(gather(QUESTION, eks)).items() >= chains.identity().items()
     found = gather(QUESTION, irsa)
     assert (type(found), found.cluster, found.association) == (ByToken, GOOD_EKS.cluster, None)
     assert eks.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
@@ -252,7 +240,7 @@ OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)
 SUBJECTS = "system:serviceaccount"
 FOREIGN = world.ROLE_ARN.replace(world.ACCOUNT_A, world.ACCOUNT_B)
 TYPO = world.ROLE_ARN[:-1]
-TO_OTHER = replace(ASSOCIATION, role_arn=TYPO)
+TO_OTHER = replace(chains.ASSOCIATION, role_arn=TYPO)
 
 
 def sources(account=GOOD.service_account, roles=(ROLE, OTHER), association=None, listed=None):
@@ -275,7 +263,7 @@ def cause(where, **named):
 
 
 def of(value):
-    return annotated(value)["service_account"]
+    return chains.annotated(value)["service_account"]
 
 
 CAUSES = {
@@ -283,7 +271,7 @@ CAUSES = {
     "no annotation": (sources(BARE), "annotation", "annotate"),
     "another role": (sources(of(OTHER.arn)), "annotation", "annotate"),
     "role in quotes": (sources(of(f'"{ROLE.arn}"')), "annotation", "annotate"),
-    "ARN of a session": (sources(of(SESSION_ARN)), "annotation", "annotate"),
+    "ARN of a session": (sources(of(chains.SESSION_ARN)), "annotation", "annotate"),
     "role of another account": (sources(of(FOREIGN)), "annotation", "annotate"),
     "no association": (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-a"),
     "another role associated": (

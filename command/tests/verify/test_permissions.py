@@ -6,21 +6,8 @@ from itertools import product
 
 import pytest
 
-from command.tests.verify.chains import (
-    ACCOUNT,
-    ALL,
-    DENIED,
-    GOOD,
-    GOOD_EKS,
-    GRANTED,
-    ROLE,
-    TARGET,
-    UNMADE,
-    UNREAD,
-    links,
-    role_b,
-    targeted,
-)
+from command.tests.verify import chains
+from command.tests.verify.chains import ACCOUNT, ALL, DENIED, GOOD, GOOD_EKS, GRANTED, ROLE, UNREAD
 from irsa.access import allows
 from irsa.commands.verify import text
 from irsa.observe.facts import PermissionsPolicy
@@ -59,7 +46,7 @@ def having(*statements, **changes):
 
 
 def asked(facts, calls=GRANTED):
-    return links(facts=facts, calls=calls)["permissions"]
+    return chains.links(facts=facts, calls=calls)["permissions"]
 
 
 READ = allow(["s3:GetObject", "s3:ListBucket"], [B, f"{B}/*"])
@@ -70,8 +57,8 @@ STOP = {"Statement": [deny("s3:GetObject", f"{B}/*", Principal="*")]}
 CHAINS = {
     "IRSA": GOOD,
     "Pod Identity": GOOD_EKS,
-    "role B": replace(GOOD, role_b=replace(TARGET, role=role_b())),
-    "target role": targeted(),
+    "role B": replace(GOOD, role_b=replace(chains.TARGET, role=chains.role_b())),
+    "target role": chains.targeted(),
 }
 
 
@@ -98,7 +85,7 @@ def test_permissions_are_never_left_out(chain, name):
         facts = replace(facts, role_b=replace(facts.role_b, role=end))
     else:
         facts = replace(facts, role=replace(facts.role, policies=policies))
-    found = [e for e in Chain(facts).links(UNMADE) if e.key.endswith("permissions")]
+    found = [e for e in Chain(facts).links(chains.UNMADE) if e.key.endswith("permissions")]
     assert [each.status for each in found] == [status]
 
 

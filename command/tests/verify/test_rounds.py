@@ -13,16 +13,8 @@ from typing import Any
 
 import pytest
 
-from command.tests.verify.chains import (
-    ACCOUNT,
-    ASSOCIATION,
-    EKS_TOKEN,
-    GOOD,
-    READY,
-    ROLE,
-    identity,
-    seen,
-)
+from command.tests.verify import chains
+from command.tests.verify.chains import ACCOUNT, ASSOCIATION, EKS_TOKEN, GOOD, READY, ROLE, seen
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_VOLUME, container
 from irsa.access import allows
@@ -122,7 +114,7 @@ class World:
             pods=tuple(pods),
             objects={("ConfigMap", name): values for name, values in self.objects.items()},
             role=self.role,
-            **identity(self.association, cluster, agent),
+            **chains.identity(self.association, cluster, agent),
             bucket_policy=self.bucket_policy,
             bucket_account=world.ACCOUNT_A,
         )

@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command.tests.verify import pods
 from command.tests.verify.chains import SESSION, UNREAD, links, statuses
 from command.tests.verify.commands import SET_ENV
-from command.tests.verify.pods import (
-    AWS_MOUNT,
-    FROM_A,
-    A,
-    config,
-    container,
-    pod,
-    spec,
-    with_config,
-    with_env,
-)
+from command.tests.verify.pods import FROM_A, A, config, container, pod, spec, with_config, with_env
 from irsa.observe.pod_spec import references, with_fields
 from irsa.verify.link import Remedy, Status
 from irsa.verify.links.precedence import REGIONS
@@ -136,7 +127,7 @@ def test_an_object_keeps_its_keys_as_others_may_take_them():
 def test_keys_in_a_mounted_credentials_file_win_in_javascript():
     env = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
     volume = {"name": "aws", "secret": {"secretName": "keys"}}
-    found = pod(spec(container("app", env, volumeMounts=[AWS_MOUNT]), volumes=[volume]))
+    found = pod(spec(container("app", env, volumeMounts=[pods.AWS_MOUNT]), volumes=[volume]))
     text = "[default]\naws_access_key_id = (not kept)\n"
 
     link = links(found, objects={("Secret", "keys"): {"credentials": text}})["precedence"]
