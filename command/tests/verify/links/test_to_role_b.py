@@ -10,12 +10,8 @@ from command.tests.verify.pods import AWS_VOLUME, A, B, config, container, pod, 
 from irsa.observe.facts import ConfigFile
 from irsa.verify.facts import RoleB
 from irsa.verify.link import Remedy, Status
-from irsa_core.identity.policies import (
-    TrustedRole,
-    principal_arn_trust_policy,
-    role_trust_policy,
-    service_trust_policy,
-)
+from irsa_core.identity import policies
+from irsa_core.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from tests.support.world import ACCOUNT_A, ROLE_ARN, ROLE_B_ARN
 
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
@@ -235,7 +231,7 @@ def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, sta
 
 @pytest.mark.cases("sent", {"none": "", "external id": "tenant-42"})
 def test_a_new_statement_for_role_a_requires_the_external_id_that_is_sent(sent):
-    known = {"role": role_b(service_trust_policy("ec2.amazonaws.com"))}
+    known = {"role": role_b(policies.service_trust_policy("ec2.amazonaws.com"))}
     known["target"] = replace(TARGET, external_id=sent)
     [command] = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
     wanted = {"StringEquals": {"sts:ExternalId": sent}} if sent else None
