@@ -134,7 +134,9 @@ IN_VPC = {"aws:SourceVpc": "vpc-1"}
 IN_ORG = {"aws:PrincipalOrgID": "o-1", "aws:ResourceOrgID": "o-1"}
 NO_TLS, PASSED = {"aws:SecureTransport": "false"}, {"iam:PassedToService": "ec2.amazonaws.com"}
 LEADING = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["web"]}}
-ORDINARY_ROLES = {
+
+
+@pytest.mark.cases("listed", {
     "s3": [allow("s3:GetObject s3:PutObject", "arn:aws:s3:::b/*"), deny("s3:*", Bool=NO_TLS)],
     "s3-prefix": [allow("s3:ListBucket", "arn:aws:s3:::b", StringLike={"s3:prefix": ["a/*"]})],
     "s3-vpc": [allow("s3:*", "arn:aws:s3:::b*"), deny("s3:*", StringNotEquals=IN_VPC)],
@@ -160,11 +162,8 @@ ORDINARY_ROLES = {
     "only-own-sessions": [allow("logs:*"), deny("*", StringNotLike=OWN_ID)],
     "only-own-account": [allow("logs:*"),
                          deny("*", StringNotEquals={"aws:PrincipalAccount": "1" * 12})],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("role", ORDINARY_ROLES)
-def test_an_ordinary_role_moves_in_both_directions(role):
-    document = {"Version": "2012-10-17", "Statement": ORDINARY_ROLES[role]}
+})  # fmt: skip
+def test_an_ordinary_role_moves_in_both_directions(listed):
+    document = {"Version": "2012-10-17", "Statement": listed}
     for found in moves([document], None):
         assert [*refusals(found)] == []
