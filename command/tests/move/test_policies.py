@@ -22,6 +22,8 @@ TEAM, NAMESPACE = "${aws:PrincipalTag/team}", "${aws:PrincipalTag/kubernetes-nam
 ALIKE = [
     *("aws:SourceVpc", "aws:SecureTransport", "aws:RequestedRegion", "aws:PrincipalOrgID"),
     *("aws:ResourceTag/team", "s3:prefix", "aws:PrincipalArn", "aws:PrincipalTag/team"),
+    *("kms:ViaService", "kms:EncryptionContext:app", "dynamodb:LeadingKeys", "ec2:CreateAction"),
+    *("iam:PassedToService", "aws:RequestTag/pool"),
 ]
 OWN = ["aws:PrincipalTag/kubernetes-namespace", "aws:PrincipalTag/kubernetes-pod-name",
        "aws:FederatedProvider", f"{ISSUER}:sub", "aws:userid"]  # fmt: skip
@@ -128,36 +130,14 @@ def deny(actions, **conditions):
 
 
 OWN_ID, OLD = {"aws:userid": "AROAEXAMPLE:*"}, {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}
-IN_EU = {"StringNotEquals": {"aws:RequestedRegion": ["eu-central-1"]}}
-BY_S3 = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}
-IN_VPC = {"aws:SourceVpc": "vpc-1"}
 IN_ORG = {"aws:PrincipalOrgID": "o-1", "aws:ResourceOrgID": "o-1"}
-NO_TLS, PASSED = {"aws:SecureTransport": "false"}, {"iam:PassedToService": "ec2.amazonaws.com"}
-LEADING = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["web"]}}
 
 
 @pytest.mark.cases("listed", {
-    "s3": [allow("s3:GetObject s3:PutObject", "arn:aws:s3:::b/*"), deny("s3:*", Bool=NO_TLS)],
-    "s3-prefix": [allow("s3:ListBucket", "arn:aws:s3:::b", StringLike={"s3:prefix": ["a/*"]})],
-    "s3-vpc": [allow("s3:*", "arn:aws:s3:::b*"), deny("s3:*", StringNotEquals=IN_VPC)],
-    "s3-kms": [allow("s3:Get*"), allow("kms:Decrypt kms:GenerateDataKey", StringEquals=BY_S3)],
-    "sqs": [allow("sqs:ReceiveMessage sqs:DeleteMessage", "arn:aws:sqs:*:111122223333:orders")],
-    "sns": [allow("sns:Publish", "arn:aws:sns:*:111122223333:*"), deny("sns:*", Bool=NO_TLS)],
-    "kms": [allow("kms:Decrypt", StringEquals={"kms:EncryptionContext:app": "web"})],
-    "secrets": [allow("secretsmanager:Get*", StringEquals={"aws:ResourceTag/team": TEAM})],
-    "ssm": [allow("ssm:Get*", "arn:aws:ssm:*:*:parameter/web/*"), deny("ssm:*", **IN_EU)],
-    "ecr": [allow("ecr:GetAuthorizationToken"), allow("ecr:BatchGet*", "arn:aws:ecr:*:*:*")],
-    "dns": [allow("route53:Change*", "arn:aws:route53:::hostedzone/Z1"), allow("route53:List*")],
-    "dynamodb": [allow("dynamodb:Query", "arn:aws:dynamodb:*:111122223333:table/t", **LEADING)],
     "role B": [allow("sts:AssumeRole sts:TagSession", ROLE_B)],
     "external-id": [allow("sts:AssumeRole", ROLE_B, StringEquals={"sts:ExternalId": "x"}),
                     allow("sts:TagSession", "arn:aws:iam::*:role/*")],
     "roles-of-organization": [allow("sts:AssumeRole sts:TagSession", StringEquals=IN_ORG)],
-    "balancers": [allow("elasticloadbalancing:*", Null={"aws:RequestTag/cluster": "true"})],
-    "ebs": [allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": ["CreateVolume"]}),
-            allow("ec2:DeleteVolume", StringLike={"aws:ResourceTag/csi": "*"})],
-    "nodes": [allow("ec2:RunInstances", StringEquals={"aws:RequestTag/pool": "a"}),
-              allow("iam:PassRole", StringEquals=PASSED)],
     "no-old-sessions": [allow("*"), deny("*", DateLessThan=OLD)],
     "only-own-sessions": [allow("logs:*"), deny("*", StringNotLike=OWN_ID)],
     "only-own-account": [allow("logs:*"),
