@@ -8,6 +8,7 @@ import pytest
 
 from command.tests.verify import chains
 from command.tests.verify.chains import ACCOUNT, ALL, DENIED, GOOD, GOOD_EKS, GRANTED, ROLE, UNREAD
+from core.tests.decide.policies import allow, deny
 from irsa.access import allows
 from irsa.commands.verify import text
 from irsa.observe.facts import PermissionsPolicy
@@ -26,14 +27,6 @@ KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"
 SEND, ANY_QUEUE = ((Grant("sqs:SendMessage", each),) for each in (QUEUE, "*"))
 PASSED, FAILED, UNKNOWN, NOT_ASKED = Status.PASSED, Status.FAILED, Status.UNKNOWN, Status.NOT_ASKED
 FREE = replace(GOOD, bucket="")
-
-
-def allow(action, resource="*", **more):
-    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-
-
-def deny(action, resource="*", **more):
-    return {**allow(action, resource, **more), "Effect": "Deny"}
 
 
 def policy(*statements, name="own"):
@@ -70,7 +63,7 @@ QUESTIONS = {
     "everything, any queue": (ALL, {"grants": ANY_QUEUE}, PASSED),
     "unread": (UNREAD, {}, NOT_ASKED),
     "unread, any queue": (UNREAD, {"grants": ANY_QUEUE}, UNKNOWN),
-    "everything denied": (policy(allow("*"), deny("*")), {}, FAILED),
+    "everything denied": (policy(allow("*", "*"), deny("*", "*")), {}, FAILED),
     "another action": (policy(READ), {"grants": SEND}, FAILED),
 }
 
@@ -94,16 +87,16 @@ def test_without_a_question_the_link_prints_the_command_that_asks():
     assert asked(having(READ)).remedy.shell == (f"{ask} --bucket {BUCKET}",)
     of_queue = asked(having(allow("sqs:SendMessage", QUEUE))).remedy.shell
     assert of_queue == (f"{ask} --action sqs:SendMessage --resource {QUEUE}",)
-    assert asked(having(allow("s3:*"))).remedy.shell == ()  # which has no bucket to ask about
+    assert asked(having(allow("s3:*", "*"))).remedy.shell == ()  # which has no bucket to ask about
 
 
 @pytest.mark.cases(("facts", "status"), {
     "bucket": (having(READ, bucket=BUCKET), PASSED),
     "bucket denies": (having(READ, bucket=BUCKET, bucket_policy=STOP), FAILED),
-    "s3:* allowed, bucket denies": (having(allow("s3:*"), bucket=BUCKET, bucket_policy=STOP),
+    "s3:* allowed, bucket denies": (having(allow("s3:*", "*"), bucket=BUCKET, bucket_policy=STOP),
         PASSED),
-    "reading allowed, bucket denies": (having(allow("s3:Get*"), allow("s3:List*"), bucket=BUCKET,
-        bucket_policy=STOP), PASSED),
+    "reading allowed, bucket denies": (having(allow("s3:Get*", "*"), allow("s3:List*", "*"),
+        bucket=BUCKET, bucket_policy=STOP), PASSED),
     "writing by tag": (having(READ, allow("s3:PutObject", f"{B}/*", **BY_TAG), bucket=BUCKET),
         PASSED),
     "writing from a network": (having(READ, allow("s3:PutObject", f"{B}/*", **FROM), bucket=BUCKET),
@@ -111,7 +104,7 @@ def test_without_a_question_the_link_prints_the_command_that_asks():
     "reading denied by tag": (having(READ, deny("s3:GetObject", f"{B}/*", **BY_TAG), bucket=BUCKET),
         UNKNOWN),
     "key": (having(allow("kms:Decrypt", KEY), grants=(Grant("kms:Decrypt", KEY),)), PASSED),
-    "queue's policy unread": (having(allow("sqs:*"), grants=SEND,
+    "queue's policy unread": (having(allow("sqs:*", "*"), grants=SEND,
         resource_policies={QUEUE: UNREAD}), UNKNOWN),
     "stack's bucket not allowed": (having(allow("sqs:Send*", QUEUE),
         stack_policies=({"Statement": READ},)), FAILED),
@@ -120,7 +113,7 @@ def test_without_a_question_the_link_prints_the_command_that_asks():
         stack_policies=({"Statement": READ},)), FAILED),
     # A condition on the request is no doubt in the stack's own statement.
     "stack's own condition": (having(TAGGED, stack_policies=({"Statement": TAGGED},)), PASSED),
-    "stack's own condition, denied": (having(TAGGED, deny("s3:*"),
+    "stack's own condition, denied": (having(TAGGED, deny("s3:*", "*"),
         stack_policies=({"Statement": TAGGED},)), FAILED),
 })  # fmt: skip
 def test_what_the_role_s_or_the_stack_s_policies_name_is_judged(facts, status):
@@ -160,8 +153,7 @@ def test_a_call_of_s3_answers_for_its_own_action_alone():
 
 
 [LIMIT] = policy(allow("s3:*", [B, f"{B}/2026/*"]))
-ALL_BUT = deny("*", NotResource=f"{B}/2026/*")
-del ALL_BUT["Resource"]
+ALL_BUT = {"Effect": "Deny", "Action": "*", "NotResource": f"{B}/2026/*"}
 
 
 @pytest.mark.cases("question", {
@@ -196,7 +188,7 @@ def fitting(name, *statements, account=ACCOUNT_A):
 
 @pytest.mark.cases(("policies", "command"), {
     "fits": ([fitting("read", READ)], "attach-role-policy"),
-    "allows more": ([fitting("wide", READ, allow("sqs:*"))], "put-role-policy"),
+    "allows more": ([fitting("wide", READ, allow("sqs:*", "*"))], "put-role-policy"),
     "allows all but a queue":
         ([fitting("spares", READ, {"Effect": "Allow", "Action": "*", "NotResource": QUEUE})], PUT),
     "allows all but IAM":
@@ -236,7 +228,7 @@ def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
 
 
 def test_the_statement_that_denies_all_is_what_its_remedy_removes():
-    queue, bucket = deny("sqs:*"), deny("s3:*")
+    queue, bucket = deny("sqs:*", "*"), deny("s3:*", "*")
     denied = asked(having(allow("s3:*", B), allow("sqs:*", QUEUE), queue, bucket))
     assert "identity policy 1, statement 4: denies it" in denied.found
     [command] = denied.remedy.commands
