@@ -73,12 +73,6 @@ def texts(role, *callers):
     return who_may(role, ACCOUNT_A, callers).texts
 
 
-def test_callers_that_a_policy_of_the_account_and_the_trust_policy_allow():
-    by_arn = role_b({"ArnEquals": {"aws:PrincipalArn": ROLE_A}})
-    assert texts(role_b(), role(MAY), user(MAY)) == [ROLE_A, ALICE]
-    assert texts(by_arn, role(MAY), user(MAY)) == [ROLE_A]
-
-
 def test_what_depends_on_a_fact_that_is_not_known_is_perhaps():
     from_net = role_b({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
     unreadable = user({"Statement": [{"Effect": "Perhaps"}]})
@@ -124,6 +118,8 @@ BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a"))
 
 
 @pytest.mark.cases(("trusting", "caller", "expected"), {
+    "permission for this role": (role_b(), user(MAY), [ALICE]),
+    "role that the ARN names": (role_b(equals("aws:PrincipalArn", ROLE_A)), role(MAY), [ROLE_A]),
     "no policy": (role_b(), role(), NO_POLICY),
     "another action": (role_b(), role(MAY_NOT), NO_POLICY),
     "denied": (role_b(), role(MAY, document(deny("sts:*", "*"))), NO_POLICY),

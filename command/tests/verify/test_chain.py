@@ -181,6 +181,8 @@ def test_without_a_role_nothing_is_asked_of_aws():
         "lists the bucket"),
     "session stays role A's": ({"caller": chains.SESSION}, "role-b-caller", Status.FAILED,
         chains.SESSION_ARN),
+    "boundary unread": ({"role_a": replace(chains.ROLE, boundary=UNREAD), "assumed": UNREAD},
+        "role-a-permission", Status.UNKNOWN, UNREAD.text),
     "no role B": ({"role": None, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN,
         "there is no role B"),
     "role B unread": ({"role": UNREAD, "assumed": DENIED}, "role-b", Status.UNKNOWN, UNREAD.text),

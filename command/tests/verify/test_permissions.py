@@ -93,6 +93,8 @@ def test_without_a_question_the_link_prints_the_command_that_asks():
 @pytest.mark.cases(("facts", "status"), {
     "bucket": (having(READ, bucket=BUCKET), PASSED),
     "bucket denies": (having(READ, bucket=BUCKET, bucket_policy=STOP), FAILED),
+    "denied, bucket's policy unread": (having(READ, deny("s3:*", "*"), bucket=BUCKET,
+        bucket_policy=UNREAD), FAILED),
     "s3:* allowed, bucket denies": (having(allow("s3:*", "*"), bucket=BUCKET, bucket_policy=STOP),
         PASSED),
     "reading allowed, bucket denies": (having(allow("s3:Get*", "*"), allow("s3:List*", "*"),

@@ -7,7 +7,6 @@ import pytest
 from command.tests.verify.chains import BARE, DENIED, GOOD, ROLE, UNREAD, chained, links, role_b
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AWS_VOLUME, A, B, config, container, pod, spec, with_config
-from irsa.observe.facts import ConfigFile
 from irsa.verify.facts import RoleB
 from irsa.verify.link import Remedy, Status
 from irsa_core.identity import policies
@@ -94,18 +93,6 @@ def test_a_refused_profile_is_named_with_the_settings_that_sdks_take(text, found
     assert link.remedy.text.startswith(fix)
     assert link.remedy == Remedy(link.remedy.text)
     assert link.remedy.text.endswith(" in ConfigMap aws, and restart the Pods")
-
-
-def test_a_config_file_in_a_secret_is_not_printed():
-    found = with_config()
-    found["volumes"][-1] = {"name": "aws", "secret": {"secretName": "aws"}}
-    text = A + B.replace("source_profile", "x")
-    objects = {("Secret", "aws"): {"config": text}}
-
-    link = profile(text, found, objects=objects)
-
-    assert isinstance(replace(CHAINED, pods=(pod(found),), objects=objects).config_file, ConfigFile)
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
 
 
 def test_a_profile_that_stands_for_the_annotation_names_the_arn_of_a_role():
