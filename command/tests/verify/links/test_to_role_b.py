@@ -116,8 +116,7 @@ BY_PROFILE = replace(TARGET, profile="B")
 
 def with_profile(text=A + B, target=BY_PROFILE, **changes):
     """The links of a chain through profile B of a ConfigMap, which STS refuses."""
-    facts = replace(GOOD, pods=(pod(with_config()),), profile="B", **config(text))
-    return chained(facts, target=target, assumed=DENIED, **changes)
+    return chained(replace(CHAINED, **config(text)), target=target, assumed=DENIED, **changes)
 
 
 def asking(condition):
@@ -164,17 +163,6 @@ def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     assert [written(each) for each in commands] == [wanted]
 
 
-def test_the_external_id_of_a_deny_is_none_that_role_b_asks_for():
-    denied = {"StringEquals": {"sts:ExternalId": "tenant-7"}}
-    document = principal_arn_trust_policy([NEIGHBOUR])
-    document["Statement"] = [{**document["Statement"][0], "Effect": "Deny", "Condition": denied}]
-
-    [command] = chained(role=role_b(document), assumed=DENIED)["role-b-trust"].remedy.shell
-
-    added = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
-    assert written(command)["Statement"] == [*document["Statement"], added]
-
-
 def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
     keys = [key for key in found if key in ("role-b", "role-a-permission", "role-b-trust")]
@@ -218,8 +206,13 @@ def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, sta
 
 @pytest.mark.cases("sent", {"none": "", "external id": "tenant-42"})
 def test_a_new_statement_for_role_a_requires_the_external_id_that_is_sent(sent):
-    known = {"role": role_b(policies.service_trust_policy("ec2.amazonaws.com"))}
-    known["target"] = replace(TARGET, external_id=sent)
+    """Not the one of a Deny."""
+    document = policies.service_trust_policy("ec2.amazonaws.com")
+    denied = {"Condition": {"StringEquals": {"sts:ExternalId": "tenant-7"}}}
+    by_account = principal_arn_trust_policy([NEIGHBOUR])["Statement"][0]
+    document["Statement"].append({**by_account, "Effect": "Deny", **denied})
+    known = {"role": role_b(document), "target": replace(TARGET, external_id=sent)}
     [command] = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
-    wanted = {"StringEquals": {"sts:ExternalId": sent}} if sent else None
-    assert written(command)["Statement"][-1].get("Condition") == wanted
+    wanted = {"Condition": {"StringEquals": {"sts:ExternalId": sent}}} if sent else {}
+    added = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
+    assert written(command)["Statement"] == [*document["Statement"], {**added, **wanted}]
