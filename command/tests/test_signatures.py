@@ -40,15 +40,9 @@ def jwk(key: Any, **members: str) -> dict[str, Any]:
     return {**form.to_jwk(key.public_key(), as_dict=True), **members}
 
 
-JWKS = {
-    "keys": [
-        jwk(RSA, kid="cluster", alg="RS256", use="sig"),
-        jwk(P256, kid="p256", use="sig"),
-        jwk(P384, kid="p384"),
-        jwk(RSA, kid="encryption", use="enc"),
-        jwk(RSA, kid="any"),
-    ]
-}
+SIGNING = [jwk(RSA, kid="cluster", alg="RS256", use="sig"), jwk(P256, kid="p256", use="sig")]
+BESIDE = [jwk(P384, kid="p384"), jwk(RSA, kid="encryption", use="enc"), jwk(RSA, kid="any")]
+JWKS = {"keys": [*SIGNING, *BESIDE]}
 
 
 def signed(

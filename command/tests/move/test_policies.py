@@ -62,12 +62,8 @@ def merged(blocks):
 
 
 ORDINARY = documents(ANY_CALL, OBJECTS, ALIKE, VALUES)
-DATA = documents(
-    ANY_CALL,
-    [*OBJECTS, ("Resource", f"arn:aws:s3:::b/{NAMESPACE}/*")],
-    [*ALIKE[:2], *OWN],
-    [*VALUES, NAMESPACE, "*:reports"],
-)
+BY_TAG = [*OBJECTS, ("Resource", f"arn:aws:s3:::b/{NAMESPACE}/*")]
+DATA = documents(ANY_CALL, BY_TAG, [*ALIKE[:2], *OWN], [*VALUES, NAMESPACE, "*:reports"])
 CHAINS = documents(CHAIN, ROLES, OF_CALL, ["dev", "x", "*"])
 
 

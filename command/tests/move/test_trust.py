@@ -73,11 +73,8 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
 def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
     def call(name):
         subject = ServiceAccountRef("dev", name).subject
-        return (
-            RoleCall(PROVIDER, subject, "sts.amazonaws.com")
-            if by_token
-            else RoleCall(CLUSTER, subject)
-        )
+        of_token = PROVIDER, subject, "sts.amazonaws.com"
+        return RoleCall(*of_token) if by_token else RoleCall(CLUSTER, subject)
 
     first = role = trusting(service_trust_policy("ec2.amazonaws.com"))
     for name in names:

@@ -122,14 +122,9 @@ def test_what_the_role_s_or_the_stack_s_policies_name_is_judged(facts, status):
     assert asked(facts).status is status
 
 
-STATEMENTS = [
-    allow("s3:GetObject", f"{B}/*"),
-    allow("s3:*", "*"),
-    TAGGED,
-    deny("s3:GetObject", f"{B}/*"),
-    deny("s3:*", f"{B}/private/*"),
-    deny("s3:*", "*", **FROM),
-]
+STATEMENTS = [allow("s3:GetObject", f"{B}/*"), allow("s3:*", "*"), TAGGED]
+STATEMENTS += [deny("s3:GetObject", f"{B}/*"), deny("s3:*", f"{B}/private/*")]
+STATEMENTS += [deny("s3:*", "*", **FROM)]
 BUCKET_POLICIES = [None, STOP, UNREAD, {"Statement": [allow("s3:*", f"{B}/*", Principal="*")]}]
 
 

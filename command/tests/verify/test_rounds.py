@@ -241,21 +241,18 @@ NO_SESSIONS = {"Sid": SID, "Effect": "Deny", "Principal": "*", "Action": "sts:*"
 STOP = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": BUCKET}
 BY_TAG = "arn:aws:s3:::${aws:PrincipalTag/kubernetes-service-account}"
 DENIED = (allowing("s3:*", "*", "Deny"), replace(allowing("s3:*"), name="more"))
+ZONE, LINE = "us-east-1a", "us-east-1\n"
 OF_BOTH = {
-    "zone-for-region": lambda w: w.env(AWS_REGION="us-east-1a"),
-    "zone-for-both-regions": lambda w: w.env(
-        AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1a"
-    ),
-    "newline-in-both-regions": lambda w: w.env_from(
-        AWS_REGION="us-east-1\n", AWS_DEFAULT_REGION="us-east-1\n"
-    ),
-    "newline-in-default-region": lambda w: w.env_from(AWS_DEFAULT_REGION="us-east-1\n"),
+    "zone-for-region": lambda w: w.env(AWS_REGION=ZONE),
+    "zone-for-both-regions": lambda w: w.env(AWS_REGION=ZONE, AWS_DEFAULT_REGION=ZONE),
+    "newline-in-both-regions": lambda w: w.env_from(AWS_REGION=LINE, AWS_DEFAULT_REGION=LINE),
+    "newline-in-default-region": lambda w: w.env_from(AWS_DEFAULT_REGION=LINE),
     "empty-region": lambda w: w.env(AWS_REGION=""),
     "access-keys": lambda w: w.env(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"),
     "keys-by-env-from": lambda w: w.env_from("AWS_", ACCESS_KEY_ID="AKIA", SECRET_ACCESS_KEY="x"),
     "another-endpoint": lambda w: w.env(AWS_ENDPOINT_URL="http://127.0.0.1:9"),
     "skipped": lambda w: w.label(SKIP_LABEL),
-    "zone-by-admission": lambda w: w.admit(AWS_REGION="us-east-1a"),
+    "zone-by-admission": lambda w: w.admit(AWS_REGION=ZONE),
     "empty-region-by-admission": lambda w: w.admit(AWS_REGION=""),
     "profile-by-admission": lambda w: w.admit(AWS_PROFILE="team"),
     "skipped-by-admission": lambda w: w.admit(SKIP_LABEL),
@@ -290,6 +287,7 @@ NOT_PROD = {**NO_SESSIONS, "Condition": {"StringNotEquals": IN_PROD}}
 TRUST_TEAM = deepcopy(TRUST_EKS)
 TRUST_TEAM["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/team"] = "data"
 TRUST_CLUSTER_2 = pod_identity_trust_policy(CLUSTERS[1:], [ACCOUNT, NB])
+TRUST_MISSPELT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])
 TRUST_VAULT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT], audience="vault")
 OF_IRSA = {
     "no-annotation": lambda w: w.change(annotations={}),
@@ -298,9 +296,7 @@ OF_IRSA = {
     "session-name": lambda w: w.env(AWS_ROLE_SESSION_NAME="a / b"),
     "role-by-hand": lambda w: w.env(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
     "trust-of-neighbour-alone": lambda w: w.trust(irsa_trust_policy([world.PROVIDER_ARN], [NB])),
-    "trust-of-misspelt-name": lambda w: w.trust(
-        irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])
-    ),
+    "trust-of-misspelt-name": lambda w: w.trust(TRUST_MISSPELT),
     "trust-of-another-audience": lambda w: w.trust(TRUST_VAULT),
 }
 

@@ -150,11 +150,8 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
 TRIED = ("", "x y", "-1", "0", "3", "2097152", "true", "IPv4", URL, "legacy", "Standard",
          "when_required", "preferred", "path")  # fmt: skip
 MORE = (["services", "endpoint_url"], ["REQUESTS_CA_BUNDLE", "AWS_ENDPOINT_URL"])
-ROWS = {
-    **BOTOCORE_DEFAUT_SESSION_VARIABLES,
-    **DEFAULT_S3_CONFIG_VARS,
-    "services and certificates": MORE,
-}
+ROWS = {**BOTOCORE_DEFAUT_SESSION_VARIABLES, **DEFAULT_S3_CONFIG_VARS}
+ROWS["services and certificates"] = MORE
 
 
 def names(listed):
