@@ -178,19 +178,17 @@ def call_of(witness: Any) -> Any:
     keys: dict[str, Any] = {f"aws:requesttag/{name.lower()}": value for name, value in tags.items()}
     keys |= {"aws:tagkeys": tuple(tags)} if tags else {}
     keys |= {"sts:sourceidentity": facts["source identity"]} if "source identity" in facts else {}
-    common = {"resource": ROLE, "only": "resource", "session_name": facts.get("session name")}
+    common: dict[str, Any] = {"resource": ROLE, "only": "resource"}
+    common["session_name"] = facts.get("session name")
     kind = way(witness)
     if kind == "token" and facts["sub"].startswith("system:"):
         claims = token(facts["sub"], facts["aud"])
         return AssumeRoleWithWebIdentity(**common, token=claims, context=keys)
     if kind == "role":
-        keys |= {
-            f"aws:principaltag/{n[8:].lower()}": v for n, v in facts.items() if n[:8] == "its tag "
-        }
-        caller = session_of(facts["principal"], "session", "AROAX")
-        return AssumeRole(
-            **common, caller=caller, external_id=facts.get("external id"), context=keys
-        )
+        own = {n.removeprefix("its tag "): v for n, v in facts.items() if n.startswith("its tag ")}
+        keys |= {f"aws:principaltag/{name.lower()}": value for name, value in own.items()}
+        common |= {"external_id": facts.get("external id"), "context": keys}
+        return AssumeRole(caller=session_of(facts["principal"], "session", "AROAX"), **common)
     if kind not in ("association", "untagged"):
         return None
     account = ServiceAccountRef(facts.get("namespace", ""), facts.get("service account", ""))

@@ -77,14 +77,11 @@ def moves(policies, boundary):
 
 def answers(facts, name, context, external_id):
     """The answers to two calls of each of two sessions, whose names and Pods are known."""
-    role = facts.role
+    role, of_role = facts.role, DocumentType.IDENTITY
     keys = {key.lower(): context.get(key, Key.ABSENT) for key in ALIKE[:6]}
     asked = {
-        "identity": [
-            compile_policy(policy.document, "p", DocumentType.IDENTITY) for policy in role.policies
-        ],
-        "boundary": role.boundary
-        and compile_policy(role.boundary.document, "b", DocumentType.IDENTITY),
+        "identity": [compile_policy(each.document, "p", of_role) for each in role.policies],
+        "boundary": role.boundary and compile_policy(role.boundary.document, "b", of_role),
         "context": {"aws:principaltag/team": "web", **WITHOUT_MFA, **keys},
     }
     of_b = {"only": "caller", "session_name": "dev", "external_id": external_id}

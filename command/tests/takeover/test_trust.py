@@ -38,17 +38,12 @@ def documents(draw):
     names = st.sets(st.sampled_from(NAMES), min_size=1).map(sorted)
     parts = draw(st.lists(st.sampled_from(OTHERS), max_size=2))
     if providers := draw(st.lists(st.sampled_from(PROVIDERS), unique=True)):
-        audience = draw(st.sampled_from(["sts.amazonaws.com", "vault"]))
-        by_token = irsa_trust_policy(
-            providers, subjects(draw(names)), audience=audience, quota=8192
-        )
+        of_token = {"audience": draw(st.sampled_from(["sts.amazonaws.com", "vault"]))}
+        by_token = irsa_trust_policy(providers, subjects(draw(names)), **of_token, quota=8192)
         parts += statements(by_token)
     if clusters := draw(st.lists(st.sampled_from(CLUSTERS), unique=True)):
-        untagged = draw(st.booleans())
-        by_eks = subjects(draw(names))
-        parts += statements(
-            pod_identity_trust_policy(clusters, by_eks, disable_session_tags=untagged)
-        )
+        tags = {"disable_session_tags": draw(st.booleans())}
+        parts += statements(pod_identity_trust_policy(clusters, subjects(draw(names)), **tags))
     return {"Version": "2012-10-17", "Statement": draw(st.permutations(parts))}
 
 

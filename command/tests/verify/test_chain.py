@@ -142,9 +142,8 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
     assert granted.status is Status.PASSED
     assert granted.found.endswith("; but STS accepted the token")
     assert refused["trust"].status is Status.UNKNOWN
-    assert refused["assume"].remedy.text == (
-        "verify could not decide a link, which may be the cause: 'trust'"
-    )
+    cause = "verify could not decide a link, which may be the cause: 'trust'"
+    assert refused["assume"].remedy.text == cause
 
 
 @pytest.mark.cases(("key", "answers", "status", "found"), {
@@ -169,9 +168,8 @@ def test_a_call_proves_what_its_answer_says(key, answers, status, found):
 
 
 def test_without_a_role_nothing_is_asked_of_aws():
-    found = links(
-        service_account=chains.BARE, role=None, assumed=chains.NOT_MADE, caller=chains.NOT_MADE
-    )
+    calls = {"assumed": chains.NOT_MADE, "caller": chains.NOT_MADE}
+    found = links(service_account=chains.BARE, role=None, **calls)
     assert found["annotation"].status is Status.FAILED
     assert {found[k].status for k in ("provider", "role", "trust", "assume")} == {Status.UNKNOWN}
 

@@ -159,9 +159,7 @@ def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
     "token that stays wrong": ([INVALID], 90, INVALID, 0),
     "unread": ([UNREAD], 90, UNREAD, 0),
 })  # fmt: skip
-def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
-    monkeypatch, answers, wait, outcome, slept
-):
+def test_a_refusal_is_tried_again_until_iam_knows(monkeypatch, answers, wait, outcome, slept):
     sleeps, left = [], list(answers)
     # Not of `time` itself, which the threads of a running sandbox use.
     clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)

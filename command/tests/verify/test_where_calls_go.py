@@ -99,19 +99,17 @@ def pod_with(facts, env, *, from_config_map):
 
 @settings(deadline=None, max_examples=150)
 @given(variables, st.booleans(), st.booleans(), st.sampled_from(["", "bucket"]), st.booleans())
-def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
-    env, by_association, whole, bucket, inside
-):
-    facts = GOOD_EKS if by_association else GOOD
+def test_a_variable_that_sends_botocore_elsewhere_never_passes(env, by_eks, whole, bucket, inside):
+    facts = GOOD_EKS if by_eks else GOOD
     pod = pod_with(facts, env, from_config_map=whole)
     # A call inside the Pod is STS's alone.
-    services = [*(["s3"] if bucket else []), *([] if by_association or inside else ["sts"])]
+    services = [*(["s3"] if bucket else []), *([] if by_eks or inside else ["sts"])]
     answer = {"inside": SESSION} if inside else {}
     objects = {("ConfigMap", "env"): env} if whole else {}
 
     link = links(pod, facts=facts, objects=objects, bucket=bucket, **answer)["precedence"]
 
-    wrong = goes_elsewhere(env, services, agent=by_association and not inside)
+    wrong = goes_elsewhere(env, services, agent=by_eks and not inside)
     if inside and any("proxy" in name.lower() for name in env):
         return  # STS answered through it
     assert not (wrong and link.status is Status.PASSED), (env, link)

@@ -44,9 +44,8 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
     assert profile("", spec(container())).found == "the Pod mounts no AWS config file"
     for pod_spec in (elsewhere, at_home):
         assert profile(A + B, pod_spec).status is Status.UNKNOWN
-    unread, empty = (
-        profile("", objects={("ConfigMap", "aws"): values}) for values in (UNREAD, {"x": ""})
-    )
+    objects = ({("ConfigMap", "aws"): values} for values in (UNREAD, {"x": ""}))
+    unread, empty = (profile("", objects=each) for each in objects)
     assert (unread.status, empty.status) == (Status.UNKNOWN, Status.FAILED)
     assert empty.found == "ConfigMap aws has no key config"
     assert profile(A + B).status is Status.PASSED

@@ -172,9 +172,8 @@ def harmless(document, ask, answers, may_gain, option="--policy-document"):
         before, after = answers(seen[-1]), answers(document)
         no_gain(before, after, but=may_gain)
         no_loss(before, after)
-    assert (
-        link.status is not Status.FAILED or link.remedy.text.startswith(LEFT) or QUOTA in str(link)
-    )
+    left = link.remedy.text.startswith(LEFT) or QUOTA in str(link)
+    assert link.status is not Status.FAILED or left
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
