@@ -45,9 +45,7 @@ BESIDE = [jwk(P384, kid="p384"), jwk(RSA, kid="encryption", use="enc"), jwk(RSA,
 JWKS = {"keys": [*SIGNING, *BESIDE]}
 
 
-def signed(
-    key: Any = RSA, algorithm: str = "RS256", kid: str | None = "cluster", **changed: Any
-) -> str:
+def signed(key: Any = RSA, algorithm: str = "RS256", kid: Any = "cluster", **changed: Any) -> str:
     claims = {name: value for name, value in {**CLAIMS, **changed}.items() if value is not None}
     return jwt.encode(claims, key, algorithm, headers={"kid": kid} if kid else {})
 

@@ -43,9 +43,8 @@ TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
 
 def role_b(*conditions, actions=TAGGING, **more):
     """A role that trusts the account under each of these conditions."""
-    statements = [
-        trust({"AWS": ROOT}, Action=actions, Condition=each) for each in conditions or [{}]
-    ]
+    each_of = conditions or [{}]
+    statements = [trust({"AWS": ROOT}, Action=actions, Condition=each) for each in each_of]
     return Role(ROLE_B, "AROAROLEB", document(*statements), **more)
 
 

@@ -30,10 +30,8 @@ def listed(*clusters, findings=(), document=None):
 
 
 def test_a_finding_of_one_cluster_is_not_the_others():
-    findings = [
-        Finding("unused-role", f"role {ROLE_ARN}", ISSUER, cluster="green"),
-        Finding("other-cluster", f"role {ROLE_ARN}", ISSUER),
-    ]
+    about = f"role {ROLE_ARN}", ISSUER
+    findings = [Finding("unused-role", *about, cluster="green"), Finding("other-cluster", *about)]
     green = cluster(ISSUER.replace("0123", "9999"), name="green", pods=UNREAD)
 
     listing = listed(cluster(name="blue"), green, findings=findings)

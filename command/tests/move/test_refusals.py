@@ -31,10 +31,8 @@ DIFFERENTLY = "statement 1, answers AssumeRole and sts:TagSession differently"
 NO_TAGS = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "*"}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 READ = {"Effect": "Allow", "Action": "s3:GetObject"}
-BY_ROLE_TAG, TAGGED, BY_ISSUER = (
-    {**READ, "Resource": f"arn:aws:s3:::b/${{{key}}}/*"}
-    for key in ("aws:PrincipalTag/team", f"aws:PrincipalTag/{NAMESPACE_TAG}", f"{ISSUER}:sub")
-)
+KEYS = "aws:PrincipalTag/team", f"aws:PrincipalTag/{NAMESPACE_TAG}", f"{ISSUER}:sub"
+BY_ROLE_TAG, TAGGED, BY_ISSUER = ({**READ, "Resource": f"arn:aws:s3:::b/${{{e}}}/*"} for e in KEYS)
 BY_NAME = {**ADMIN, "Condition": {"StringLike": {"aws:userid": "*:reports"}}}
 IF_TAGGED = {"Null": {f"aws:PrincipalTag/{NAMESPACE_TAG}": False}}
 OTHER_IDS = {"StringNotEquals": {"sts:ExternalId": "x"}}

@@ -281,10 +281,8 @@ def test_the_cause_is_the_same_with_and_without_the_role_s_name(name):
 
 
 NEAR = replace(OTHER, arn=world.ROLE_ARN)
-FAR, READER, WRITER = (
-    replace(each, arn=f"arn:aws:iam::111122223333:role/{name}")
-    for each, name in ((OTHER, "ci"), (ROLE, "reader"), (ROLE, "writer"))
-)
+ROLES = ((OTHER, "ci"), (ROLE, "reader"), (ROLE, "writer"))
+FAR, READER, WRITER = (replace(e, arn=f"arn:aws:iam::111122223333:role/{n}") for e, n in ROLES)
 
 
 @pytest.mark.cases(("roles", "listed", "key", "creates", "text"), {

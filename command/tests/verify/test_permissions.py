@@ -47,12 +47,8 @@ BY_TAG = {"Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "a"}}}
 TAGGED = allow("s3:GetObject", f"{B}/*", **BY_TAG)
 FROM = {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
 STOP = {"Statement": [deny("s3:GetObject", f"{B}/*", Principal="*")]}
-CHAINS = {
-    "IRSA": GOOD,
-    "Pod Identity": GOOD_EKS,
-    "role B": replace(GOOD, role_b=replace(chains.TARGET, role=chains.role_b())),
-    "target role": chains.targeted(),
-}
+TO_B = replace(GOOD, role_b=replace(chains.TARGET, role=chains.role_b()))
+CHAINS = {"IRSA": GOOD, "Pod Identity": GOOD_EKS, "role B": TO_B, "target role": chains.targeted()}
 
 
 QUESTIONS = {

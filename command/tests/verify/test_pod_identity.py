@@ -57,6 +57,7 @@ OF_TARGET = Calls(assumed=chains.SESSION_B, caller=chains.SESSION_B, data=Answer
 WANTED = target_role_trust_policy([chains.BY_ASSOCIATION])
 BY_OTHER = target_role_trust_policy([chains.BY_ASSOCIATION._replace(service_account=OTHER)])
 PROFILE = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n"
+SOURCES = ["web_identity_token_file = /t", "source_profile = B", "region = x"]
 FROM_AGENT = f"{PROFILE}credential_source = EcsContainer\n"
 
 
@@ -306,9 +307,7 @@ def with_profile(text):
     return replace(chains.GOOD_EKS, pods=(own,), profile="B", **config(text))
 
 
-@pytest.mark.parametrize(
-    "source", ["web_identity_token_file = /t", "source_profile = B", "region = x"]
-)
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_profile_starts_from_the_agent_s_credentials(source):
     link = chains.chained(with_profile(f"{PROFILE}{source}\n"), ROLE_EKS)["profile"]
     fix = "" if source == "region = x" else f"remove {source.split()[0]} and "
@@ -342,8 +341,6 @@ def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, 
         wanted = {**trust, "Statement": [*trust["Statement"], *WANTED["Statement"]]}
         assert [written(each) for each in link.remedy.shell] == [wanted]
     elif status is FAILED:
-        assert (
-            link.found
-            == f"role B asks for external id {chains.SENT_ID!r}, the caller sends 'tenant-7'"
-        )
+        asks = f"role B asks for external id {chains.SENT_ID!r}, the caller sends 'tenant-7'"
+        assert link.found == asks
         assert f"external_id = {chains.SENT_ID}" in link.remedy.text

@@ -37,10 +37,8 @@ from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, s
 NB = ServiceAccountRef("dev", "nb")
 BUCKET, CLUSTER, ISSUER = world.BUCKET_ARN, world.CLUSTER_ARN, world.ISSUER
 ACCOUNTS = seven_accounts(*ACCOUNT)
-STRANGERS = [
-    Role(f"arn:aws:iam::{account}:role/stranger", "AROASTRANGER", {})
-    for account in (world.ACCOUNT_A, world.ACCOUNT_B)
-]
+BOTH = world.ACCOUNT_A, world.ACCOUNT_B
+STRANGERS = [Role(f"arn:aws:iam::{each}:role/stranger", "AROASTRANGER", {}) for each in BOTH]
 CLUSTERS = [CLUSTER, f"{CLUSTER}-2"]
 TAGS = pod_tags(cluster_arn(CLUSTER), NB)
 CALLERS = {"issuers": [ISSUER, f"{ISSUER}0"], "clusters": CLUSTERS, "callers": STRANGERS}
@@ -327,11 +325,8 @@ def own(call: Any) -> bool:
     return mine and call.kind in ("token", "association")
 
 
-FIRST = {
-    f"{'Pod Identity' if by else 'IRSA'}: {name}": (by, name)
-    for by, breaks in BREAKS.items()
-    for name in breaks
-}
+ALL = [(by, name) for by, breaks in BREAKS.items() for name in breaks]
+FIRST = {f"{'Pod Identity' if by else 'IRSA'}: {name}": (by, name) for by, name in ALL}
 
 
 @pytest.mark.cases(("by_association", "first"), FIRST)

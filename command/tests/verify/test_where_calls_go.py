@@ -136,10 +136,8 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
 
     status = links(pod, role=role, calls=UNMADE)["trust"].status
 
-    verdicts = {
-        trusts_token(role, GOOD.token, session_name=name, now=NOW).verdict
-        for name in ([text] if text else NAMES)
-    }
+    by_name = functools.partial(trusts_token, role, GOOD.token, now=NOW)
+    verdicts = {by_name(session_name=name).verdict for name in ([text] if text else NAMES)}
     if status is not Status.UNKNOWN:
         assert verdicts == {Verdict.ALLOW if status is Status.PASSED else Verdict.DENY}
     assert not (text and status is Status.UNKNOWN)

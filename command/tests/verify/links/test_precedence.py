@@ -31,10 +31,8 @@ SECRET = {"objects": {("Secret", "keys"): UNREAD}}
 INSIDE, URL = "ask inside the Pod, with --exec", "http://127.0.0.1:9"
 ALIAS = {"ip": "10.0.0.9", "hostnames": ["sts.us-east-1.amazonaws.com"]}
 KEY_OF_SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
-WINNING = [
-    *(("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")),
-    *(("AWS_ACCESS_KEY_ID", "x"), ("AWS_ACCESS_KEY_ID", KEY_OF_SECRET)),
-]
+PROFILES = [("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")]
+WINNING = [*PROFILES, ("AWS_ACCESS_KEY_ID", "x"), ("AWS_ACCESS_KEY_ID", KEY_OF_SECRET)]
 HTTPS = {"ports": [{"port": 443}]}
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
 LOCKED = {"metadata": {"name": "locked"}}
@@ -228,9 +226,7 @@ def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields
     assert (link.status, named) == (status, status is Status.UNKNOWN)
 
 
-@pytest.mark.cases(
-    "space", {"kube-system": KUBE_SYSTEM, "another namespace": {"team": "a"}, "any namespace": {}}
-)
+@pytest.mark.cases("space", {"kube-system": KUBE_SYSTEM, "another": {"team": "a"}, "any": {}})
 @pytest.mark.cases("labels", {
     "Pods of CoreDNS": {"k8s-app": "kube-dns"},
     "other Pods": {"app": "db"},

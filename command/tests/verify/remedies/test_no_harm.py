@@ -9,7 +9,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from command.tests.verify import chains
-from command.tests.verify.chains import ACCOUNT, ALL, DENIED, ROLE, TARGET, chained, links, role_b
+from command.tests.verify.chains import (
+    ACCOUNT,
+    chains.ALL,
+    DENIED,
+    ROLE,
+    chained,
+    eks_links,
+    links,
+    role_b,
+)
 from command.tests.verify.commands import written
 from irsa.access import allows, trusts_role
 from irsa.observe.facts import RegisteredProvider, Role
@@ -26,12 +35,10 @@ NAMES = [("dev", "s3app"), ("dev", "worker-1"), ("dev", "not-there-yet"), ("stag
 ACCOUNTS = [ACCOUNT, *(ServiceAccountRef(*each) for each in NAMES)]
 SUBJECTS = [*(each.subject for each in ACCOUNTS), "system:serviceaccount:dev:*"]
 TAGS = {each: pod_tags(cluster_arn(CLUSTER_ARN), each) for each in ACCOUNTS[::2]} | {"": {}}
-ARNS = [
-    ROLE_ARN,
-    *(f"arn:aws:iam::{world.ACCOUNT_A}:role/{each}" for each in ("s3app", "neighbour")),
-]
+BESIDE = (f"arn:aws:iam::{world.ACCOUNT_A}:role/{each}" for each in ("s3app", "neighbour"))
+ARNS = [ROLE_ARN, *BESIDE]
 STRANGER = f"arn:aws:iam::{ACCOUNT_B}:role/stranger"
-CALLERS = [ROLE, *(Role(e, f"A{e[-5:]}", {}, policies=ALL) for e in (*ARNS[1:], STRANGER))]
+CALLERS = [ROLE, *(Role(e, f"A{e[-5:]}", {}, policies=chains.ALL) for e in (*ARNS[1:], STRANGER))]
 IDS, AUDIENCES = ["", "tenant-42", "tenant-7"], ["sts.amazonaws.com", "vault"]
 EXACTLY = ["StringEquals", "StringLike", "StringNotEquals", "StringNotLike"]
 WEAK = ["StringEqualsIfExists", *(f"ForAllValues:{e}" for e in EXACTLY[:2])]
@@ -124,14 +131,14 @@ def of_token(document):
 
 
 def of_role_b(document):
-    return chained(role=role_b(document), target=replace(TARGET, external_id=""), assumed=DENIED)
+    return chained(
+        role=role_b(document), target=replace(TARGET, external_id=""), assumed=DENIED
+    )
 
 
 QUESTIONS = {
     "trust: token": of_token,
-    "trust: association": lambda e: chains.eks_links(
-        role=replace(ROLE, trust_policy=e), assumed=DENIED
-    ),
+    "trust: association": lambda e: eks_links(role=replace(ROLE, trust_policy=e), assumed=DENIED),
     "role-b-trust: role": of_role_b,
     "role-b-trust: tagged": lambda each: links(facts=chains.targeted(each), assumed=DENIED),
 }
