@@ -9,16 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from command.tests.verify import chains
-from command.tests.verify.chains import (
-    ACCOUNT,
-    chains.ALL,
-    DENIED,
-    ROLE,
-    chained,
-    eks_links,
-    links,
-    role_b,
-)
+from command.tests.verify.chains import DENIED, ROLE, TARGET, chained, eks_links, links, role_b
 from command.tests.verify.commands import written
 from irsa.access import allows, trusts_role
 from irsa.observe.facts import RegisteredProvider, Role
@@ -32,7 +23,7 @@ from tests.support.world import ACCOUNT_B, BUCKET_ARN, CLUSTER_ARN, ISSUER, PROV
 
 OTHER, OTHER_ARN, CLUSTER_2 = f"{ISSUER}0", f"{PROVIDER_ARN}0", f"{CLUSTER_ARN}-2"
 NAMES = [("dev", "s3app"), ("dev", "worker-1"), ("dev", "not-there-yet"), ("stage", "s3-app")]
-ACCOUNTS = [ACCOUNT, *(ServiceAccountRef(*each) for each in NAMES)]
+ACCOUNTS = [chains.ACCOUNT, *(ServiceAccountRef(*each) for each in NAMES)]
 SUBJECTS = [*(each.subject for each in ACCOUNTS), "system:serviceaccount:dev:*"]
 TAGS = {each: pod_tags(cluster_arn(CLUSTER_ARN), each) for each in ACCOUNTS[::2]} | {"": {}}
 BESIDE = (f"arn:aws:iam::{world.ACCOUNT_A}:role/{each}" for each in ("s3app", "neighbour"))
@@ -131,9 +122,7 @@ def of_token(document):
 
 
 def of_role_b(document):
-    return chained(
-        role=role_b(document), target=replace(TARGET, external_id=""), assumed=DENIED
-    )
+    return chained(role=role_b(document), target=replace(TARGET, external_id=""), assumed=DENIED)
 
 
 QUESTIONS = {
