@@ -129,18 +129,6 @@ def test_an_object_keeps_its_keys_as_others_may_take_them():
     assert remedy == Remedy(kept)
 
 
-def test_keys_in_a_mounted_credentials_file_win_in_javascript():
-    env = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
-    volume = {"name": "aws", "secret": {"secretName": "keys"}}
-    found = pod(spec(container("app", env, volumeMounts=[pods.AWS_MOUNT]), volumes=[volume]))
-    text = "[default]\naws_access_key_id = (not kept)\n"
-
-    link = links(found, objects={("Secret", "keys"): {"credentials": text}})["precedence"]
-
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-    assert "the SDK for JavaScript takes it before the role" in link.found
-
-
 def test_keys_in_an_init_container_are_taken_out_of_its_list():
     init = container("init", ("AWS_ACCESS_KEY_ID", "AKIA"), ("LEVEL", "1"))
     link = links(pod(spec(container(), initContainers=[init])))["precedence"]
@@ -153,30 +141,33 @@ def precedence(*variables, **changes):
     return links(with_env(*variables), **changes)["precedence"]
 
 
-@pytest.mark.cases(("name", "value", "found", "change"), {
-    "session name with spaces": ("AWS_ROLE_SESSION_NAME", "reports / prod",
-        "'reports / prod' must be 2 to 64", "-"),
-    "zone for a region": ("AWS_REGION", "us-east-1a", "an availability zone of region us-east-1",
-        "=us-east-1"),
-    "zone for a default region": ("AWS_DEFAULT_REGION", "eu-west-2c", "zone of region eu-west-2",
-        "=eu-west-2"),
-    "region with a line break": ("AWS_REGION", "us-east-1\n", r"'us-east-1\n' has white space",
-        "=us-east-1"),
+KEYS_FILE = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
+WITH_KEYS = container("app", KEYS_FILE, volumeMounts=[pods.AWS_MOUNT])
+KEYS_VOLUME = {"name": "aws", "secret": {"secretName": "keys"}}
+KEYS = {("Secret", "keys"): {"credentials": "[default]\naws_access_key_id = (not kept)\n"}}
+OF_TOKEN = [each for each in pods.INJECTED["env"] if "REGION" not in each["name"]]
+FROM_MAP = container("app", env=OF_TOKEN, envFrom=[{"configMapRef": {"name": "env"}}])
+LINES = {("ConfigMap", "env"): dict.fromkeys(REGIONS, "us-east-1\n")}
+
+
+@pytest.mark.cases(("made", "objects", "found", "changes"), {
+    "session name with spaces": (with_env(("AWS_ROLE_SESSION_NAME", "reports / prod")), {},
+        "'reports / prod' must be 2 to 64", ["AWS_ROLE_SESSION_NAME-"]),
+    "zone for a region": (with_env(("AWS_REGION", "us-east-1a")), {},
+        "an availability zone of region us-east-1", ["AWS_REGION=us-east-1"]),
+    "zone for a default region": (with_env(("AWS_DEFAULT_REGION", "eu-west-2c")), {},
+        "zone of region eu-west-2", ["AWS_DEFAULT_REGION=eu-west-2"]),
+    "region with a line break": (with_env(("AWS_REGION", "us-east-1\n")), {},
+        r"'us-east-1\n' has white space", ["AWS_REGION=us-east-1"]),
+    "regions of a ConfigMap": (pod(spec(FROM_MAP)), LINES, "has white space around the region",
+        ["AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1"]),
+    "keys of a mounted file": (pod(spec(WITH_KEYS, volumes=[KEYS_VOLUME])), KEYS,
+        "the SDK for JavaScript takes it before the role", []),
 })  # fmt: skip
-def test_a_variable_that_sts_refuses_is_a_finding_and_corrected(name, value, found, change):
-    link = precedence((name, value), inside=SESSION)
-    assert link.status is Status.FAILED
-    assert found in link.found
-    assert link.remedy.shell == (f"{SET_ENV} {name}{change}",)
-
-
-def test_a_region_with_white_space_from_a_config_map_is_set_in_the_template():
-    own = container("app", envFrom=[{"configMapRef": {"name": "env"}}])
-    own["env"] = [each for each in own["env"] if "REGION" not in each["name"]]
-    values = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1\n")
-    link = links(pod(spec(own)), objects={("ConfigMap", "env"): values})["precedence"]
-    assert "has white space around the region" in link.found
-    assert link.remedy.shell == (f"{SET_ENV} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",)
+def test_what_is_wrong_for_certain_is_corrected_in_the_template(made, objects, found, changes):
+    link = links(made, objects=objects, inside=SESSION)["precedence"]
+    assert (link.status, found in link.found) == (Status.FAILED, True), link.found
+    assert link.remedy.shell == tuple(f"{SET_ENV} {change}" for change in changes)
 
 
 @pytest.mark.cases("variables", {
