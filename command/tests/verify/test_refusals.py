@@ -112,11 +112,7 @@ def refused_by(**changes):
     return links(data=DENIED, **changes)["permissions"]
 
 
-@pytest.mark.cases("limit", {
-    "managed policy denies": None,
-    "boundary denies": GUARD,
-    "boundary does not allow": NARROW,
-})  # fmt: skip
+@pytest.mark.cases("limit", {"denied": None, "boundary denies": GUARD, "boundary lacks it": NARROW})
 def test_what_others_may_have_is_left_to_its_owner(limit):
     changes = {"boundary": limit} if limit else {"policies": (GUARD,)}
     remedy = refused_by(role=replace(ROLE, **changes)).remedy

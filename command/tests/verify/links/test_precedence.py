@@ -110,10 +110,7 @@ def test_a_profile_that_is_nowhere_or_an_access_key_wins_over_the_role(name, val
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
 
 
-@pytest.mark.cases("others", {
-    "template without variables": [],
-    "template with another value": [{"name": "AWS_PROFILE", "value": "own"}],
-})  # fmt: skip
+@pytest.mark.parametrize("others", [[], [{"name": "AWS_PROFILE", "value": "own"}]])
 def test_a_variable_that_admission_adds_stays_in_no_template(others):
     found = with_env(("AWS_PROFILE", "legacy"))
     found.template["spec"]["containers"][0]["env"] = others
@@ -218,11 +215,7 @@ def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields
 
 
 @pytest.mark.cases("space", {"kube-system": KUBE_SYSTEM, "another": {"team": "a"}, "any": {}})
-@pytest.mark.cases("labels", {
-    "Pods of CoreDNS": {"k8s-app": "kube-dns"},
-    "other Pods": {"app": "db"},
-    "all Pods": {},
-})  # fmt: skip
+@pytest.mark.cases("labels", {"CoreDNS": {"k8s-app": "kube-dns"}, "db": {"app": "db"}, "all": {}})
 @pytest.mark.cases("spaces", {"with namespaces": True, "own namespace alone": False})
 def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces):
     peer = {"podSelector": {"matchLabels": labels}}
