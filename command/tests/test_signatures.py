@@ -40,20 +40,12 @@ def jwk(key: Any, **members: str) -> dict[str, Any]:
     return {**form.to_jwk(key.public_key(), as_dict=True), **members}
 
 
-JWKS = {
-    "keys": [
-        jwk(RSA, kid="cluster", alg="RS256", use="sig"),
-        jwk(P256, kid="p256", use="sig"),
-        jwk(P384, kid="p384"),
-        jwk(RSA, kid="encryption", use="enc"),
-        jwk(RSA, kid="any"),
-    ]
-}
+SIGNING = [jwk(RSA, kid="cluster", alg="RS256", use="sig"), jwk(P256, kid="p256", use="sig")]
+BESIDE = [jwk(P384, kid="p384"), jwk(RSA, kid="encryption", use="enc"), jwk(RSA, kid="any")]
+JWKS = {"keys": [*SIGNING, *BESIDE]}
 
 
-def signed(
-    key: Any = RSA, algorithm: str = "RS256", kid: str | None = "cluster", **changed: Any
-) -> str:
+def signed(key: Any = RSA, algorithm: str = "RS256", kid: Any = "cluster", **changed: Any) -> str:
     claims = {name: value for name, value in {**CLAIMS, **changed}.items() if value is not None}
     return jwt.encode(claims, key, algorithm, headers={"kid": kid} if kid else {})
 

@@ -23,11 +23,8 @@ SUBJECTS = [f"system:serviceaccount:{n}:{a}" for n in ("a", "ab", "b") for a in 
 AUDIENCES = ["a", "sts.amazonaws.com", "ab"]
 CLUSTERS = [f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/{name}" for name in ("a", "ab", "b")]
 NAMES = ["a", "ab", "b"]
-ROLES = [
-    f"arn:aws:iam::{account}:role/{path}"
-    for account in (ACCOUNT_A, ACCOUNT_B)
-    for path in ("a", "ab", "p/a")
-]
+PATHS = product((ACCOUNT_A, ACCOUNT_B), ("a", "ab", "p/a"))
+ROLES = [f"arn:aws:iam::{account}:role/{path}" for account, path in PATHS]
 TEXTS = [None, "aa", "ab", "ba"]
 
 
@@ -66,9 +63,8 @@ def callers() -> list[Asked]:
             resource=ROLE, only="resource", session_name="aa", caller=service, context=keys,
         )))  # fmt: skip
     for arn, external_id, tag, principal_tag in product(ROLES, TEXTS, [None, "", "ab"], TEXTS[:3]):
-        context: dict[str, Any] = (
-            {} if tag is None else {"aws:requesttag/t": tag, "aws:tagkeys": ("t",)}
-        )
+        context: dict[str, Any] = {}
+        context |= {} if tag is None else {"aws:requesttag/t": tag, "aws:tagkeys": ("t",)}
         context |= {} if principal_tag is None else {"aws:principaltag/u": principal_tag}
         calls.append(Asked("role", (arn,), AssumeRole(
             resource=ROLE, only="resource", session_name="aa", external_id=external_id,
@@ -78,23 +74,12 @@ def callers() -> list[Asked]:
 
 
 CALLERS = callers()
+OF_SUBJECTS = ["system:serviceaccount:a*:a", "*:ab", "system:serviceaccount:?:*", "*", "x"]
+OF_CLUSTERS = ["arn:aws:eks:*:*:cluster/a*", "arn:aws:eks:*:*:*/b", "arn:aws:eks:*"]
 PATTERNS = {
-    f"{ISSUER}:sub": [
-        *SUBJECTS,
-        "system:serviceaccount:a*:a",
-        "*:ab",
-        "system:serviceaccount:?:*",
-        "*",
-        "x",
-    ],
+    f"{ISSUER}:sub": [*SUBJECTS, *OF_SUBJECTS],
     f"{ISSUER}:aud": [*AUDIENCES, "a*", "?"],
-    "aws:SourceArn": [
-        *CLUSTERS,
-        "arn:aws:eks:*:*:cluster/a*",
-        "arn:aws:eks:*:*:*/b",
-        "arn:aws:eks:*",
-        CLUSTERS[0][:-1] + "?",
-    ],
+    "aws:SourceArn": [*CLUSTERS, *OF_CLUSTERS, CLUSTERS[0][:-1] + "?"],
     "aws:SourceAccount": [ACCOUNT_A, ACCOUNT_B, f"{ACCOUNT_A[:3]}*"],
     "aws:RequestTag/eks-cluster-name": ["a", "a*", "b"],
     "aws:RequestTag/kubernetes-namespace": ["a", "a*", "?", ""],
@@ -117,10 +102,8 @@ OF_ARNS = ["ArnEquals", "ArnLike", "ArnNotLike", "ArnNotEquals"]
 
 def document(random: Random) -> dict[str, Any]:
     """A trust policy of up to three statements."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [_statement(random) for _ in range(random.randint(1, 3))],
-    }
+    listed = [_statement(random) for _ in range(random.randint(1, 3))]
+    return {"Version": "2012-10-17", "Statement": listed}
 
 
 def changed(random: Random, old: dict[str, Any]) -> dict[str, Any]:
@@ -195,26 +178,22 @@ def call_of(witness: Any) -> Any:
     keys: dict[str, Any] = {f"aws:requesttag/{name.lower()}": value for name, value in tags.items()}
     keys |= {"aws:tagkeys": tuple(tags)} if tags else {}
     keys |= {"sts:sourceidentity": facts["source identity"]} if "source identity" in facts else {}
-    common = {"resource": ROLE, "only": "resource", "session_name": facts.get("session name")}
+    common: dict[str, Any] = {"resource": ROLE, "only": "resource"}
+    common["session_name"] = facts.get("session name")
     kind = way(witness)
     if kind == "token" and facts["sub"].startswith("system:"):
         claims = token(facts["sub"], facts["aud"])
         return AssumeRoleWithWebIdentity(**common, token=claims, context=keys)
     if kind == "role":
-        keys |= {
-            f"aws:principaltag/{n[8:].lower()}": v for n, v in facts.items() if n[:8] == "its tag "
-        }
-        caller = session_of(facts["principal"], "session", "AROAX")
-        return AssumeRole(
-            **common, caller=caller, external_id=facts.get("external id"), context=keys
-        )
+        own = {n.removeprefix("its tag "): v for n, v in facts.items() if n.startswith("its tag ")}
+        keys |= {f"aws:principaltag/{name.lower()}": value for name, value in own.items()}
+        common |= {"external_id": facts.get("external id"), "context": keys}
+        return AssumeRole(caller=session_of(facts["principal"], "session", "AROAX"), **common)
     if kind not in ("association", "untagged"):
         return None
     account = ServiceAccountRef(facts.get("namespace", ""), facts.get("service account", ""))
     keys = call_keys(facts["cluster"], account, disable_session_tags=kind == "untagged")
     if kind == "association":
-        keys |= {
-            "aws:requesttag/kubernetes-pod-name": facts["Pod"],
-            "aws:requesttag/kubernetes-pod-uid": facts["uid"],
-        }
+        of_pod = {"name": facts["Pod"], "uid": facts["uid"]}
+        keys |= {f"aws:requesttag/kubernetes-pod-{part}": value for part, value in of_pod.items()}
     return AssumeRole(**common, caller=caller_from_arn(POD_IDENTITY_SERVICE), context=keys)

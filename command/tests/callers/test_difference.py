@@ -9,6 +9,7 @@ import pytest
 
 from command.tests.callers import brute
 from command.tests.callers.brute import ROLES
+from core.tests.decide.policies import allow, deny, document, trust
 from irsa.callers.difference import Effect, permission_changes, trust_changes
 from irsa.callers.facts import RoleFacts
 from irsa.callers.sets import Undecided
@@ -123,26 +124,17 @@ def test_no_permission_is_missed_and_each_call_is_one():
             assert any(effect in SURE.get(e, ()) or "unknown" in e for e in pairs), (seed, line)
 
 
-WEB = {
-    "Effect": "Allow",
-    "Principal": {"Federated": PROVIDER_ARN},
-    "Action": "sts:AssumeRoleWithWebIdentity",
-}
-
-
 def tokens(sub, **more):
     condition = {"StringLike": {f"{ISSUER}:sub": sub}, **more}
-    return {"Version": "2012-10-17", "Statement": [{**WEB, "Condition": condition}]}
+    return document(trust({"Federated": PROVIDER_ARN}, Action=brute.WEB, Condition=condition))
 
 
 OFFICE, PART = ({"IpAddress": {"aws:SourceIp": f"10.0.0.0/{n}"}} for n in (8, 16))
 
 
 def saml(user):
-    provider = f"arn:aws:iam::{ACCOUNT_A}:saml-provider/idp"
-    condition = {"StringLike": {"saml:sub": user}}
-    statement = {"Effect": "Allow", "Principal": {"Federated": provider}, "Condition": condition}
-    return {"Statement": {**statement, "Action": "sts:AssumeRoleWithSAML"}}
+    of_user = {"Action": "sts:AssumeRoleWithSAML", "Condition": {"StringLike": {"saml:sub": user}}}
+    return document(trust({"Federated": f"arn:aws:iam::{ACCOUNT_A}:saml-provider/idp"}, **of_user))
 
 
 NETWORK, WITHOUT = {"aws:SourceVpce": "vpce-1"}, {"aws:SourceVpce": "false"}
@@ -181,26 +173,16 @@ def test_a_change_of_who_may_come_is_named(old, new, expected):
 
 
 def test_several_values_of_a_key_are_told_apart_from_each_of_them():
-    old, new = (
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*",
-                 "Condition": {f"{prefix}:StringEquals": {"aws:TagKeys": "a"}}},
-            ],
-        }
-        for prefix in ("ForAllValues", "ForAnyValue")
-    )  # fmt: skip
+    sets = "ForAllValues:StringEquals", "ForAnyValue:StringEquals"
+    conditions = ({each: {"aws:TagKeys": "a"}} for each in sets)
+    old, new = (document(allow("s3:PutObject", "*", Condition=each)) for each in conditions)
     assert [e for e, _ in permission_changes([old], [new])] == [Effect.GAINS, Effect.LOSES]
 
 
 def test_a_variable_stands_for_any_text_of_its_own():
     own = "arn:aws:s3:::b/${aws:PrincipalTag/kubernetes-namespace}"
-    allow = {"Effect": "Allow", "Action": "s3:GetObject"}
-    old, new, both = (
-        {"Version": "2012-10-17", "Statement": [{**allow, "Resource": each}]}
-        for each in (f"{own}/*", f"{own}*", [f"{own}*", f"{own}/*"])
-    )
+    resources = f"{own}/*", f"{own}*", [f"{own}*", f"{own}/*"]
+    old, new, both = (document(allow("s3:GetObject", each)) for each in resources)
     [(effect, line)] = permission_changes([old], [new])
     assert (effect, "/b/*" in line.who) == (Effect.GAINS, False), line.who
     assert permission_changes([new], [both]) == []
@@ -217,9 +199,6 @@ def test_patterns_beyond_the_bound_are_undecided_and_not_equal():
     "case": ("arn:aws:sqs:us:1:q", "arn:aws:sqs:us:1:Q"),
 })  # fmt: skip
 def test_a_resource_that_a_denial_spares_is_gained(denied, allowed):
-    deny, allow = (
-        {"Effect": effect, "Action": "sqs:a", "Resource": resource}
-        for effect, resource in (("Deny", denied), ("Allow", allowed))
-    )
-    [(effect, _)] = permission_changes([{"Statement": deny}], [{"Statement": [deny, allow]}])
-    assert effect is Effect.GAINS
+    stop = deny("sqs:a", denied)
+    changes = permission_changes([document(stop)], [document(stop, allow("sqs:a", allowed))])
+    assert [effect for effect, _ in changes] == [Effect.GAINS]

@@ -121,7 +121,9 @@ def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
 
 GITHUB_ACTIONS = {"Federated": PROVIDER_ARN.replace(ISSUER, GITHUB)}
 SSO = f"arn:aws:iam::{ACCOUNT_A}:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_*"
-ADMITTED = {
+
+
+@pytest.mark.cases(("principal", "action", "condition"), {
     "a path": ({"AWS": ROOT_A}, "sts:AssumeRole", {"ArnLike": {"aws:PrincipalArn": SSO}}),
     "a client beside an audience": (GOOGLE, WEB, {"StringEquals": {
         "accounts.google.com:aud": "1", "accounts.google.com:oaud": "2"}}),
@@ -145,12 +147,8 @@ ADMITTED = {
         "ArnEquals": {"aws:SourceArn": CLUSTER_ARN.replace(":aws:", ":aws-cn:")}}),
     "GovCloud": ({"AWS": f"arn:aws-us-gov:iam::{ACCOUNT_A}:root"}, "sts:AssumeRole", {
         "ArnLike": {"aws:PrincipalArn": f"arn:aws-us-gov:iam::{ACCOUNT_A}:role/x"}}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ADMITTED)
-def test_callers_who_can_come_are_never_said_to_be_none(name):
-    principal, action, condition = ADMITTED[name]
+})  # fmt: skip
+def test_callers_who_can_come_are_never_said_to_be_none(principal, action, condition):
     policy = {"Version": "2012-10-17", **statement(principal, action, Condition=condition)}
     callers = callers_of(policy, RoleFacts(ACCOUNT_A))
     assert callers.lines

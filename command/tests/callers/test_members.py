@@ -43,9 +43,8 @@ TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
 
 def role_b(*conditions, actions=TAGGING, **more):
     """A role that trusts the account under each of these conditions."""
-    statements = [
-        trust({"AWS": ROOT}, Action=actions, Condition=each) for each in conditions or [{}]
-    ]
+    each_of = conditions or [{}]
+    statements = [trust({"AWS": ROOT}, Action=actions, Condition=each) for each in each_of]
     return Role(ROLE_B, "AROAROLEB", document(*statements), **more)
 
 
@@ -73,26 +72,6 @@ def texts(role, *callers):
     return who_may(role, ACCOUNT_A, callers).texts
 
 
-def test_callers_that_a_policy_of_the_account_and_the_trust_policy_allow():
-    by_arn = role_b({"ArnEquals": {"aws:PrincipalArn": ROLE_A}})
-    assert texts(role_b(), role(MAY), user(MAY)) == [ROLE_A, ALICE]
-    assert texts(by_arn, role(MAY), user(MAY)) == [ROLE_A]
-
-
-POWERLESS = {
-    "no policy": role(),
-    "another action": role(MAY_NOT),
-    "denied": role(MAY, document(deny("sts:*", "*"))),
-    "boundary": role(MAY, boundary=MAY_NOT),
-    "another role": user(document(allow("sts:AssumeRole", ROLE_A))),
-}
-
-
-@pytest.mark.parametrize("name", POWERLESS)
-def test_callers_that_no_policy_allows_are_not_named(name):
-    assert texts(role_b(), POWERLESS[name]) == NO_POLICY
-
-
 def test_what_depends_on_a_fact_that_is_not_known_is_perhaps():
     from_net = role_b({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
     unreadable = user({"Statement": [{"Effect": "Perhaps"}]})
@@ -101,11 +80,6 @@ def test_what_depends_on_a_fact_that_is_not_known_is_perhaps():
         [found] = texts(*asked)
         assert found.startswith(f"perhaps {ALICE}: ")
         assert fact in found
-
-
-def test_the_role_itself_is_not_among_them():
-    trusting = Role(ROLE_A, "AROAROLEA", document(trust({"AWS": ROOT})))
-    assert texts(trusting, role(ADMINISTRATOR)) == NO_POLICY
 
 
 def test_an_account_that_cannot_be_read_says_what_it_takes():
@@ -143,6 +117,16 @@ BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a"))
 
 
 @pytest.mark.cases(("trusting", "caller", "expected"), {
+    "permission for this role": (role_b(), user(MAY), [ALICE]),
+    "role that the ARN names": (role_b(equals("aws:PrincipalArn", ROLE_A)), role(MAY), [ROLE_A]),
+    "no policy": (role_b(), role(), NO_POLICY),
+    "another action": (role_b(), role(MAY_NOT), NO_POLICY),
+    "denied": (role_b(), role(MAY, document(deny("sts:*", "*"))), NO_POLICY),
+    "boundary": (role_b(), role(MAY, boundary=MAY_NOT), NO_POLICY),
+    "permission for another role": (role_b(), user(document(allow("sts:AssumeRole", ROLE_A))),
+        NO_POLICY),
+    "role itself": (Role(ROLE_A, "AROAROLEA", document(trust({"AWS": ROOT}))), role(ADMINISTRATOR),
+        NO_POLICY),
     "external id of each statement":
         (role_b(*(equals("sts:ExternalId", f"t-4{n}") for n in (2, 3))), user(BY_ID), [ALICE]),
     "user name as session name": (role_b(equals("sts:RoleSessionName", "${aws:username}")),

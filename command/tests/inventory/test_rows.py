@@ -30,10 +30,8 @@ def listed(*clusters, findings=(), document=None):
 
 
 def test_a_finding_of_one_cluster_is_not_the_others():
-    findings = [
-        Finding("unused-role", f"role {ROLE_ARN}", ISSUER, cluster="green"),
-        Finding("other-cluster", f"role {ROLE_ARN}", ISSUER),
-    ]
+    about = f"role {ROLE_ARN}", ISSUER
+    findings = [Finding("unused-role", *about, cluster="green"), Finding("other-cluster", *about)]
     green = cluster(ISSUER.replace("0123", "9999"), name="green", pods=UNREAD)
 
     listing = listed(cluster(name="blue"), green, findings=findings)
@@ -85,9 +83,7 @@ OF_CLUSTER = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT], disable_session
     "trust of a whole cluster": (OF_CLUSTER, {}, ("node's or none", "-")),
     "associated": (TRUST_EKS, {"associations": [ASSOCIATION]}, ("Pod Identity", "s3-app")),
 })  # fmt: skip
-def test_a_role_that_names_a_service_account_without_association_is_named(
-    document, changed, expected
-):
+def test_a_role_that_names_an_account_without_association_is_named(document, changed, expected):
     own = {"service_accounts": [BARE], "arn": CLUSTER_ARN} | changed
     [row] = listed(cluster(**own), document=document).rows
     assert cells(row)[2:4] == expected

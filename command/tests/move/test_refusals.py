@@ -8,19 +8,8 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from command.tests.move.moves import (
-    ACCOUNT,
-    ASSOCIATION,
-    BY_TOKEN,
-    IRSA,
-    OWNER,
-    POD_IDENTITY,
-    TEMPLATE,
-    pod,
-    trusting,
-    with_irsa,
-    with_pod_identity,
-)
+from command.tests.move import moves
+from command.tests.move.moves import ASSOCIATION, IRSA, pod, trusting, with_irsa, with_pod_identity
 from command.tests.verify.chains import READY
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, config
 from irsa.move.plan import notes
@@ -34,7 +23,7 @@ from tests.support.world import CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_ARN
 
 OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
-BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [ACCOUNT])
+BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [moves.ACCOUNT])
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
 ANY = {"Effect": "Allow", "Resource": "*"}
 ADMIN = {**ANY, "Action": "*"}
@@ -42,10 +31,8 @@ DIFFERENTLY = "statement 1, answers AssumeRole and sts:TagSession differently"
 NO_TAGS = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "*"}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 READ = {"Effect": "Allow", "Action": "s3:GetObject"}
-BY_ROLE_TAG, TAGGED, BY_ISSUER = (
-    {**READ, "Resource": f"arn:aws:s3:::b/${{{key}}}/*"}
-    for key in ("aws:PrincipalTag/team", f"aws:PrincipalTag/{NAMESPACE_TAG}", f"{ISSUER}:sub")
-)
+KEYS = "aws:PrincipalTag/team", f"aws:PrincipalTag/{NAMESPACE_TAG}", f"{ISSUER}:sub"
+BY_ROLE_TAG, TAGGED, BY_ISSUER = ({**READ, "Resource": f"arn:aws:s3:::b/${{{e}}}/*"} for e in KEYS)
 BY_NAME = {**ADMIN, "Condition": {"StringLike": {"aws:userid": "*:reports"}}}
 IF_TAGGED = {"Null": {f"aws:PrincipalTag/{NAMESPACE_TAG}": False}}
 OTHER_IDS = {"StringNotEquals": {"sts:ExternalId": "x"}}
@@ -54,7 +41,8 @@ PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
 SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
 SKIPS = {SKIP_LABEL: "true"}
-SKIPPED = pod({"name": "HOME"}, Owner("job", "j", TEMPLATE), labels=SKIPS)
+JOB = Owner("job", "j", moves.TEMPLATE)
+SKIPPED = pod({"name": "HOME"}, JOB, labels=SKIPS)
 NO_AGENT = {"cluster": DescribedCluster(CLUSTER_ARN), "agent": frozenset()}
 NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
@@ -94,7 +82,7 @@ def with_policies(*listed, make=with_irsa):
 def full():
     """A role whose trust policy has no room, and no statement that takes one more account."""
     others = [f"arn:aws:iam::111122223333:role/{number:060}" for number in range(7)]
-    return trusting(BY_TOKEN, role_trust_policy([TrustedRole(each, "A") for each in others]))
+    return trusting(moves.BY_TOKEN, role_trust_policy([TrustedRole(each, "A") for each in others]))
 
 
 def with_profile(to, setting):
@@ -102,12 +90,12 @@ def with_profile(to, setting):
     more = {"name": "more", "env": env, "volumeMounts": [AWS_MOUNT]}
     spec = {"serviceAccountName": "s3-app", "volumes": [AWS_VOLUME], "containers": [more]}
     template = Owner("deployment", "b", {"spec": spec})
-    return with_irsa(to, owners=(OWNER, template), **config(f"[profile A]\n{setting}\n"))
+    return with_irsa(to, owners=(moves.OWNER, template), **config(f"[profile A]\n{setting}\n"))
 
 
 def owned(template, **owner):
     """A move whose Pod has an owner with this template."""
-    owner = replace(OWNER, template=template, **owner)
+    owner = replace(moves.OWNER, template=template, **owner)
     return {"owners": (owner,), "pods": (pod(IRSA, owner),)}
 
 
@@ -126,11 +114,11 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
         "let both name the role"),
     "Pod that waits": (with_irsa(pods=(pod(IRSA, phase="Pending"),)),
         "run a Deployment with it meanwhile"),
-    "webhook skipped": (with_irsa(**owned({"metadata": {"labels": SKIPS}, **TEMPLATE})),
+    "webhook skipped": (with_irsa(**owned({"metadata": {"labels": SKIPS}, **moves.TEMPLATE})),
         "remove the label, or"),
     "Pod without a controller": (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
-    "Job": (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait for its end"),
-    "rollouts paused": (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)),
+    "Job": (with_irsa(pods=(pod(IRSA, JOB),)), "wait for its end"),
+    "rollouts paused": (with_irsa(pods=(pod(IRSA, replace(moves.OWNER, paused=True)),)),
         "resume its rollouts"),
     "role set by hand": (with_irsa(**owned(BY_HAND)), "sets AWS_ROLE_ARN by hand"),
     "token file in a profile": (with_profile("pod-identity", "web_identity_token_file = /t"),
@@ -139,9 +127,9 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
         "file takes EcsContainer"),
     "role from a Secret": (with_irsa(**FROM_SECRET_TEMPLATE, objects=SECRET),
         "container app sets AWS_ROLE_ARN by h"),
-    "CronJob with a role by hand": (with_irsa(owners=(OWNER, NIGHTLY)),
+    "CronJob with a role by hand": (with_irsa(owners=(moves.OWNER, NIGHTLY)),
         "CronJob nightly: container app sets AWS_ROLE_ARN by"),
-    "trust denies": (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})),
+    "trust denies": (with_irsa(role=trusting(moves.BY_TOKEN, {"Statement": [DENY]})),
         "remove the condition or"),
     "target role": (with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)),
         "no target"),
@@ -220,7 +208,7 @@ def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
     "administrator": with_policies(ADMIN),
     "chain with tags": with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
     "bucket": with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
-    "Job of Pod Identity": with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
+    "Job of Pod Identity": with_irsa(pods=(pod(moves.POD_IDENTITY, JOB),)),
     "skipped Pod beside": with_irsa(pods=(pod(IRSA), SKIPPED)),
     "label, managed by kubectl": with_account(labels={"app.kubernetes.io/instance": "shop"},
         managers=(BY_KUBECTL,)),
@@ -232,7 +220,7 @@ def test_a_plain_workload_is_not_refused(found):
 
 def deployer(*policies):
     documents = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in policies)
-    return replace(trusting(BY_TOKEN), arn=DEPLOYER, policies=documents)
+    return replace(trusting(moves.BY_TOKEN), arn=DEPLOYER, policies=documents)
 
 
 def asked(caller, role, simulated=DENIED, nodes=MappingProxyType({})):

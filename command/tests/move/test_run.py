@@ -13,18 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightkube.resources.core_v1 import ServiceAccount
 
-from command.tests.move.moves import (
-    ASSOCIATION,
-    BY_ASSOCIATION,
-    BY_TOKEN,
-    IRSA,
-    NOW,
-    OWNER,
-    POD_IDENTITY,
-    move,
-    pod,
-    trusting,
-)
+from command.tests.move import moves
+from command.tests.move.moves import BY_ASSOCIATION, BY_TOKEN, IRSA, NOW, POD_IDENTITY, move, pod
 from irsa.move import run
 from irsa.move.changes import LOCK, Stopped, Unknown
 from irsa.move.refusals import ask
@@ -73,7 +63,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if self.annotated else {}
-        self.first = self.role = trusting(*self.documents)
+        self.first = self.role = moves.trusting(*self.documents)
         self.disturbed = bool(self.events)
         self.asked: set[str] = set()
         self.writes: list[str] = []
@@ -85,7 +75,7 @@ class World:
             next_pod=self.next_pod,
             token=lambda *_: "token",
             node_groups=lambda _: {},
-            workloads=lambda _: Workloads(self.move.facts.pods, (OWNER,)),
+            workloads=lambda _: Workloads(self.move.facts.pods, (moves.OWNER,)),
         )
         iam = SimpleNamespace(update_assume_role_policy=self.update)
         iam.get_role = lambda **_: {"Role": {"AssumeRolePolicyDocument": self.role.trust_policy}}
@@ -104,7 +94,7 @@ class World:
 
     @property
     def move(self):
-        state = {"annotated": False, "association": ASSOCIATION if self.associated else None}
+        state = {"annotated": False, "association": moves.ASSOCIATION if self.associated else None}
         pods, later = (pod(self.variable),) * self.pods, NOW + 9 * 86_400
         found = move(self.to, self.role, **state, pods=pods, now=later)
         return replace(found, account=replace(found.account, annotations=dict(self.annotations)))

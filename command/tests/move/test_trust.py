@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 from command.tests.move.moves import ACCOUNT, BY_ASSOCIATION, BY_TOKEN, CLUSTER, PROVIDER, trusting
 from irsa.move.trust import RoleCall, verdict, with_caller, without_caller
 from irsa_core.decide.truth import Verdict
-from irsa_core.identity.pod_identity import (
-    NAMESPACE_TAG,
-    SERVICE_ACCOUNT_TAG,
-    pod_identity_trust_policy,
-)
+from irsa_core.identity import pod_identity
+from irsa_core.identity.pod_identity import NAMESPACE_TAG, SERVICE_ACCOUNT_TAG
 from irsa_core.identity.policies import irsa_trust_policy, service_trust_policy, size
 from irsa_core.identity.policy_json import statements
 from irsa_core.identity.subjects import ServiceAccountRef, service_account_pattern
@@ -28,7 +25,7 @@ CALLS = [
     *(RoleCall(source, each.subject, "sts.amazonaws.com") for source in PROVIDERS for each in BOTH),
     *(RoleCall(source, each.subject) for source in CLUSTERS for each in BOTH),
 ]
-FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
+FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity.pod_identity_trust_policy(CLUSTERS, BOTH))
 NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
 [BY_ISSUER], [BY_SERVICE] = statements(BY_TOKEN), statements(BY_ASSOCIATION)
 EC2_TOO = {"Service": [*BY_SERVICE["Principal"].values(), "ec2.amazonaws.com"]}
@@ -58,7 +55,7 @@ def test_removing_a_caller_changes_the_answer_to_it_alone(call, shared):
 @pytest.mark.cases("call", {"irsa": TOKEN, "pod-identity": ASSOCIATION})
 def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
     others = service_trust_policy("ec2.amazonaws.com")
-    in_two_clusters = pod_identity_trust_policy(CLUSTERS, [OTHER])
+    in_two_clusters = pod_identity.pod_identity_trust_policy(CLUSTERS, [OTHER])
     role = trusting(others, irsa_trust_policy(PROVIDERS, [OTHER]), in_two_clusters)
 
     document = with_caller(role, call)
@@ -76,11 +73,8 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
 def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
     def call(name):
         subject = ServiceAccountRef("dev", name).subject
-        return (
-            RoleCall(PROVIDER, subject, "sts.amazonaws.com")
-            if by_token
-            else RoleCall(CLUSTER, subject)
-        )
+        of_token = PROVIDER, subject, "sts.amazonaws.com"
+        return RoleCall(*of_token) if by_token else RoleCall(CLUSTER, subject)
 
     first = role = trusting(service_trust_policy("ec2.amazonaws.com"))
     for name in names:

@@ -2,6 +2,7 @@
 
 import json
 
+from core.tests.decide.policies import trust
 from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.pulumi_types import ASSOCIATION, ATTACHMENT, ROLE
 from irsa_core.identity.subjects import ServiceAccountRef
@@ -9,11 +10,8 @@ from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 IRSA = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "app")])
 READ = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-SERVICE = {
-    "Effect": "Allow",
-    "Principal": {"Service": "pods.eks.amazonaws.com"},
-    "Action": ["sts:AssumeRole", "sts:TagSession"],
-}
+WITH_TAGS = ["sts:AssumeRole", "sts:TagSession"]
+SERVICE = trust({"Service": "pods.eks.amazonaws.com"}, Action=WITH_TAGS)
 
 
 def resource(part, id_, inputs, provider="default", **outputs):

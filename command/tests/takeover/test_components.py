@@ -4,16 +4,8 @@ import json
 
 import pytest
 
-from command.tests.takeover.states import (
-    IRSA,
-    READ,
-    SERVICE,
-    association,
-    attachment,
-    resource,
-    role,
-    state,
-)
+from command.tests.takeover import states
+from command.tests.takeover.states import IRSA, READ, association, attachment, resource, role, state
 from irsa.__main__ import main
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_core.identity.policies import irsa_trust_policy
@@ -24,47 +16,11 @@ from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 INLINE = "aws:iam/rolePolicy:RolePolicy::reports-queue"
 QUEUE = {"Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}
+QUEUE_TEXT = json.dumps(QUEUE)
 BY_IRSA = {"role_name": "reports", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/app"]}
 ATTACHED = {"policy_arns": {"ReadOnlyAccess": READ}}
 OWN, LOOP, TEAM = f"acme:aws:Irsa${ROLE}::reports-role", f"{ROLE}::role-reports", f"{ROLE}::team"
 TS, GO = "acme:index:Stack$acme:index:Irsa$", "acme:pkg/irsa:Role$"
-SHAPES = {
-    "flat role": ([role(), attachment()], ATTACHED, {"ReadOnlyAccess": f"{ATTACHMENT}::reports-0"}),
-    "loop": ([role(LOOP), role(f"{ROLE}::b", name="b")], {}, {"role": LOOP}),
-    "inline_policies": (
-        [role(inlinePolicies=[{"name": "queue", "policy": json.dumps(QUEUE)}])],
-        {"policies": {"queue": QUEUE}},
-        {"queue": "new"},
-    ),
-    "inline policy": (
-        [role(), resource(INLINE, "reports:queue", {
-            "role": "reports", "name": "queue", "policy": json.dumps(QUEUE)})],
-        {"policies": {"queue": QUEUE}},
-        {"queue": INLINE},
-    ),
-    "managed_policy_arns": ([role(managedPolicyArns=[READ])], ATTACHED, {"ReadOnlyAccess": "new"}),
-    "another component's attachment": (
-        [role(), attachment(f"acme:aws:Grant${ATTACHMENT}::x")],
-        ATTACHED,
-        {"ReadOnlyAccess": f"acme:aws:Grant${ATTACHMENT}::x"},
-    ),
-    "TypeScript": (
-        [role(f"{TS}{ROLE}::r", maxSessionDuration=7200, tags={"team": "x"}, description="d")],
-        {"max_session_duration": 7200, "tags": {"team": "x"}, "description": "d"},
-        {"role": f"{TS}{ROLE}::r"},
-    ),
-    "Go, with a boundary": (
-        [role(f"{GO}{ROLE}::r", permissionsBoundary=READ)],
-        {"permissions_boundary": READ},
-        {"role": f"{GO}{ROLE}::r"},
-    ),
-    "path": ([role(TEAM, path="/team/")], {"path": "/team/"}, {"role": TEAM}),
-    "association with a flat role": (
-        [role(trust={**IRSA, "Statement": [*IRSA["Statement"], SERVICE]}), association()],
-        {"cluster_arns": [CLUSTER_ARN]},
-        {},
-    ),
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -80,9 +36,29 @@ def printed(tmp_path, capsys):
     return run
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_each_shape_has_its_arguments_and_old_urns(shape, printed):
-    resources, arguments, taken_over = SHAPES[shape]
+@pytest.mark.cases(("resources", "arguments", "taken_over"), {
+    "flat role": ([role(), attachment()], ATTACHED, {"ReadOnlyAccess": f"{ATTACHMENT}::reports-0"}),
+    "loop": ([role(LOOP), role(f"{ROLE}::b", name="b")], {}, {"role": LOOP}),
+    "inline_policies": ([role(inlinePolicies=[{"name": "queue", "policy": QUEUE_TEXT}])],
+        {"policies": {"queue": QUEUE}}, {"queue": "new"}),
+    "inline policy": ([role(), resource(INLINE, "reports:queue", {
+        "role": "reports", "name": "queue", "policy": QUEUE_TEXT})],
+        {"policies": {"queue": QUEUE}}, {"queue": INLINE}),
+    "managed_policy_arns": ([role(managedPolicyArns=[READ])], ATTACHED, {"ReadOnlyAccess": "new"}),
+    "another component's attachment": ([role(), attachment(f"acme:aws:Grant${ATTACHMENT}::x")],
+        ATTACHED, {"ReadOnlyAccess": f"acme:aws:Grant${ATTACHMENT}::x"}),
+    "TypeScript": (
+        [role(f"{TS}{ROLE}::r", maxSessionDuration=7200, tags={"team": "x"}, description="d")],
+        {"max_session_duration": 7200, "tags": {"team": "x"}, "description": "d"},
+        {"role": f"{TS}{ROLE}::r"}),
+    "Go, with a boundary": ([role(f"{GO}{ROLE}::r", permissionsBoundary=READ)],
+        {"permissions_boundary": READ}, {"role": f"{GO}{ROLE}::r"}),
+    "path": ([role(TEAM, path="/team/")], {"path": "/team/"}, {"role": TEAM}),
+    "association with a flat role": (
+        [role(trust={**IRSA, "Statement": [*IRSA["Statement"], states.SERVICE]}), association()],
+        {"cluster_arns": [CLUSTER_ARN]}, {}),
+})  # fmt: skip
+def test_each_shape_has_its_arguments_and_old_urns(resources, arguments, taken_over, printed):
     role_urn = resources[0]["urn"]
 
     code, out, _ = printed(resources, "--name", role_urn, "--output", "json")

@@ -24,11 +24,10 @@ def new(state, operation="create", component="reports", **more):
     """The step that makes a resource of a state under another URN."""
     part = f"{NEW}{state['type']}::{component}-read"
     made = {**state, **more, "urn": f"urn:pulumi:dev::shop::{part}"}
+    del made["id"], made["outputs"]
     made["parent"] = f"urn:pulumi:dev::shop::{NEW[:-1]}::{component}"
     imported = {"importID": state["id"]} if operation == "import" else {}
-    return step(
-        operation, None, {k: made[k] for k in made if k not in ("id", "outputs")} | imported
-    )
+    return step(operation, None, made | imported)
 
 
 def rules(*steps):
@@ -76,9 +75,8 @@ def test_audit_names_both_urns_and_the_lines(tmp_path, capsys):
 
     code = main(["audit", "--stack", str(file), "--output", "json"])
 
-    findings = [
-        e for e in json.loads(capsys.readouterr().out)["findings"] if e["severity"] == "error"
-    ]
+    report = json.loads(capsys.readouterr().out)
+    findings = [each for each in report["findings"] if each["severity"] == "error"]
     assert (code, len(findings)) == (1, 2)
     lines = {"role": f"{ROLE}::reports", "read": f"{ATTACHMENT}::reports-0"}
     for finding, before, after in zip(findings, gone, made, strict=True):

@@ -38,17 +38,12 @@ def documents(draw):
     names = st.sets(st.sampled_from(NAMES), min_size=1).map(sorted)
     parts = draw(st.lists(st.sampled_from(OTHERS), max_size=2))
     if providers := draw(st.lists(st.sampled_from(PROVIDERS), unique=True)):
-        audience = draw(st.sampled_from(["sts.amazonaws.com", "vault"]))
-        by_token = irsa_trust_policy(
-            providers, subjects(draw(names)), audience=audience, quota=8192
-        )
+        of_token = {"audience": draw(st.sampled_from(["sts.amazonaws.com", "vault"]))}
+        by_token = irsa_trust_policy(providers, subjects(draw(names)), **of_token, quota=8192)
         parts += statements(by_token)
     if clusters := draw(st.lists(st.sampled_from(CLUSTERS), unique=True)):
-        untagged = draw(st.booleans())
-        by_eks = subjects(draw(names))
-        parts += statements(
-            pod_identity_trust_policy(clusters, by_eks, disable_session_tags=untagged)
-        )
+        tags = {"disable_session_tags": draw(st.booleans())}
+        parts += statements(pod_identity_trust_policy(clusters, subjects(draw(names)), **tags))
     return {"Version": "2012-10-17", "Statement": draw(st.permutations(parts))}
 
 
@@ -80,17 +75,12 @@ def test_no_caller_gains_and_each_that_loses_is_in_a_statement_that_is_named(doc
         assert after is before or (problems and before is Verdict.ALLOW), call
 
 
-def test_what_the_components_write_needs_no_further_statement():
+def test_what_the_components_write_needs_no_further_statement_whatever_its_ids():
     names = ["dev/app", "dev/web-*"]
     given = {"provider_arns": [PROVIDER], "cluster_arns": CLUSTERS, "audience": "vault"}
     document = service_account_trust_policy(subjects(names), **given, quota=8192)
 
-    assert service_account_trust(document, {}) == ({**given, "subjects": names}, [])
-
-
-def test_a_statement_may_have_an_id_of_its_own():
-    written = service_account_trust_policy(subjects(["dev/app"]), provider_arns=[PROVIDER])
-    own = [{"Sid": "App", **each} for each in statements(written)]
-
-    found = service_account_trust({**written, "Statement": own}, {})
-    assert found == ({"provider_arns": [PROVIDER], "subjects": ["dev/app"]}, [])
+    own = [{**each, "Sid": f"S{number}"} for number, each in enumerate(statements(document))]
+    for listed in (statements(document), own):
+        found = service_account_trust({**document, "Statement": listed}, {})
+        assert found == ({**given, "subjects": names}, [])

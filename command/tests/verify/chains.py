@@ -32,14 +32,18 @@ from tests.support import world
 ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)
 CLAIMS = {"iss": world.ISSUER_URL, "sub": world.SUBJECT, "aud": ["sts.amazonaws.com"]}
 CLAIMS |= {"iat": world.NOW - 1, "exp": world.NOW + 600}
+RULE = {
+    "apiGroups": [""],
+    "apiVersions": ["v1"],
+    "operations": ["CREATE"],
+    "resources": ["pods"],
+}
 REGISTERED = {
     "name": "iam-for-pods.amazonaws.com",
     "failurePolicy": "Ignore",
     "clientConfig": {"url": "https://127.0.0.1:23443/mutate"},
     "objectSelector": {"matchExpressions": [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]},
-    "rules": [
-        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    ],
+    "rules": [RULE],
 }
 ALLOW = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 ALL = (PermissionsPolicy("all", {"Statement": ALLOW}),)

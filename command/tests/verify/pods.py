@@ -55,16 +55,13 @@ def template(mutated, foreign=(), **metadata):
     """Return the Pod template: the spec without the changes of webhooks."""
     bare_spec = deepcopy(mutated)
     for part in ("containers", "initContainers"):
-        bare_spec[part] = [
-            entry for entry in bare_spec.get(part, []) if entry["name"] not in foreign
-        ]
+        bare_spec[part] = [e for e in bare_spec.get(part, []) if e["name"] not in foreign]
     for entry in bare_spec["containers"] + bare_spec["initContainers"]:
         for part in ("env", "volumeMounts"):
             injected = INJECTED[part] + ASSOCIATED[part]
             entry[part] = [item for item in entry.get(part, []) if item not in injected]
-    bare_spec["volumes"] = [
-        volume for volume in bare_spec["volumes"] if volume not in (TOKEN_VOLUME, AGENT_VOLUME)
-    ]
+    of_webhook = TOKEN_VOLUME, AGENT_VOLUME
+    bare_spec["volumes"] = [each for each in bare_spec["volumes"] if each not in of_webhook]
     return {"metadata": metadata, "spec": bare_spec}
 
 

@@ -6,31 +6,8 @@ from itertools import combinations, product
 import pytest
 
 from command.tests.test_signatures import JWKS, NO_KEY, OTHER_RSA, signed
-from command.tests.verify.chains import (
-    ACCOUNT,
-    ASSOCIATION,
-    BARE,
-    DENIED,
-    EKS,
-    GOOD,
-    GOOD_EKS,
-    GRANTED,
-    NO_SESSION,
-    NOT_MADE,
-    OWNER,
-    ROLE,
-    SESSION,
-    SESSION_ARN,
-    TARGET,
-    UNREAD,
-    chained,
-    identity,
-    links,
-    role_b,
-    seen,
-    statuses,
-    targeted,
-)
+from command.tests.verify import chains
+from command.tests.verify.chains import DENIED, EKS, GOOD_EKS, UNREAD, identity, links, statuses
 from irsa.observe.facts import Answer, PermissionsPolicy, RegisteredProvider
 from irsa.verify.facts import RoleB
 from irsa.verify.gather import named_role_b
@@ -42,26 +19,26 @@ from irsa_core.identity.policies import TrustedRole, role_trust_policy
 from irsa_core.identity.token import decode_unverified
 from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN, SUBJECT
 
-REFUSED = {"assumed": DENIED, **NO_SESSION}
+REFUSED = {"assumed": DENIED, **chains.NO_SESSION}
 NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
-LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
+LONGER = Answer(allowed=True, arn=chains.SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
 NO_CREDENTIALS = Answer(allowed=False, code="aws", message="Unable to locate credentials")
 SLOW = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
-LATE, TRIED = replace(SESSION, seconds=12), replace(DENIED, seconds=90)
+LATE, TRIED = replace(chains.SESSION, seconds=12), replace(DENIED, seconds=90)
 MISSPELT = {"role": None, "target": RoleB(role_arn="s3-app-B", profile="B")}
 DELETED = {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"}, "Action": "sts:AssumeRole"}
-OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
-REFUSING = role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")]))
-REFUSED_B = {"role_b": replace(TARGET, role=REFUSING)}
+OF_DELETED = {"role": chains.role_b({"Statement": DELETED}), "assumed": DENIED}
+REFUSING = chains.role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")]))
+REFUSED_B = {"role_b": replace(chains.TARGET, role=REFUSING)}
 JUDGED = ("trust", "permissions", "role-a-permission", "role-b-trust", "role-b-permissions")
-POWERLESS = replace(ROLE, policies=())
+POWERLESS = replace(chains.ROLE, policies=())
 POWERLESS_EKS = replace(GOOD_EKS.role, policies=())
 CHAINS = {
-    "IRSA": GOOD,
-    "IRSA and role B": replace(GOOD, role=POWERLESS, **REFUSED_B),
+    "IRSA": chains.GOOD,
+    "IRSA and role B": replace(chains.GOOD, role=POWERLESS, **REFUSED_B),
     "Pod Identity": GOOD_EKS,
     "Pod Identity and role B": replace(GOOD_EKS, role=POWERLESS_EKS, **REFUSED_B),
-    "Pod Identity and target role": targeted(REFUSING.trust_policy),
+    "Pod Identity and target role": chains.targeted(REFUSING.trust_policy),
 }
 
 
@@ -77,11 +54,11 @@ CHANGES = [
     {"providers": ()},
     identity(None),
     identity(UNREAD, agent=UNREAD, nodes=UNREAD),
-    {"role": replace(ROLE, policies=UNREAD, boundary=None)},
-    {"owners": (OWNER,), "pods": ()},
+    {"role": replace(chains.ROLE, policies=UNREAD, boundary=None)},
+    {"owners": (chains.OWNER,), "pods": ()},
 ]
 BY_TAG = {"Null": {"aws:PrincipalTag/kubernetes-namespace": "false"}}
-BY_REQUEST = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": ACCOUNT.namespace}}
+BY_REQUEST = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": chains.ACCOUNT.namespace}}
 ANY = {"Action": "*", "Resource": "*"}
 POLICIES = {
     "everything": [{"Effect": "Allow", **ANY}],
@@ -102,11 +79,11 @@ UNKNOWN_CALLS = {
 
 
 def test_every_link_of_a_good_chain_passes_in_the_order_of_the_table():
-    found = Chain(GOOD).links(GRANTED)
+    found = Chain(chains.GOOD).links(chains.GRANTED)
     assert statuses({link.key: link for link in found}) == {}
     assert status_of(found) is Status.PASSED
     assert [link.key for link in found] == [key for key in LINKS if key in links()]
-    assert statuses(chained()) == {}
+    assert statuses(chains.chained()) == {}
 
 
 def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
@@ -120,11 +97,11 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
 @pytest.mark.cases(("changes", "key"), {
     "service account": ({"service_account": UNREAD}, "service-account"),
     "Pods": ({"pods": UNREAD}, "pod"),
-    "token": ({"token": UNREAD, "assumed": NOT_MADE}, "token"),
-    "providers": ({"providers": UNREAD, "assumed": NOT_MADE}, "provider"),
+    "token": ({"token": UNREAD, "assumed": chains.NOT_MADE}, "token"),
+    "providers": ({"providers": UNREAD, "assumed": chains.NOT_MADE}, "provider"),
     "providers, call denied": ({"providers": UNREAD, "assumed": DENIED}, "audience"),
-    "role": ({"role": UNREAD, "assumed": NOT_MADE}, "role"),
-    "trust policy": ({"role": UNREAD, "assumed": NOT_MADE}, "trust"),
+    "role": ({"role": UNREAD, "assumed": chains.NOT_MADE}, "role"),
+    "trust policy": ({"role": UNREAD, "assumed": chains.NOT_MADE}, "trust"),
     "association": ({"facts": GOOD_EKS, **identity(UNREAD)}, "association"),
     "call of EKS": ({"facts": GOOD_EKS, "assumed": UNREAD}, "assume"),
 })  # fmt: skip
@@ -156,18 +133,17 @@ def test_an_unread_fact_holds_when_sts_granted_the_session():
 
 
 def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
-    [statement] = ROLE.trust_policy["Statement"]
+    [statement] = chains.ROLE.trust_policy["Statement"]
     block = {**statement["Condition"], "StringLike": {"aws:ResourceOrgID": "o-1"}}
-    trusting = replace(ROLE, trust_policy={"Statement": [{**statement, "Condition": block}]})
+    trusting = replace(chains.ROLE, trust_policy={"Statement": [{**statement, "Condition": block}]})
 
     granted, refused = links(role=trusting)["trust"], links(role=trusting, **REFUSED)
 
     assert granted.status is Status.PASSED
     assert granted.found.endswith("; but STS accepted the token")
     assert refused["trust"].status is Status.UNKNOWN
-    assert refused["assume"].remedy.text == (
-        "verify could not decide a link, which may be the cause: 'trust'"
-    )
+    cause = "verify could not decide a link, which may be the cause: 'trust'"
+    assert refused["assume"].remedy.text == cause
 
 
 @pytest.mark.cases(("key", "answers", "status", "found"), {
@@ -177,7 +153,7 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
         "after 12 s: the change had to propagate"),
     "node's role": ("caller", {"caller": NODE}, Status.FAILED, NODE.arn),
     "role with a longer name": ("caller", {"caller": LONGER}, Status.FAILED, LONGER.arn),
-    "inside: own role": ("inside", {"inside": SESSION}, Status.PASSED, SESSION_ARN),
+    "inside: own role": ("inside", {"inside": chains.SESSION}, Status.PASSED, chains.SESSION_ARN),
     "inside: node's role": ("inside", {"inside": NODE}, Status.FAILED, NODE.arn),
     "inside: no credentials": ("inside", {"inside": NO_CREDENTIALS}, Status.FAILED,
         NO_CREDENTIALS.text),
@@ -192,7 +168,8 @@ def test_a_call_proves_what_its_answer_says(key, answers, status, found):
 
 
 def test_without_a_role_nothing_is_asked_of_aws():
-    found = links(service_account=BARE, role=None, assumed=NOT_MADE, caller=NOT_MADE)
+    calls = {"assumed": chains.NOT_MADE, "caller": chains.NOT_MADE}
+    found = links(service_account=chains.BARE, role=None, **calls)
     assert found["annotation"].status is Status.FAILED
     assert {found[k].status for k in ("provider", "role", "trust", "assume")} == {Status.UNKNOWN}
 
@@ -200,7 +177,10 @@ def test_without_a_role_nothing_is_asked_of_aws():
 @pytest.mark.cases(("changes", "key", "status", "found"), {
     "role A lists the bucket": ({"refused": Answer(allowed=True)}, "role-a-refused", Status.FAILED,
         "lists the bucket"),
-    "session stays role A's": ({"caller": SESSION}, "role-b-caller", Status.FAILED, SESSION_ARN),
+    "session stays role A's": ({"caller": chains.SESSION}, "role-b-caller", Status.FAILED,
+        chains.SESSION_ARN),
+    "boundary unread": ({"role_a": replace(chains.ROLE, boundary=UNREAD), "assumed": UNREAD},
+        "role-a-permission", Status.UNKNOWN, UNREAD.text),
     "no role B": ({"role": None, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN,
         "there is no role B"),
     "role B unread": ({"role": UNREAD, "assumed": DENIED}, "role-b", Status.UNKNOWN, UNREAD.text),
@@ -212,7 +192,7 @@ def test_without_a_role_nothing_is_asked_of_aws():
         "it names AROAGONE, a principal that was del"),
 })  # fmt: skip
 def test_one_link_on_the_way_to_role_b(changes, key, status, found):
-    link = chained(**changes)[key]
+    link = chains.chained(**changes)[key]
     assert (link.status, found in link.found) == (status, True), link.found
     assert "AROAGONE" not in str(link.remedy.commands)
 
@@ -221,7 +201,7 @@ def test_one_link_on_the_way_to_role_b(changes, key, status, found):
 def test_any_two_facts_that_are_unread_leave_each_link_an_answer(chain):
     """None ends in a traceback."""
     for one, other in combinations(CHANGES, 2):
-        facts = seen(CHAINS[chain], **{**one, **other})
+        facts = chains.seen(CHAINS[chain], **{**one, **other})
         assert Chain(facts).links(Calls()), (one, other)
 
 
@@ -230,16 +210,14 @@ def test_any_two_facts_that_are_unread_leave_each_link_an_answer(chain):
 def test_an_unread_call_of_eks_is_judged_as_every_call_that_it_may_be(unread, disabled):
     """The session's tags are not known, nor whether there are any."""
     identities, clusters = UNKNOWN_CALLS[unread]
-    trust_a = pod_identity_trust_policy([EKS.arn], [ACCOUNT], disable_session_tags=disabled)
-    calls = [
-        identity(replace(ASSOCIATION, disable_session_tags=off), cluster=cluster)
-        for cluster, off in product(clusters, (False, True))
-    ]
+    trust_a = pod_identity_trust_policy([EKS.arn], [chains.ACCOUNT], disable_session_tags=disabled)
+    associations = [replace(chains.ASSOCIATION, disable_session_tags=e) for e in (False, True)]
+    calls = [identity(each, cluster) for cluster, each in product(clusters, associations)]
     chain = replace(GOOD_EKS, expects_association=True, expected_role=ROLE_ARN, bucket="s3-app")
     for (name, statements), (name_b, trust_b) in product(POLICIES.items(), TRUST_B.items()):
         policies = (PermissionsPolicy("own", {"Statement": statements}),)
-        role_a = replace(ROLE, trust_policy=trust_a, policies=policies)
-        known_b = role_b({"Statement": [trust_b]}, policies=policies)
+        role_a = replace(chains.ROLE, trust_policy=trust_a, policies=policies)
+        known_b = chains.role_b({"Statement": [trust_b]}, policies=policies)
 
         def judged(call, role_a=role_a, known_b=known_b):
             facts = replace(chain, **call, role=role_a, role_b_arn=known_b.arn)

@@ -5,22 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from command.tests.verify.chains import (
-    ASSOCIATION,
-    BARE,
-    DENIED,
-    GOOD,
-    GOOD_EKS,
-    ROLE,
-    ROLE_EKS,
-    SESSION,
-    SESSION_ARN,
-    TARGET,
-    UNREAD,
-    annotated,
-    identity,
-)
-from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod, config
+from command.tests.verify import chains
+from command.tests.verify.chains import BARE, DENIED, GOOD, GOOD_EKS, ROLE, ROLE_EKS, TARGET, UNREAD
+from command.tests.verify.pods import SPEC, A, associated_pod, config, with_config
 from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Owner, Pod, Unreached, Unread, Workloads
@@ -38,6 +25,7 @@ from tests.support import world
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
 KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
 INVALID = Answer(allowed=False, code="ValidationError", message="x")
+OF_KUBECONFIG = cluster_arn(world.CLUSTER_ARN)
 GROUPS = {"n": "workers", "other": "gpu"}
 OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
 CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
@@ -69,11 +57,12 @@ class FakeAws:
 
     region, account, profile = world.REGION, world.ACCOUNT_A, ""
 
-    def __init__(self, association=GOOD_EKS.association, role=ROLE):
+    def __init__(self, association=GOOD_EKS.association, role=ROLE, **more):
         self.providers = lambda account: list(GOOD.providers)
         self.role = lambda arn: role
         self.eks_cluster = lambda name: GOOD_EKS.cluster
         self.association = lambda cluster, account: association
+        vars(self).update(more)
 
 
 def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
@@ -87,12 +76,9 @@ def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
         gather(replace(QUESTION, **{named: "s3-app"}), Sources(None, None))
 
 
-def with_config(text, role=ROLE):
+def file_sources(text, role=ROLE):
     """The cluster and the account of a service account whose Pod has an AWS config file."""
-    env = [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}]
-    own = {"name": "app", "env": env, "volumeMounts": [AWS_MOUNT]}
-    mounted = {"containers": [own], "volumes": [AWS_VOLUME]}
-    return Sources(FakeCluster(spec=mounted, **config(text)), FakeAws(role=role))
+    return Sources(FakeCluster(spec=with_config(), **config(text)), FakeAws(role=role))
 
 
 def profile(name, source="A"):
@@ -111,7 +97,7 @@ def profile(name, source="A"):
     "default profile": (profile("default").replace("profile ", ""), [""]),
 })  # fmt: skip
 def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, profiles):
-    asked = gather_each(QUESTION, with_config(A + more))
+    asked = gather_each(QUESTION, file_sources(A + more))
     titles = [f"dev/s3-app (profile {each})" if each else "dev/s3-app" for each in profiles]
     assert [facts.title for facts in asked] == titles
 
@@ -119,11 +105,11 @@ def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, prof
 def test_a_container_that_no_pod_has_is_refused():
     text = "--container: no container 'wrk' in the Pods of dev/s3-app; there are app$"
     with pytest.raises(CollectError, match=text):
-        gather(replace(QUESTION, containers=("wrk",)), with_config(A))
+        gather(replace(QUESTION, containers=("wrk",)), file_sources(A))
 
 
 def test_a_question_that_names_a_profile_or_role_b_is_one_chain():
-    sources = with_config(A + profile("B") + profile("C"))
+    sources = file_sources(A + profile("B") + profile("C"))
     for named in ({"profile": "C"}, {"role_b_arn": world.ROLE_B_ARN}):
         [facts] = gather_each(replace(QUESTION, **named), sources)
         end = "profile C" if "profile" in named else world.ROLE_B_ARN
@@ -137,7 +123,7 @@ def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
     by_name = {"Condition": {"StringLike": {"sts:RoleSessionName": "irsa-*"}}}
     trusting = replace(ROLE, trust_policy={"Statement": allow | by_name})
 
-    sources = with_config(A + profile("B") + setting, trusting)
+    sources = file_sources(A + profile("B") + setting, trusting)
     facts = gather(replace(QUESTION, profile="B"), sources)
     assert facts.role_b.session_name == name
 
@@ -155,26 +141,25 @@ def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
 
 
 def test_an_invalid_arn_of_role_b_is_not_looked_up():
-    sources = with_config("[profile B]\nrole_arn = s3-app-B\n")
+    sources = file_sources("[profile B]\nrole_arn = s3-app-B\n")
     found = gather(replace(QUESTION, profile="B"), sources).role_b
     assert (found.role_arn, found.role) == ("s3-app-B", None)
 
 
 def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
-    found = gather(replace(QUESTION, profile="B"), with_config(A + profile("B"), role=UNREAD))
+    found = gather(replace(QUESTION, profile="B"), file_sources(A + profile("B"), role=UNREAD))
     assert found.role_b.role.remedy == TRUSTING_PROFILE
 
 
 @pytest.mark.cases(("answers", "wait", "outcome", "slept"), {
-    "allowed at last": ([DENIED, DENIED, DENIED, SESSION], 90, replace(SESSION, seconds=9), 9),
+    "allowed at last": ([DENIED, DENIED, DENIED, chains.SESSION], 90,
+        replace(chains.SESSION, seconds=9), 9),
     "denied to the end": ([DENIED], 90, replace(DENIED, seconds=90), 90),
     "no time to wait": ([DENIED], 0, DENIED, 0),
     "token that stays wrong": ([INVALID], 90, INVALID, 0),
     "unread": ([UNREAD], 90, UNREAD, 0),
 })  # fmt: skip
-def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
-    monkeypatch, answers, wait, outcome, slept
-):
+def test_a_refusal_is_tried_again_until_iam_knows(monkeypatch, answers, wait, outcome, slept):
     sleeps, left = [], list(answers)
     # Not of `time` itself, which the threads of a running sandbox use.
     clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)
@@ -183,16 +168,16 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     assert (found, sum(sleeps)) == (outcome, slept)
 
 
-def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **changes):
+def eks_sources(spec=GOOD_EKS.next_pod, eks=OF_KUBECONFIG, **changes):
     """A cluster that a kubeconfig names, and its account with the association."""
-    cluster = FakeCluster(account, spec, token=GOOD_EKS.token)
-    cluster.eks = cluster_arn(world.CLUSTER_ARN)
+    cluster = FakeCluster(GOOD_EKS.service_account, spec, token=GOOD_EKS.token)
+    cluster.eks, cluster.issuer_url = ClusterArn(*eks), lambda: world.ISSUER_URL
     return Sources(cluster, FakeAws(**changes))
 
 
 def test_a_token_is_for_eks_and_bound_to_the_pod_where_an_association_is():
     eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
-    assert vars(gather(QUESTION, eks)).items() >= identity().items()
+    assert vars(gather(QUESTION, eks)).items() >= chains.identity().items()
     found = gather(QUESTION, irsa)
     assert (type(found), found.cluster, found.association) == (ByToken, GOOD_EKS.cluster, None)
     assert eks.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
@@ -221,15 +206,12 @@ def test_a_node_is_of_a_node_group_or_of_auto_mode():
 @pytest.mark.cases(("cluster", "account", "text"), {
     "ARN of another region": (("aws", "eu-west-1", world.ACCOUNT_A, "dev"), {}, OTHER_REGION),
     "another region": (("", "eu-west-1", "", "dev"), {}, OTHER_REGION),
-    "not described": (cluster_arn(world.CLUSTER_ARN), {"eks_cluster": lambda _: None}, CREDENTIALS),
+    "not described": (OF_KUBECONFIG, {"eks_cluster": lambda _: None}, CREDENTIALS),
     "two clusters of the issuer": (("",) * 4, {"clusters": lambda *_: ["dev", "dev-2"]},
         "dev, dev-2 have this issuer"),
 })  # fmt: skip
 def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster, account, text):
-    sources = eks_sources()
-    sources.cluster.eks, sources.cluster.issuer_url = ClusterArn(*cluster), lambda: world.ISSUER_URL
-    vars(sources.aws).update(account)
-    facts = gather(QUESTION, sources)
+    facts = gather(QUESTION, eks_sources(eks=cluster, **account))
     found = facts.cluster
     assert isinstance(found, Unread)
     assert facts.association is found
@@ -237,13 +219,8 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
 
 
 def test_the_one_cluster_that_has_the_issuer_is_read():
-    sources = eks_sources()
-    sources.cluster.eks, sources.cluster.issuer_url = (
-        ClusterArn(*[""] * 4),
-        lambda: world.ISSUER_URL,
-    )
-    vars(sources.aws).update(clusters=lambda *_: ["dev"])
-    assert gather(QUESTION, sources).cluster == gather(QUESTION, eks_sources()).cluster
+    sources = eks_sources(eks=("",) * 4, clusters=lambda *_: ["dev"])
+    assert gather(QUESTION, sources).cluster == GOOD_EKS.cluster
 
 
 RESTARTS = ShellCommand(("kubectl", "rollout", "restart", "x"))
@@ -252,18 +229,17 @@ OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)
 SUBJECTS = "system:serviceaccount"
 FOREIGN = world.ROLE_ARN.replace(world.ACCOUNT_A, world.ACCOUNT_B)
 TYPO = world.ROLE_ARN[:-1]
-TO_OTHER = replace(ASSOCIATION, role_arn=TYPO)
+TO_OTHER = replace(chains.ASSOCIATION, role_arn=TYPO)
 
 
 def sources(account=GOOD.service_account, roles=(ROLE, OTHER), association=None, listed=None):
     """A cluster and an account with these roles; EKS's where one of them trusts it."""
-    eks = association or ROLE_EKS in roles
-    cluster = FakeCluster(account, associated_pod().spec if eks else SPEC)
-    cluster.token = lambda *_: (GOOD_EKS if association else GOOD).token
-    cluster.eks = cluster_arn(world.CLUSTER_ARN)
+    spec = associated_pod().spec if association or ROLE_EKS in roles else SPEC
+    cluster = FakeCluster(account, spec, token=(GOOD_EKS if association else GOOD).token)
+    cluster.eks = OF_KUBECONFIG
     cluster.next_pod = lambda *_: UNREAD
     aws = FakeAws(association)
-    aws.role = lambda arn: next((role for role in roles if role.arn == arn), None)
+    aws.role = {role.arn: role for role in roles}.get
     aws.roles = lambda: AccountPrincipals(tuple(roles), {}) if listed is None else listed
     return Sources(cluster, aws, now=lambda: world.NOW)
 
@@ -275,29 +251,26 @@ def cause(where, **named):
 
 
 def of(value):
-    return annotated(value)["service_account"]
+    return chains.annotated(value)["service_account"]
 
 
 CAUSES = {
-    "misspelt": (sources(of(TYPO)), "annotation", "annotate"),
-    "no annotation": (sources(BARE), "annotation", "annotate"),
-    "another role": (sources(of(OTHER.arn)), "annotation", "annotate"),
-    "role in quotes": (sources(of(f'"{ROLE.arn}"')), "annotation", "annotate"),
-    "ARN of a session": (sources(of(SESSION_ARN)), "annotation", "annotate"),
-    "role of another account": (sources(of(FOREIGN)), "annotation", "annotate"),
-    "no association": (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-a"),
-    "another role associated": (
-        sources(BARE, (ROLE_EKS, OTHER), TO_OTHER),
-        "association",
-        "update-pod-identity",
-    ),
+    "misspelt": (sources(of(TYPO)), "annotate"),
+    "no annotation": (sources(BARE), "annotate"),
+    "another role": (sources(of(OTHER.arn)), "annotate"),
+    "role in quotes": (sources(of(f'"{ROLE.arn}"')), "annotate"),
+    "ARN of a session": (sources(of(chains.SESSION_ARN)), "annotate"),
+    "role of another account": (sources(of(FOREIGN)), "annotate"),
+    "no association": (sources(BARE, (ROLE_EKS, OTHER)), "create-pod-identity"),
+    "another role associated": (sources(BARE, (ROLE_EKS, OTHER), TO_OTHER), "update-pod-identity"),
 }
 
 
 @pytest.mark.parametrize("name", CAUSES)
 def test_the_cause_is_the_same_with_and_without_the_role_s_name(name):
-    where, key, command = CAUSES[name]
+    where, command = CAUSES[name]
     found, commands, link = cause(where)
+    key = "annotation" if command == "annotate" else "association"
     assert found == key
     assert command in commands[0]
     assert world.ROLE_ARN in commands[0]
@@ -308,10 +281,8 @@ def test_the_cause_is_the_same_with_and_without_the_role_s_name(name):
 
 
 NEAR = replace(OTHER, arn=world.ROLE_ARN)
-FAR, READER, WRITER = (
-    replace(each, arn=f"arn:aws:iam::111122223333:role/{name}")
-    for each, name in ((OTHER, "ci"), (ROLE, "reader"), (ROLE, "writer"))
-)
+ROLES = ((OTHER, "ci"), (ROLE, "reader"), (ROLE, "writer"))
+FAR, READER, WRITER = (replace(e, arn=f"arn:aws:iam::111122223333:role/{n}") for e, n in ROLES)
 
 
 @pytest.mark.cases(("roles", "listed", "key", "creates", "text"), {

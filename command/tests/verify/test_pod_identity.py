@@ -6,41 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from command.tests.verify.chains import (
-    ACCOUNT,
-    ALL,
-    ASSOCIATION,
-    BY_ASSOCIATION,
-    EKS,
-    GOOD_EKS,
-    READY,
-    ROLE,
-    ROLE_EKS,
-    SENT_ID,
-    SESSION,
-    SESSION_B,
-    TARGETING,
-    TRUST_EKS,
-    UNMADE,
-    UNREAD,
-    annotated,
-    associated,
-    chained,
-    eks_links,
-    identity,
-    links,
-    seen,
-    statuses,
-    targeted,
-)
-from command.tests.verify.commands import RESTART
+from command.tests.verify import chains
+from command.tests.verify.chains import ROLE, ROLE_EKS, UNMADE, UNREAD, eks_links, identity, links
+from command.tests.verify.commands import RESTART, written
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, associated_pod, config, pod
 from irsa.observe.eks import AUTO_MODE, DescribedCluster, association_of
 from irsa.observe.facts import Answer, PermissionsPolicy, Role
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.facts import RoleB, chaining_profiles
 from irsa.verify.link import Calls, Status
-from irsa.verify.remedies.iam import readable
 from irsa_core.identity.eks import FARGATE_LABEL
 from irsa_core.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
@@ -64,7 +38,7 @@ EXPECTED = {"expected_role": ROLE_ARN}
 STACK = Stack("dev", frozenset({Resource("association", "dev:dev/s3-app")}))
 UP = ("pulumi refresh --stack dev", "pulumi up --stack dev")
 OF_TARGET_ROLE = {"expects_association": True, "expected_target": ROLE_B_ARN}
-NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, policies=ALL)
+NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, policies=chains.ALL)
 AUTO = {"nodes": {"n": AUTO_MODE}, "node_roles": {AUTO_MODE: NODE_ROLE}, "agent": frozenset({"x"})}
 FARGATE = associated_pod(labels={FARGATE_LABEL: "fp"})
 MOVE = "python -m irsa move dev/s3-app --to irsa --yes"
@@ -75,28 +49,28 @@ PATCH = "kubectl patch deployment app --namespace dev --type json --patch"
 DROP_VOLUME = (f"""{PATCH} '[{{"op":"remove","path":"/spec/template/spec/volumes/0"}}]'""",)
 NEXT = "a Pod that is made now gets"
 NOT_PROD = {"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}}
-WIDE = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, OTHER], disable_session_tags=True)
+WIDE = pod_identity_trust_policy([CLUSTER_ARN], [chains.ACCOUNT, OTHER], disable_session_tags=True)
 LIMIT = '{"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
 ROLE_UNTAGGED = replace(ROLE, trust_policy=WIDE)
 LIMITED = {"policy": LIMIT, "disable_session_tags": True}
-OF_TARGET = Calls(assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True))
-WANTED = target_role_trust_policy([BY_ASSOCIATION])
-BY_OTHER = target_role_trust_policy([BY_ASSOCIATION._replace(service_account=OTHER)])
+OF_TARGET = Calls(assumed=chains.SESSION_B, caller=chains.SESSION_B, data=Answer(allowed=True))
+WANTED = target_role_trust_policy([chains.BY_ASSOCIATION])
+BY_OTHER = target_role_trust_policy([chains.BY_ASSOCIATION._replace(service_account=OTHER)])
 PROFILE = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n"
+SOURCES = ["web_identity_token_file = /t", "source_profile = B", "region = x"]
 FROM_AGENT = f"{PROFILE}credential_source = EcsContainer\n"
 
 
 def test_an_association_takes_the_place_of_annotation_and_provider():
-    report = eks_links(**annotated(ROLE_B_ARN))
+    report = eks_links(**chains.annotated(ROLE_B_ARN))
 
-    assert statuses(report) == statuses(eks_links()) == {}
+    assert chains.statuses(report) == chains.statuses(eks_links()) == {}
     assert [key for key in report if key not in ("pod", "webhook", "precedence", "token")] == [
         *("service-account", "association", "agent", "injection", "role", "trust"),
         *("assume", "caller", "permissions", "data", "refused"),
     ]
-    assert report["association"].found == (
-        f"a-1 names {ROLE_ARN}; it wins over the annotation {ROLE_B_ARN}"
-    )
+    named = f"a-1 names {ROLE_ARN}; it wins over the annotation {ROLE_B_ARN}"
+    assert report["association"].found == named
 
 
 def test_unreadable_associations_leave_an_annotated_chain_as_it_is():
@@ -106,13 +80,13 @@ def test_unreadable_associations_leave_an_annotated_chain_as_it_is():
 @pytest.mark.cases(("changes", "commands"), {
     "no association": (MISSING | EXPECTED, (CREATE, RESTART)),
     "no association, role not given": (MISSING, ()),
-    "another role": (associated(role_arn=f"{ROLE_ARN}-old") | EXPECTED, (UPDATE, RESTART)),
+    "another role": (chains.associated(role_arn=f"{ROLE_ARN}-old") | EXPECTED, (UPDATE, RESTART)),
     "another role, of an add-on":
-        (associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON) | EXPECTED, ()),
+        (chains.associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON) | EXPECTED, ()),
     "no association, of a stack":
         (MISSING | EXPECTED | {"stack": STACK, "expects_association": True}, (*UP, RESTART)),
     "no target role": (EXPECTED | OF_TARGET_ROLE, (UPDATE_TARGET, RESTART)),
-    "another external id": (identity(replace(TARGETING, external_id="other")), ()),
+    "another external id": (identity(replace(chains.TARGETING, external_id="other")), ()),
 })  # fmt: skip
 def test_a_wrong_association_and_its_commands(changes, commands):
     link = eks_links(**changes)["association"]
@@ -120,7 +94,7 @@ def test_a_wrong_association_and_its_commands(changes, commands):
 
 
 def test_an_association_is_not_older_than_a_pod_of_the_same_second():
-    answer = {"associationArn": ASSOCIATION.arn, "roleArn": ROLE_ARN, "namespace": "dev"}
+    answer = {"associationArn": chains.ASSOCIATION.arn, "roleArn": ROLE_ARN, "namespace": "dev"}
     modified = datetime(2026, 11, 26, 9, 0, 0, 5000, UTC)
     found = association_of({**answer, "serviceAccount": "s3-app", "modifiedAt": modified})
     assert "2026-11-26T09:00:00Z" <= found.changed < "2026-11-26T09:00:01Z"
@@ -134,11 +108,11 @@ def test_a_role_for_eks_without_association_is_no_matter_of_annotations():
 
 @pytest.mark.cases(("cluster", "agent", "status"), {
     "Auto Mode": (DescribedCluster(CLUSTER_ARN, auto_mode=True), frozenset(), PASSED),
-    "DaemonSet": (DescribedCluster(CLUSTER_ARN), READY, PASSED),
-    "add-on, agent unread": (EKS, UNREAD, UNKNOWN),
-    "add-on, no agent": (EKS, frozenset(), FAILED),
-    "add-on degraded": (DescribedCluster(CLUSTER_ARN, addon="DEGRADED"), READY, FAILED),
-    "add-on updating": (DescribedCluster(CLUSTER_ARN, addon="UPDATING"), READY, PASSED),
+    "DaemonSet": (DescribedCluster(CLUSTER_ARN), chains.READY, PASSED),
+    "add-on, agent unread": (chains.EKS, UNREAD, UNKNOWN),
+    "add-on, no agent": (chains.EKS, frozenset(), FAILED),
+    "add-on degraded": (DescribedCluster(CLUSTER_ARN, addon="DEGRADED"), chains.READY, FAILED),
+    "add-on updating": (DescribedCluster(CLUSTER_ARN, addon="UPDATING"), chains.READY, PASSED),
     "add-on creating": (DescribedCluster(CLUSTER_ARN, addon="CREATING"), frozenset(), UNKNOWN),
     "neither": (DescribedCluster(CLUSTER_ARN), frozenset(), FAILED),
 })  # fmt: skip
@@ -154,7 +128,7 @@ def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
     pods = [associated_pod(nodeName=node) for node in ("n", "m")]
     known = identity(node_roles={"": UNREAD}, agent=frozenset({"n", "m"}))
     for found, status in ((pods[:1], PASSED), (pods, UNKNOWN)):
-        assert eks_links(*found, **known, inside=SESSION)["agent"].status is status
+        assert eks_links(*found, **known, inside=chains.SESSION)["agent"].status is status
 
 
 def node_role(effect, action="eks-auth:AssumeRoleForPodIdentity"):
@@ -215,58 +189,43 @@ def test_what_this_pod_has_and_the_next_one_gets(now, following, found, commands
     assert found in link.found
 
 
-@pytest.mark.cases(("variables", "status", "found"), {
-    "role": ([("AWS_ROLE_ARN", ROLE_B_ARN)], PASSED, ""),
-    "session name": ([("AWS_ROLE_SESSION_NAME", "!")], PASSED, ""),
-    "proxy": ([("HTTP_PROXY", URL)], UNKNOWN, "NO_PROXY lacks 169.254.170.23"),
-    "proxy, agent's network excepted": ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.0.0/16")],
-        UNKNOWN, "NO_PROXY lacks"),
-    "proxy, agent excepted": ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.170.23")], PASSED, ""),
-    "proxy for HTTPS": ([("HTTPS_PROXY", URL)], UNKNOWN, URL),
-})  # fmt: skip
-def test_variables_that_keep_a_pod_from_the_agent(variables, status, found):
-    link = eks_links(associated_pod(*variables))["precedence"]
-    assert (link.status, found in link.found, link.remedy.shell) == (status, True, ()), link.found
-
-
-def test_keys_in_a_credentials_file_win_over_the_association_in_every_sdk():
-    own = with_file("AWS_SHARED_CREDENTIALS_FILE")
-    keys = config("[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n")
-    link = eks_links(own, **keys)["precedence"]
-    assert (link.status, link.remedy.shell) == (FAILED, ())
-    assert "it holds a static key; every SDK takes it" in link.found
-
-
-def test_a_network_policy_that_may_not_let_the_pod_out_to_the_agent_is_named():
-    https = {"ports": [{"port": 443}], "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
-    chosen = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [https]}
-    link = eks_links(network_policies=({"metadata": {"name": "locked"}, "spec": chosen},))
-    assert link["precedence"].status is UNKNOWN
-    assert "locked may not let the Pod out to " in link["precedence"].found
-    assert "169.254.170.23:80" in link["precedence"].found
-
-
 def with_file(variable):
     """A Pod with an association that mounts a file, and names it in a variable."""
     env = (variable, "/etc/aws/config")
     return associated_pod(env, volumes=[AWS_VOLUME], mounts=[AWS_MOUNT])
 
 
-def joined(document, more):
-    """The text of a document with another's statements."""
-    return readable({**document, "Statement": [*document["Statement"], *more["Statement"]]})
+KEYS = config("[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n")
+HTTPS = {"ports": [{"port": 443}], "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
+LOCKED = {"metadata": {"name": "locked"}, "spec": {"podSelector": {}, "egress": [HTTPS]}}
 
 
-@pytest.mark.cases(
-    "trusted", {"denied, not trusted": [], "denied and trusted": TRUST_EKS["Statement"]}
-)
+@pytest.mark.cases(("variables", "changes", "status", "found"), {
+    "role": ([("AWS_ROLE_ARN", ROLE_B_ARN)], {}, PASSED, ""),
+    "session name": ([("AWS_ROLE_SESSION_NAME", "!")], {}, PASSED, ""),
+    "proxy": ([("HTTP_PROXY", URL)], {}, UNKNOWN, "NO_PROXY lacks 169.254.170.23"),
+    "proxy, agent's network excepted": ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.0.0/16")], {},
+        UNKNOWN, "NO_PROXY lacks"),
+    "proxy, agent excepted": ([("HTTP_PROXY", URL), ("NO_PROXY", "169.254.170.23")], {}, PASSED,
+        ""),
+    "proxy for HTTPS": ([("HTTPS_PROXY", URL)], {}, UNKNOWN, URL),
+    "network policy": ([], {"network_policies": (LOCKED,)}, UNKNOWN, "169.254.170.23:80"),
+    "keys of a file": ([], {"pods": (with_file("AWS_SHARED_CREDENTIALS_FILE"),), **KEYS}, FAILED,
+        "it holds a static key; every SDK takes it"),
+})  # fmt: skip
+def test_what_keeps_a_pod_from_the_agent(variables, changes, status, found):
+    link = eks_links(**{"pods": (associated_pod(*variables),), **changes})["precedence"]
+    assert (link.status, found in link.found, link.remedy.shell) == (status, True, ()), link.found
+
+
+@pytest.mark.cases("trusted", {"denied": [], "denied, trusted": chains.TRUST_EKS["Statement"]})
 @pytest.mark.parametrize("action", ["sts:AssumeRole", "sts:TagSession"])
 @pytest.mark.cases("condition", {"by namespace": NOT_PROD, "of all": {}})
 def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition):
     met = "meet the trust policy's conditions (aws:RequestTag/"
     changed = "change the Deny of the trust policy: it has no condition that a call meets"
     stop = {"Effect": "Deny", "Principal": "*", "Action": action, "Condition": condition}
-    trust = {**TRUST_EKS, "Statement": [*trusted, stop]}
+    trust = {**chains.TRUST_EKS, "Statement": [*trusted, stop]}
     link = eks_links(role=replace(ROLE, trust_policy=trust), calls=UNMADE)["trust"]
     assert link.remedy.text.startswith(met if condition else changed)
 
@@ -282,32 +241,33 @@ BY_TAG = allowing("s3:*", "arn:aws:s3:::${aws:PrincipalTag/kubernetes-service-ac
 
 def test_session_tags_that_a_policy_goes_by_are_enabled():
     role = replace(ROLE_UNTAGGED, policies=(BY_TAG,))
-    facts = {**associated(disable_session_tags=True), "bucket": "s3-app", "calls": UNMADE}
+    facts = {**chains.associated(disable_session_tags=True), "bucket": "s3-app", "calls": UNMADE}
     link = eks_links(role=role, **facts)["permissions"]
     assert "--no-disable-session-tags" in link.remedy.shell[0]
 
 
 def test_a_session_policy_limits_the_session():
-    own = seen(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED)
-    target = targeted(association=replace(TARGETING, policy=LIMIT))
+    own = chains.seen(chains.GOOD_EKS, **chains.associated(**LIMITED), role=ROLE_UNTAGGED)
+    target = chains.targeted(association=replace(chains.TARGETING, policy=LIMIT))
     for key, facts in {"permissions": own, "role-b-permissions": target}.items():
         link = links(facts=facts, calls=UNMADE)[key]
         assert (link.status, link.remedy.commands) == (FAILED, ())
         assert link.remedy.text.startswith("allow it in the association's session policy")
 
 
-def test_a_role_for_an_association_that_was_not_read_is_not_created():
+def test_a_missing_role_is_that_of_the_association_and_of_an_unread_one_not_created():
+    assert eks_links(role=None)["role"].remedy.text == "create the role, or correct the association"
     link = eks_links(**EXPECTED, **identity(UNREAD), role=None)["role"]
     assert (link.status, link.remedy.commands) == (FAILED, ())
 
 
 def test_policies_on_session_tags_are_decided_by_the_pod_s_own():
     by_pod = allowing("s3:*", StringLike={"aws:PrincipalTag/kubernetes-pod-name": "app-*"})
-    assert statuses(eks_links(role=replace(ROLE_EKS, policies=(by_pod,)))) == {}
+    assert chains.statuses(eks_links(role=replace(ROLE_EKS, policies=(by_pod,)))) == {}
 
 
 def test_a_grant_to_a_shared_role_names_who_else_gains_it():
-    shared = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, OTHER])
+    shared = pod_identity_trust_policy([CLUSTER_ARN], [chains.ACCOUNT, OTHER])
 
     def text(*policies):
         role = replace(ROLE, trust_policy=shared, policies=policies)
@@ -319,11 +279,11 @@ def test_a_grant_to_a_shared_role_names_who_else_gains_it():
 
 @pytest.mark.cases("expected", {"not-named": "", "the-target-role": ROLE_B_ARN})
 def test_the_session_of_a_target_role_is_made_in_one_call(expected):
-    facts = targeted(expected_role=expected)
+    facts = chains.targeted(expected_role=expected)
 
     found = links(facts=facts, calls=replace(UNMADE, of_role_b=OF_TARGET))
 
-    assert statuses(found) == {}
+    assert chains.statuses(found) == {}
     assert [key for key in found if key.startswith("role-") or key in ("assume", "caller")] == [
         *("role-b", "role-a-permission", "role-b-trust", "role-b-assume", "role-b-caller"),
         *("role-b-permissions", "role-b-data"),
@@ -334,7 +294,7 @@ def test_role_a_must_be_allowed_to_tag_the_target_role_s_session():
     one = allowing("sts:AssumeRole")
 
     def link(role):
-        return links(facts=targeted(role_a=role), calls=UNMADE)["role-a-permission"]
+        return links(facts=chains.targeted(role_a=role), calls=UNMADE)["role-a-permission"]
 
     own, bounded = link(replace(ROLE_EKS, policies=(one,))), link(replace(ROLE_EKS, boundary=one))
     assert (own.status, bounded.status, bounded.remedy.shell) == (FAILED, FAILED, ())
@@ -344,35 +304,33 @@ def test_role_a_must_be_allowed_to_tag_the_target_role_s_session():
 def with_profile(text):
     """Facts of a Pod whose AWS config file leads to role B."""
     own = with_file("AWS_CONFIG_FILE")
-    return replace(GOOD_EKS, pods=(own,), profile="B", **config(text))
+    return replace(chains.GOOD_EKS, pods=(own,), profile="B", **config(text))
 
 
-@pytest.mark.parametrize(
-    "source", ["web_identity_token_file = /t", "source_profile = B", "region = x"]
-)
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_profile_starts_from_the_agent_s_credentials(source):
-    link = chained(with_profile(f"{PROFILE}{source}\n"), ROLE_EKS)["profile"]
+    link = chains.chained(with_profile(f"{PROFILE}{source}\n"), ROLE_EKS)["profile"]
     fix = "" if source == "region = x" else f"remove {source.split()[0]} and "
     assert "does not start from the association" in link.found
     assert link.remedy.text.startswith(f"{fix}set credential_source = EcsContainer in [profile B]")
-    assert chained(with_profile(FROM_AGENT), ROLE_EKS)["profile"].status is PASSED
+    assert chains.chained(with_profile(FROM_AGENT), ROLE_EKS)["profile"].status is PASSED
 
 
 def test_each_profile_that_starts_from_the_agent_is_a_chain():
     others = FROM_AGENT.replace("B]", "C]") + FROM_AGENT.replace("B]", "D]").replace("Ecs", "No")
     facts = with_profile(FROM_AGENT + others)
     assert chaining_profiles(facts) == ["B", "C"]
-    assert chaining_profiles(replace(facts, association=TARGETING)) == []
+    assert chaining_profiles(replace(facts, association=chains.TARGETING)) == []
 
 
 @pytest.mark.cases(("trust", "sent", "status"), {
-    "trusted": (WANTED, SENT_ID, PASSED),
-    "another association trusted": (BY_OTHER, SENT_ID, FAILED),
+    "trusted": (WANTED, chains.SENT_ID, PASSED),
+    "another association trusted": (BY_OTHER, chains.SENT_ID, FAILED),
     "another external id sent": (WANTED, "tenant-7", FAILED),
 })  # fmt: skip
 def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, status):
-    tags = GOOD_EKS.session_tags
-    role = Role(ROLE_B_ARN, "AROAB", trust, policies=ALL)
+    tags = chains.GOOD_EKS.session_tags
+    role = Role(ROLE_B_ARN, "AROAB", trust, policies=chains.ALL)
     target = RoleB(role_arn=ROLE_B_ARN, profile="B", external_id=sent, tags=tags, role=role)
     facts = with_profile(f"{FROM_AGENT}external_id = {sent}\n")
 
@@ -380,12 +338,9 @@ def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, 
 
     assert link.status is status
     if trust is BY_OTHER:
-        assert [command.words[-1] for command in link.remedy.commands] == [joined(trust, WANTED)]
+        wanted = {**trust, "Statement": [*trust["Statement"], *WANTED["Statement"]]}
+        assert [written(each) for each in link.remedy.shell] == [wanted]
     elif status is FAILED:
-        assert link.found == f"role B asks for external id {SENT_ID!r}, the caller sends 'tenant-7'"
-        assert f"external_id = {SENT_ID}" in link.remedy.text
-
-
-def test_a_role_that_is_missing_is_that_of_the_association():
-    remedy = eks_links(role=None)["role"].remedy
-    assert remedy.text == "create the role, or correct the association"
+        asks = f"role B asks for external id {chains.SENT_ID!r}, the caller sends 'tenant-7'"
+        assert link.found == asks
+        assert f"external_id = {chains.SENT_ID}" in link.remedy.text

@@ -13,16 +13,8 @@ from typing import Any
 
 import pytest
 
-from command.tests.verify.chains import (
-    ACCOUNT,
-    ASSOCIATION,
-    EKS_TOKEN,
-    GOOD,
-    READY,
-    ROLE,
-    identity,
-    seen,
-)
+from command.tests.verify import chains
+from command.tests.verify.chains import ACCOUNT, ASSOCIATION, EKS_TOKEN, GOOD, READY, ROLE, seen
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_VOLUME, container
 from irsa.access import allows
@@ -45,10 +37,8 @@ from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, s
 NB = ServiceAccountRef("dev", "nb")
 BUCKET, CLUSTER, ISSUER = world.BUCKET_ARN, world.CLUSTER_ARN, world.ISSUER
 ACCOUNTS = seven_accounts(*ACCOUNT)
-STRANGERS = [
-    Role(f"arn:aws:iam::{account}:role/stranger", "AROASTRANGER", {})
-    for account in (world.ACCOUNT_A, world.ACCOUNT_B)
-]
+BOTH = world.ACCOUNT_A, world.ACCOUNT_B
+STRANGERS = [Role(f"arn:aws:iam::{each}:role/stranger", "AROASTRANGER", {}) for each in BOTH]
 CLUSTERS = [CLUSTER, f"{CLUSTER}-2"]
 TAGS = pod_tags(cluster_arn(CLUSTER), NB)
 CALLERS = {"issuers": [ISSUER, f"{ISSUER}0"], "clusters": CLUSTERS, "callers": STRANGERS}
@@ -122,7 +112,7 @@ class World:
             pods=tuple(pods),
             objects={("ConfigMap", name): values for name, values in self.objects.items()},
             role=self.role,
-            **identity(self.association, cluster, agent),
+            **chains.identity(self.association, cluster, agent),
             bucket_policy=self.bucket_policy,
             bucket_account=world.ACCOUNT_A,
         )
@@ -249,21 +239,18 @@ NO_SESSIONS = {"Sid": SID, "Effect": "Deny", "Principal": "*", "Action": "sts:*"
 STOP = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": BUCKET}
 BY_TAG = "arn:aws:s3:::${aws:PrincipalTag/kubernetes-service-account}"
 DENIED = (allowing("s3:*", "*", "Deny"), replace(allowing("s3:*"), name="more"))
+ZONE, LINE = "us-east-1a", "us-east-1\n"
 OF_BOTH = {
-    "zone-for-region": lambda w: w.env(AWS_REGION="us-east-1a"),
-    "zone-for-both-regions": lambda w: w.env(
-        AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1a"
-    ),
-    "newline-in-both-regions": lambda w: w.env_from(
-        AWS_REGION="us-east-1\n", AWS_DEFAULT_REGION="us-east-1\n"
-    ),
-    "newline-in-default-region": lambda w: w.env_from(AWS_DEFAULT_REGION="us-east-1\n"),
+    "zone-for-region": lambda w: w.env(AWS_REGION=ZONE),
+    "zone-for-both-regions": lambda w: w.env(AWS_REGION=ZONE, AWS_DEFAULT_REGION=ZONE),
+    "newline-in-both-regions": lambda w: w.env_from(AWS_REGION=LINE, AWS_DEFAULT_REGION=LINE),
+    "newline-in-default-region": lambda w: w.env_from(AWS_DEFAULT_REGION=LINE),
     "empty-region": lambda w: w.env(AWS_REGION=""),
     "access-keys": lambda w: w.env(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"),
     "keys-by-env-from": lambda w: w.env_from("AWS_", ACCESS_KEY_ID="AKIA", SECRET_ACCESS_KEY="x"),
     "another-endpoint": lambda w: w.env(AWS_ENDPOINT_URL="http://127.0.0.1:9"),
     "skipped": lambda w: w.label(SKIP_LABEL),
-    "zone-by-admission": lambda w: w.admit(AWS_REGION="us-east-1a"),
+    "zone-by-admission": lambda w: w.admit(AWS_REGION=ZONE),
     "empty-region-by-admission": lambda w: w.admit(AWS_REGION=""),
     "profile-by-admission": lambda w: w.admit(AWS_PROFILE="team"),
     "skipped-by-admission": lambda w: w.admit(SKIP_LABEL),
@@ -298,6 +285,7 @@ NOT_PROD = {**NO_SESSIONS, "Condition": {"StringNotEquals": IN_PROD}}
 TRUST_TEAM = deepcopy(TRUST_EKS)
 TRUST_TEAM["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/team"] = "data"
 TRUST_CLUSTER_2 = pod_identity_trust_policy(CLUSTERS[1:], [ACCOUNT, NB])
+TRUST_MISSPELT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])
 TRUST_VAULT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT], audience="vault")
 OF_IRSA = {
     "no-annotation": lambda w: w.change(annotations={}),
@@ -306,9 +294,7 @@ OF_IRSA = {
     "session-name": lambda w: w.env(AWS_ROLE_SESSION_NAME="a / b"),
     "role-by-hand": lambda w: w.env(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
     "trust-of-neighbour-alone": lambda w: w.trust(irsa_trust_policy([world.PROVIDER_ARN], [NB])),
-    "trust-of-misspelt-name": lambda w: w.trust(
-        irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])
-    ),
+    "trust-of-misspelt-name": lambda w: w.trust(TRUST_MISSPELT),
     "trust-of-another-audience": lambda w: w.trust(TRUST_VAULT),
 }
 
@@ -339,11 +325,8 @@ def own(call: Any) -> bool:
     return mine and call.kind in ("token", "association")
 
 
-FIRST = {
-    f"{'Pod Identity' if by else 'IRSA'}: {name}": (by, name)
-    for by, breaks in BREAKS.items()
-    for name in breaks
-}
+ALL = [(by, name) for by, breaks in BREAKS.items() for name in breaks]
+FIRST = {f"{'Pod Identity' if by else 'IRSA'}: {name}": (by, name) for by, name in ALL}
 
 
 @pytest.mark.cases(("by_association", "first"), FIRST)

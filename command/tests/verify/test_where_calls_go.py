@@ -99,19 +99,17 @@ def pod_with(facts, env, *, from_config_map):
 
 @settings(deadline=None, max_examples=150)
 @given(variables, st.booleans(), st.booleans(), st.sampled_from(["", "bucket"]), st.booleans())
-def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
-    env, by_association, whole, bucket, inside
-):
-    facts = GOOD_EKS if by_association else GOOD
+def test_a_variable_that_sends_botocore_elsewhere_never_passes(env, by_eks, whole, bucket, inside):
+    facts = GOOD_EKS if by_eks else GOOD
     pod = pod_with(facts, env, from_config_map=whole)
     # A call inside the Pod is STS's alone.
-    services = [*(["s3"] if bucket else []), *([] if by_association or inside else ["sts"])]
+    services = [*(["s3"] if bucket else []), *([] if by_eks or inside else ["sts"])]
     answer = {"inside": SESSION} if inside else {}
     objects = {("ConfigMap", "env"): env} if whole else {}
 
     link = links(pod, facts=facts, objects=objects, bucket=bucket, **answer)["precedence"]
 
-    wrong = goes_elsewhere(env, services, agent=by_association and not inside)
+    wrong = goes_elsewhere(env, services, agent=by_eks and not inside)
     if inside and any("proxy" in name.lower() for name in env):
         return  # STS answered through it
     assert not (wrong and link.status is Status.PASSED), (env, link)
@@ -138,10 +136,8 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
 
     status = links(pod, role=role, calls=UNMADE)["trust"].status
 
-    verdicts = {
-        trusts_token(role, GOOD.token, session_name=name, now=NOW).verdict
-        for name in ([text] if text else NAMES)
-    }
+    by_name = functools.partial(trusts_token, role, GOOD.token, now=NOW)
+    verdicts = {by_name(session_name=name).verdict for name in ([text] if text else NAMES)}
     if status is not Status.UNKNOWN:
         assert verdicts == {Verdict.ALLOW if status is Status.PASSED else Verdict.DENY}
     assert not (text and status is Status.UNKNOWN)
@@ -150,11 +146,8 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
 TRIED = ("", "x y", "-1", "0", "3", "2097152", "true", "IPv4", URL, "legacy", "Standard",
          "when_required", "preferred", "path")  # fmt: skip
 MORE = (["services", "endpoint_url"], ["REQUESTS_CA_BUNDLE", "AWS_ENDPOINT_URL"])
-ROWS = {
-    **BOTOCORE_DEFAUT_SESSION_VARIABLES,
-    **DEFAULT_S3_CONFIG_VARS,
-    "services and certificates": MORE,
-}
+ROWS = {**BOTOCORE_DEFAUT_SESSION_VARIABLES, **DEFAULT_S3_CONFIG_VARS}
+ROWS["services and certificates"] = MORE
 
 
 def names(listed):

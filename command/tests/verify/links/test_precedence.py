@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command.tests.verify import pods
 from command.tests.verify.chains import SESSION, UNREAD, links, statuses
 from command.tests.verify.commands import SET_ENV
-from command.tests.verify.pods import (
-    AWS_MOUNT,
-    FROM_A,
-    A,
-    config,
-    container,
-    pod,
-    spec,
-    with_config,
-    with_env,
-)
+from command.tests.verify.pods import FROM_A, A, config, container, pod, spec, with_config, with_env
 from irsa.observe.pod_spec import references, with_fields
 from irsa.verify.link import Remedy, Status
 from irsa.verify.links.precedence import REGIONS
@@ -37,12 +28,11 @@ BOTH = "contains both source_profile and credential_source"
 PROFILE_OF_IMAGE = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
 KEYS_OF_SECRET = container("app", envFrom=[{"secretRef": {"name": "keys"}}])
 SECRET = {"objects": {("Secret", "keys"): UNREAD}}
-URL = "http://127.0.0.1:9"
+INSIDE, URL = "ask inside the Pod, with --exec", "http://127.0.0.1:9"
+ALIAS = {"ip": "10.0.0.9", "hostnames": ["sts.us-east-1.amazonaws.com"]}
 KEY_OF_SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
-WINNING = [
-    *(("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")),
-    *(("AWS_ACCESS_KEY_ID", "x"), ("AWS_ACCESS_KEY_ID", KEY_OF_SECRET)),
-]
+PROFILES = [("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")]
+WINNING = [*PROFILES, ("AWS_ACCESS_KEY_ID", "x"), ("AWS_ACCESS_KEY_ID", KEY_OF_SECRET)]
 HTTPS = {"ports": [{"port": 443}]}
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
 LOCKED = {"metadata": {"name": "locked"}}
@@ -96,13 +86,19 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
     assert asked == {Status.PASSED}
 
 
-@pytest.mark.cases(("found", "changes", "text"), {
-    "profile of the image": (with_env(*PROFILE_OF_IMAGE), {}, "ask inside the Pod, with --exec"),
-    "keys of a Secret": (pod(spec(KEYS_OF_SECRET)), SECRET, "grant a permission"),
+@pytest.mark.cases(("made", "changes", "found", "text"), {
+    "profile of the image": (with_env(*PROFILE_OF_IMAGE), {}, "", INSIDE),
+    "keys of a Secret": (pod(spec(KEYS_OF_SECRET)), SECRET, "", "grant a permission"),
+    "unknown region": (with_env(("AWS_REGION", "us-esat-1")), {}, "us-esat-1", INSIDE),
+    "endpoint of STS": (with_env(("AWS_ENDPOINT_URL_STS", URL)), {}, URL, INSIDE),
+    "proxy": (with_env(("https_proxy", URL)), {}, URL, INSIDE),
+    "host alias of STS": (pod(spec(container("app"), hostAliases=[ALIAS])), {},
+        "hostAliases send sts.us-east-1.amazonaws.com to 10.0.0.9", INSIDE),
 })  # fmt: skip
-def test_what_was_not_read_is_not_known(found, changes, text):
-    link = links(found, **changes)["precedence"]
-    assert (link.status, link.remedy.text) == (Status.UNKNOWN, text)
+def test_what_is_not_certain_is_asked_inside_the_pod(made, changes, found, text):
+    link = links(made, **changes)["precedence"]
+    assert (link.status, found in link.found, link.remedy.text) == (Status.UNKNOWN, True, text)
+    assert not found or links(made, inside=SESSION)["precedence"].status is Status.PASSED
 
 
 @pytest.mark.parametrize("kind", ["deployment", "job"])
@@ -114,10 +110,7 @@ def test_a_profile_that_is_nowhere_or_an_access_key_wins_over_the_role(name, val
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
 
 
-@pytest.mark.cases("others", {
-    "template without variables": [],
-    "template with another value": [{"name": "AWS_PROFILE", "value": "own"}],
-})  # fmt: skip
+@pytest.mark.parametrize("others", [[], [{"name": "AWS_PROFILE", "value": "own"}]])
 def test_a_variable_that_admission_adds_stays_in_no_template(others):
     found = with_env(("AWS_PROFILE", "legacy"))
     found.template["spec"]["containers"][0]["env"] = others
@@ -133,18 +126,6 @@ def test_an_object_keeps_its_keys_as_others_may_take_them():
     assert remedy == Remedy(kept)
 
 
-def test_keys_in_a_mounted_credentials_file_win_in_javascript():
-    env = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
-    volume = {"name": "aws", "secret": {"secretName": "keys"}}
-    found = pod(spec(container("app", env, volumeMounts=[AWS_MOUNT]), volumes=[volume]))
-    text = "[default]\naws_access_key_id = (not kept)\n"
-
-    link = links(found, objects={("Secret", "keys"): {"credentials": text}})["precedence"]
-
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-    assert "the SDK for JavaScript takes it before the role" in link.found
-
-
 def test_keys_in_an_init_container_are_taken_out_of_its_list():
     init = container("init", ("AWS_ACCESS_KEY_ID", "AKIA"), ("LEVEL", "1"))
     link = links(pod(spec(container(), initContainers=[init])))["precedence"]
@@ -157,41 +138,33 @@ def precedence(*variables, **changes):
     return links(with_env(*variables), **changes)["precedence"]
 
 
-@pytest.mark.cases(("name", "value", "found", "change"), {
-    "session name with spaces": ("AWS_ROLE_SESSION_NAME", "reports / prod",
-        "'reports / prod' must be 2 to 64", "-"),
-    "zone for a region": ("AWS_REGION", "us-east-1a", "an availability zone of region us-east-1",
-        "=us-east-1"),
-    "zone for a default region": ("AWS_DEFAULT_REGION", "eu-west-2c", "zone of region eu-west-2",
-        "=eu-west-2"),
-    "region with a line break": ("AWS_REGION", "us-east-1\n", r"'us-east-1\n' has white space",
-        "=us-east-1"),
+KEYS_FILE = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
+WITH_KEYS = container("app", KEYS_FILE, volumeMounts=[pods.AWS_MOUNT])
+KEYS_VOLUME = {"name": "aws", "secret": {"secretName": "keys"}}
+KEYS = {("Secret", "keys"): {"credentials": "[default]\naws_access_key_id = (not kept)\n"}}
+OF_TOKEN = [each for each in pods.INJECTED["env"] if "REGION" not in each["name"]]
+FROM_MAP = container("app", env=OF_TOKEN, envFrom=[{"configMapRef": {"name": "env"}}])
+LINES = {("ConfigMap", "env"): dict.fromkeys(REGIONS, "us-east-1\n")}
+
+
+@pytest.mark.cases(("made", "objects", "found", "changes"), {
+    "session name with spaces": (with_env(("AWS_ROLE_SESSION_NAME", "reports / prod")), {},
+        "'reports / prod' must be 2 to 64", ["AWS_ROLE_SESSION_NAME-"]),
+    "zone for a region": (with_env(("AWS_REGION", "us-east-1a")), {},
+        "an availability zone of region us-east-1", ["AWS_REGION=us-east-1"]),
+    "zone for a default region": (with_env(("AWS_DEFAULT_REGION", "eu-west-2c")), {},
+        "zone of region eu-west-2", ["AWS_DEFAULT_REGION=eu-west-2"]),
+    "region with a line break": (with_env(("AWS_REGION", "us-east-1\n")), {},
+        r"'us-east-1\n' has white space", ["AWS_REGION=us-east-1"]),
+    "regions of a ConfigMap": (pod(spec(FROM_MAP)), LINES, "has white space around the region",
+        ["AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1"]),
+    "keys of a mounted file": (pod(spec(WITH_KEYS, volumes=[KEYS_VOLUME])), KEYS,
+        "the SDK for JavaScript takes it before the role", []),
 })  # fmt: skip
-def test_a_variable_that_sts_refuses_is_a_finding_and_corrected(name, value, found, change):
-    link = precedence((name, value), inside=SESSION)
-    assert link.status is Status.FAILED
-    assert found in link.found
-    assert link.remedy.shell == (f"{SET_ENV} {name}{change}",)
-
-
-def test_a_region_with_white_space_from_a_config_map_is_set_in_the_template():
-    own = container("app", envFrom=[{"configMapRef": {"name": "env"}}])
-    own["env"] = [each for each in own["env"] if "REGION" not in each["name"]]
-    values = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1\n")
-    link = links(pod(spec(own)), objects={("ConfigMap", "env"): values})["precedence"]
-    assert "has white space around the region" in link.found
-    assert link.remedy.shell == (f"{SET_ENV} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("AWS_REGION", "us-esat-1"), ("AWS_ENDPOINT_URL_STS", URL), ("https_proxy", URL)],
-)
-def test_what_may_not_answer_is_asked_inside_the_pod(name, value):
-    link = precedence((name, value))
-    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
-    assert value in link.found
-    assert precedence((name, value), inside=SESSION).status is Status.PASSED
+def test_what_is_wrong_for_certain_is_corrected_in_the_template(made, objects, found, changes):
+    link = links(made, objects=objects, inside=SESSION)["precedence"]
+    assert (link.status, found in link.found) == (Status.FAILED, True), link.found
+    assert link.remedy.shell == tuple(f"{SET_ENV} {change}" for change in changes)
 
 
 @pytest.mark.cases("variables", {
@@ -220,13 +193,6 @@ def test_a_call_inside_settles_what_concerns_sts_in_its_container():
     assert (link.status, "container work" in link.found) == (Status.UNKNOWN, True), link.found
 
 
-def test_a_host_alias_of_sts_is_not_passed():
-    alias = {"ip": "10.0.0.9", "hostnames": ["sts.us-east-1.amazonaws.com"]}
-    link = links(pod(spec(container("app"), hostAliases=[alias])))["precedence"]
-    assert link.status is Status.UNKNOWN
-    assert "hostAliases send sts.us-east-1.amazonaws.com to 10.0.0.9" in link.found
-
-
 @pytest.mark.cases(("rules", "fields", "status"), {
     "all": ([{}], {}, Status.PASSED),
     "DNS and HTTPS": ([DNS, HTTPS], {}, Status.PASSED),
@@ -248,14 +214,8 @@ def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields
     assert (link.status, named) == (status, status is Status.UNKNOWN)
 
 
-@pytest.mark.cases(
-    "space", {"kube-system": KUBE_SYSTEM, "another namespace": {"team": "a"}, "any namespace": {}}
-)
-@pytest.mark.cases("labels", {
-    "Pods of CoreDNS": {"k8s-app": "kube-dns"},
-    "other Pods": {"app": "db"},
-    "all Pods": {},
-})  # fmt: skip
+@pytest.mark.cases("space", {"kube-system": KUBE_SYSTEM, "another": {"team": "a"}, "any": {}})
+@pytest.mark.cases("labels", {"CoreDNS": {"k8s-app": "kube-dns"}, "db": {"app": "db"}, "all": {}})
 @pytest.mark.cases("spaces", {"with namespaces": True, "own namespace alone": False})
 def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces):
     peer = {"podSelector": {"matchLabels": labels}}

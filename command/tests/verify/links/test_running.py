@@ -72,10 +72,8 @@ def test_a_rollout_is_waited_for_resumed_or_done_by_deletion():
         return links(new, replace(old, outdated=True))["pod"]
 
     going = link()
-    assert (going.status, going.remedy) == (
-        Status.UNKNOWN,
-        Remedy("ask again when it has finished"),
-    )
+    assert going.status is Status.UNKNOWN
+    assert going.remedy == Remedy("ask again when it has finished")
     stopped = [link(paused=True), link(kind="statefulset", on_delete=True)]
     assert [result.status for result in stopped] == [Status.FAILED] * 2
     assert [result.remedy.shell for result in stopped] == [(RESUME,), (DELETE,)]

@@ -7,15 +7,10 @@ import pytest
 from command.tests.verify.chains import BARE, DENIED, GOOD, ROLE, UNREAD, chained, links, role_b
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AWS_VOLUME, A, B, config, container, pod, spec, with_config
-from irsa.observe.facts import ConfigFile
 from irsa.verify.facts import RoleB
 from irsa.verify.link import Remedy, Status
-from irsa_core.identity.policies import (
-    TrustedRole,
-    principal_arn_trust_policy,
-    role_trust_policy,
-    service_trust_policy,
-)
+from irsa_core.identity import policies
+from irsa_core.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from tests.support.world import ACCOUNT_A, ROLE_ARN, ROLE_B_ARN
 
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
@@ -49,9 +44,8 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
     assert profile("", spec(container())).found == "the Pod mounts no AWS config file"
     for pod_spec in (elsewhere, at_home):
         assert profile(A + B, pod_spec).status is Status.UNKNOWN
-    unread, empty = (
-        profile("", objects={("ConfigMap", "aws"): values}) for values in (UNREAD, {"x": ""})
-    )
+    objects = ({("ConfigMap", "aws"): values} for values in (UNREAD, {"x": ""}))
+    unread, empty = (profile("", objects=each) for each in objects)
     assert (unread.status, empty.status) == (Status.UNKNOWN, Status.FAILED)
     assert empty.found == "ConfigMap aws has no key config"
     assert profile(A + B).status is Status.PASSED
@@ -100,18 +94,6 @@ def test_a_refused_profile_is_named_with_the_settings_that_sdks_take(text, found
     assert link.remedy.text.endswith(" in ConfigMap aws, and restart the Pods")
 
 
-def test_a_config_file_in_a_secret_is_not_printed():
-    found = with_config()
-    found["volumes"][-1] = {"name": "aws", "secret": {"secretName": "aws"}}
-    text = A + B.replace("source_profile", "x")
-    objects = {("Secret", "aws"): {"config": text}}
-
-    link = profile(text, found, objects=objects)
-
-    assert isinstance(replace(CHAINED, pods=(pod(found),), objects=objects).config_file, ConfigFile)
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-
-
 def test_a_profile_that_stands_for_the_annotation_names_the_arn_of_a_role():
     no_arn = "profile A names 's3-app', which is not the ARN of a role"
     told = {ROLE_ARN: (Status.PASSED, "as expected"), "s3-app": (Status.FAILED, no_arn)}
@@ -133,8 +115,7 @@ BY_PROFILE = replace(TARGET, profile="B")
 
 def with_profile(text=A + B, target=BY_PROFILE, **changes):
     """The links of a chain through profile B of a ConfigMap, which STS refuses."""
-    facts = replace(GOOD, pods=(pod(with_config()),), profile="B", **config(text))
-    return chained(facts, target=target, assumed=DENIED, **changes)
+    return chained(replace(CHAINED, **config(text)), target=target, assumed=DENIED, **changes)
 
 
 def asking(condition):
@@ -181,17 +162,6 @@ def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     assert [written(each) for each in commands] == [wanted]
 
 
-def test_the_external_id_of_a_deny_is_none_that_role_b_asks_for():
-    denied = {"StringEquals": {"sts:ExternalId": "tenant-7"}}
-    document = principal_arn_trust_policy([NEIGHBOUR])
-    document["Statement"] = [{**document["Statement"][0], "Effect": "Deny", "Condition": denied}]
-
-    [command] = chained(role=role_b(document), assumed=DENIED)["role-b-trust"].remedy.shell
-
-    added = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
-    assert written(command)["Statement"] == [*document["Statement"], added]
-
-
 def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
     keys = [key for key in found if key in ("role-b", "role-a-permission", "role-b-trust")]
@@ -201,11 +171,9 @@ def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     assert found["role-b"].remedy.text.startswith("create it in account 444455556666")
 
 
-@pytest.mark.cases(("arn", "expected"), {
-    "role of another path": (MOVED, ""),
-    "role that is not expected": (ROLE_B_ARN, MOVED),
-})  # fmt: skip
-def test_another_role_b_is_named_in_the_profile(arn, expected):
+@pytest.mark.cases("arn", {"role of another path": MOVED, "role that is not expected": ROLE_B_ARN})
+def test_another_role_b_is_named_in_the_profile(arn):
+    expected = "" if arn == MOVED else MOVED
     by_path = f"the role of that name is {MOVED}: the path is part of the ARN"
     found = by_path if arn == MOVED else f"profile B names {ROLE_B_ARN}"
     stranger = role_b(principal_arn_trust_policy([NEIGHBOUR]), arn=arn, policies=())
@@ -220,11 +188,9 @@ BY_ROLE = role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)])
 BY_ACCOUNT = principal_arn_trust_policy([ROLE_ARN])
 
 
-@pytest.mark.cases(("document", "status"), {
-    "trusts the role": (BY_ROLE, Status.PASSED),
-    "trusts the account": (BY_ACCOUNT, Status.FAILED),
-})  # fmt: skip
-def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
+@pytest.mark.cases("document", {"trusts the role": BY_ROLE, "trusts the account": BY_ACCOUNT})
+def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document):
+    status = Status.PASSED if document is BY_ROLE else Status.FAILED
     arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
     known = {"target": replace(TARGET, role_arn=arn), "role": role_b(document, arn=arn)}
     link = chained(role_a=replace(ROLE, policies=()), **known)["role-a-permission"]
@@ -235,8 +201,13 @@ def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, sta
 
 @pytest.mark.cases("sent", {"none": "", "external id": "tenant-42"})
 def test_a_new_statement_for_role_a_requires_the_external_id_that_is_sent(sent):
-    known = {"role": role_b(service_trust_policy("ec2.amazonaws.com"))}
-    known["target"] = replace(TARGET, external_id=sent)
+    """Not the one of a Deny."""
+    document = policies.service_trust_policy("ec2.amazonaws.com")
+    denied = {"Condition": {"StringEquals": {"sts:ExternalId": "tenant-7"}}}
+    by_account = principal_arn_trust_policy([NEIGHBOUR])["Statement"][0]
+    document["Statement"].append({**by_account, "Effect": "Deny", **denied})
+    known = {"role": role_b(document), "target": replace(TARGET, external_id=sent)}
     [command] = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
-    wanted = {"StringEquals": {"sts:ExternalId": sent}} if sent else None
-    assert written(command)["Statement"][-1].get("Condition") == wanted
+    wanted = {"Condition": {"StringEquals": {"sts:ExternalId": sent}}} if sent else {}
+    added = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
+    assert written(command)["Statement"] == [*document["Statement"], {**added, **wanted}]

@@ -11,6 +11,7 @@ import pytest
 from command.tests.verify.chains import DENIED, GOOD, GOOD_EKS, ROLE, TRUST, TRUST_EKS, links
 from command.tests.verify.commands import written
 from command.tests.verify.pods import with_env
+from core.tests.decide.policies import document, trust
 from irsa.commands import verify
 from irsa.observe.facts import Unread
 from irsa.verify.link import Status
@@ -29,13 +30,8 @@ NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": SUBJECT}, **BES
 
 def one(condition, principal=PROVIDER_ARN, **more):
     """A trust policy of one statement."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": principal},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": condition,
-    }
-    return {"Version": "2012-10-17", "Statement": [{**statement, **more}]}
+    of_token = {"Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition, **more}
+    return document(trust({"Federated": principal}, **of_token))
 
 
 def fixed(document, **facts):
