@@ -34,14 +34,11 @@ EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:As
 
 @pytest.fixture
 def audited(monkeypatch, tmp_path, capsys):
-    """Audit a fleet behind a server, with these options besides; code, stdout, stderr."""
+    """Audit a fleet with these options besides; code, stdout, stderr."""
 
     def run(fleet, *options, command="audit"):
-        with fleet.serving(tmp_path) as environment:
-            for name, value in environment.items():
-                monkeypatch.setenv(name, value)
-            code = main([command, *options])
-        return (code, *capsys.readouterr())
+        fleet.serve(monkeypatch, tmp_path)
+        return (main([command, *options]), *capsys.readouterr())
 
     return run
 
@@ -166,7 +163,7 @@ def test_unchecked_rules_are_on_stderr_and_in_sarif_and_json(audited):
 def test_associations_are_missing_only_where_a_role_trusts_eks(audited):
     fleet = Fleet(2)
     assert gaps(audited(fleet)[1]) == []
-    assert "/clusters" not in fleet.calls
+    assert "ListClusters" not in fleet.calls
     trust = pod_identity_trust_policy([CLUSTER_ARN], [ServiceAccountRef("team-00", "app-00000")])
     fleet.roles[0]["AssumeRolePolicyDocument"]["Statement"].extend(trust["Statement"])
 
@@ -174,7 +171,7 @@ def test_associations_are_missing_only_where_a_role_trusts_eks(audited):
 
     [gap] = gaps(out)
     why = "could not read Pod Identity associations: needs eks:ListClusters"
-    assert (code, fleet.calls["/clusters"]) == (0, 1)
+    assert (code, fleet.calls["ListClusters"]) == (0, 1)
     assert gap.startswith(f"not checked: disabled-tags, no-agent: {why}")
 
 
@@ -182,7 +179,7 @@ def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(aud
     fleet = Fleet(1)
     code, out, _ = audited(fleet, "--cluster", "dev")
     assert (code, gaps(out)) == (0, [])
-    assert fleet.calls["/clusters/dev/pod-identity-associations"] == 1
+    assert fleet.calls["ListPodIdentityAssociations"] == 1
     assert "/api/v1/pods" not in fleet.calls
 
 
