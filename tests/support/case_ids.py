@@ -13,8 +13,9 @@ import pytest
 
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 
-LIMIT = 120  # characters of an id
+LIMIT = 140  # characters of an id
 ROOM = 100  # of them those of one value
+SHORT = 56  # those of a text, of which a longer one loses its middle
 
 
 class SilentCase(Exception):
@@ -32,13 +33,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str:
     """Return a value's text, with its argument's name where it says nothing alone."""
     text = _text(val).replace(UNKNOWN_OUTPUT, "<unknown output>")
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     text = re.sub(r"(.)\1{19,}", lambda run: f"{run[1]}{{{len(run[0])}}}", text)
     plain = val is None or isinstance(val, bool | int | float | complex | Enum)
     if plain or re.fullmatch(rf"\W*|[\d.]+|None|True|False|{re.escape(argname)}_?\d+", text):
         text = f"{argname}={text or repr(val)}"
-    if len(text) > ROOM and not isinstance(val, str):
+    if isinstance(val, str) and len(text) > SHORT:
+        text = f"{text[: SHORT // 2]}…{text[-SHORT // 2 :]}"
+    if len(text) > ROOM:
         raise SilentCase(f"{argname} {text[:ROOM]}… is too long for an id; use mark.cases")
-    return text if len(text) <= ROOM else f"{text[: ROOM - 1]}…"
+    return text
 
 
 def _text(value: object) -> str:

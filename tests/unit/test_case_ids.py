@@ -50,7 +50,8 @@ def test_a_value_of_any_form_is_told_whole_or_refused(value):
     "member of a class": (Colour.RED, "seconds=RED"),
     "mapping": ({"a": {"b": [1, 2]}, "c": {}}, "a=b=1,2,c={}"),
     "set, in the order of its texts": ({"c", "a", "b"}, "a,b,c"),
-    "long text": ("ab" * ROOM, f"{'ab' * ROOM:.{ROOM - 1}}…"),
+    "long text": (f"a{'bc' * 50}d", f"a{'bc' * 13}b…{'cb' * 13}cd"),
+    "control character": ("a\x1b", "a\\x1b"),
     "a letter many times": (f"a{'b' * 99}", "ab{99}"),
     "output of a resource": (f"x{UNKNOWN_OUTPUT}", "x<unknown output>"),
 })  # fmt: skip
