@@ -10,10 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,7 +22,7 @@ from irsa_sandbox.demo.checks import parts
 from irsa_sandbox.serving.files import write_private
 from tests.live import left_overs
 from tests.live.answers import as_json, report
-from tests.live.run import FOLDER, TAG, Refused, Run, say, subnets_of
+from tests.live.run import FOLDER, TAG, Refused, Run, say
 from tests.support.paths import ROOT
 
 USAGE = 2
@@ -54,10 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _test(run: Run, options: argparse.Namespace) -> int:
     if shutil.which("pulumi") is None:
         raise Refused("no `pulumi` on PATH; https://www.pulumi.com/docs/install/")
-    subnets = [subnet for subnet in options.subnets.split(",") if subnet]
-    if len(subnets) == 1:
-        raise Refused(f"--subnets {subnets[0]}: EKS needs two, in two availability zones; add one")
-    vpc, subnets = subnets_of(run, subnets)
+    network = {}
+    if options.subnets:
+        subnets = options.subnets.split(",")
+        described = run.a.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
+        network = {"vpcId": described[0]["VpcId"], "subnetIds": subnets}
     for letter, account in (("A", run.a), ("B", run.b)):
         print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
     print(f"run {run.id}: names begin with {run.prefix}-, every resource has tag {TAG}={run.tag}")
@@ -65,10 +67,10 @@ def _test(run: Run, options: argparse.Namespace) -> int:
     if not _agreed(options.yes):
         print("nothing was created")
         return 1
-    return _checked(run, vpc, subnets, options.deployer_b)
+    return _checked(run, network, options.deployer_b)
 
 
-def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
+def _checked(run: Run, network: Mapping[str, Any], deployer_b: str) -> int:
     from pulumi.automation import CommandError  # takes a second to import
 
     from tests.live.stacks import Stack, prepare
@@ -87,7 +89,7 @@ def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
     facts = {"run": run.id, "begun": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
     run.begin()
     try:
-        prepare(run, vpc, subnets, deployer_b)
+        prepare(run, network, deployer_b)
         a, b = stacks = (Stack(run, "A"), Stack(run, "B"))
         facts["Pulumi"] = a.version
         for stack in stacks:
@@ -179,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--profile-a", default="", help="AWS profile of account A, which gets the cluster")
     add("--profile-b", default="", help="AWS profile of account B")
-    add("--region", default="", help="region (us-east-1)")
+    add("--region", default="", help="region (us-east-2)")
     add("--subnets", default="", help="subnets for the cluster, with commas (default VPC's)")
     add("--deployer-b", default="", help="role that the deployment of account B assumes")
     add("--yes", default="", help="any text: agree to the price without being asked")

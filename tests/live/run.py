@@ -9,7 +9,7 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Run:
         """Return the run of that id, or a new one. Creates nothing; raises `Refused`."""
         if run_id and not _ID.fullmatch(run_id):
             raise Refused(f"run {run_id!r}: not 8 lowercase letters and digits; copy it from .live")
-        region = region or "us-east-1"
+        region = region or "us-east-2"
         a, b = (Account.load(profile, region) for profile in profiles)
         if a.id == b.id:
             raise Refused(f"profiles {a.profile!r} and {b.profile!r}: both of account {a.id}; "
@@ -145,29 +145,3 @@ class Run:
         (self.private / "state").mkdir(parents=True)
         write_private(self.private / "passphrase", secrets.token_urlsafe(24).encode())
         write_private(self.private / TAG, self.tag.encode())
-
-
-# https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
-_WITHOUT_EKS = {"use1-az3", "usw1-az2", "cac1-az3"}
-"""Availability zones in which EKS creates no control plane."""
-
-
-def subnets_of(run: Run, subnet_ids: Sequence[str]) -> tuple[str, list[str]]:
-    """Return VPC and subnets of the cluster: those given, or two public ones of the default VPC.
-
-    Raises `Refused` when there are none; nodes in public subnets need no NAT gateway.
-    """
-    ec2 = run.a.client("ec2")
-    if subnet_ids:
-        subnets = ec2.describe_subnets(SubnetIds=list(subnet_ids))["Subnets"]
-        return subnets[0]["VpcId"], list(subnet_ids)
-    public = [e for e in ec2.describe_subnets()["Subnets"] if e["MapPublicIpOnLaunch"]]
-    subnets = [subnet for subnet in public if subnet["DefaultForAz"]]
-    subnets = [subnet for subnet in subnets if subnet.get("AvailabilityZoneId") not in _WITHOUT_EKS]
-    if len(subnets) < 2:
-        raise Refused(
-            f"account {run.a.id}: no default VPC in {run.region} with public subnets in two zones; "
-            "give SUBNETS=subnet-…,subnet-… of one VPC that reaches the internet"
-        )
-    subnets.sort(key=lambda subnet: subnet["AvailabilityZone"])
-    return subnets[0]["VpcId"], [subnet["SubnetId"] for subnet in subnets[:2]]

@@ -6,6 +6,7 @@ they run in this process, as the Automation API's inline programs.
 
 import shutil
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,12 @@ from tests.live.run import TAG, Refused, Run, say
 from tests.support.paths import ROOT
 
 
-def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
+def prepare(run: Run, network: Mapping[str, Any], deployer_b: str) -> None:
     """Write both projects into the run's folder, laid out as in the repository."""
     (run.private / "account_b").mkdir()
     (run.private / "stack_config.py").symlink_to(ROOT / "stack_config.py")
     tags = {TAG: run.tag}
-    cluster = {"clusterName": run.prefix, "vpcId": vpc, "subnetIds": subnets}
+    cluster = {"clusterName": run.prefix, **network}
     a = {"accountId": run.a.id, "accountBId": run.b.id, "cluster": cluster, "namespace": "dev"}
     a["tags"] = tags
     b: dict[str, Any] = {"accountId": run.b.id, "tags": tags}

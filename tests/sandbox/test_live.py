@@ -54,7 +54,8 @@ class Shell(NamedTuple):
     def started(self, *options: str, deployer_b: str = DEPLOYER_B) -> subprocess.Popen[str]:
         """Start `make test-aws` without make, as the leader of a process group."""
         command = [sys.executable, "-m", "tests.live", "--profile-a", "a", "--profile-b", "b"]
-        command += ["--deployer-b", deployer_b, "--folder", str(self.folder), *options]
+        command += ["--deployer-b", deployer_b, "--region", "us-east-1"]
+        command += ["--folder", str(self.folder), *options]
         pipes = {
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,

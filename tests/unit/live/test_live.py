@@ -19,17 +19,16 @@ from tests.live import __main__ as live
 from tests.live import answers, left_overs
 from tests.live.answers import Answer, answer_of, normalised, report
 from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
-from tests.live.run import Account, Refused, Run, subnets_of
+from tests.live.run import Account, Refused, Run
 from tests.live.stacks import Stack
 from tests.live.world import World
 
 BUSY = "ResourceInUseException"
 
 
-def run_with(folder, client=None):
-    session = SimpleNamespace(client=lambda service, **options: client)
+def run_with(folder):
     a, b = (
-        Account(name, account * 12, f"arn:aws:iam::{account * 12}:user/me", session)
+        Account(name, account * 12, f"arn:aws:iam::{account * 12}:user/me", None)
         for name, account in (("a", "1"), ("b", "2"))
     )
     return Run("abcdefgh", "us-east-1", a, b, folder)
@@ -151,25 +150,6 @@ def test_the_only_identity_of_a_run_is_its_profile(tmp_path):
     assert environment == {**kept, **region, "AWS_PROFILE": "a", "KUBECONFIG": kubeconfig}
 
 
-def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
-    names = ("AvailabilityZone", "AvailabilityZoneId", "DefaultForAz", "MapPublicIpOnLaunch")
-    rows = [
-        ("us-east-1c", "use1-az6", True, True),
-        ("us-east-1a", "use1-az3", True, True),  # EKS is not there
-        ("us-east-1a", "use1-az1", False, True),
-        ("us-east-1a", "use1-az1", True, False),
-        ("us-east-1b", "use1-az2", True, True),
-    ]
-    zones = [dict(zip(names, row, strict=True)) for row in rows]
-    subnets = [{**zone, "SubnetId": n, "VpcId": "vpc-d"} for n, zone in enumerate(zones)]
-    ec2 = SimpleNamespace(describe_subnets=lambda: {"Subnets": subnets})
-
-    assert subnets_of(run_with(tmp_path, ec2), []) == ("vpc-d", [4, 0])
-    subnets.pop()
-    with pytest.raises(Refused, match="no default VPC in us-east-1 with public subnets"):
-        subnets_of(run_with(tmp_path, ec2), [])
-
-
 @pytest.mark.cases(("text", "shown"), {
     "account and run": ("arn:aws:iam::123456789012:role/irsa-live-x",
         "arn:aws:iam::ACCOUNT_A:role/RUN"),
@@ -233,7 +213,6 @@ def test_a_call_that_must_be_denied_is_not_asked_again_once_it_was_granted(monke
         ([], "no AWS profiles; make test-aws PROFILE_A=… PROFILE_B=…"),
         (["--profile-b", "a"], f"profiles 'a' and 'a': both of account {'1' * 12}; give profiles"),
         (["--clean", "../.."], "run '../..': not 8 lowercase letters and digits; copy it from"),
-        (["--subnets", "subnet-1"], "--subnets subnet-1: EKS needs two, in two availability zones"),
     ],
 )
 def test_wrong_usage_is_one_line(brought_up, capsys, monkeypatch, options, message):
