@@ -1,7 +1,7 @@
-"""A cluster and an account: behind the command's own clients, and as fakes of these.
+"""Clusters and an account behind the command's own clients.
 
 lightkube's and botocore's requests are answered in this process, in pages as of the API server and
-of IAM, and the calls are counted. The fakes are for tests of many runs.
+of IAM, and the calls are counted.
 """
 
 import json
@@ -12,18 +12,14 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
 import pytest
 from botocore.endpoint import Endpoint
 
-from irsa.observe.facts import RegisteredProvider, ServiceAccountObject, Unread
-from irsa.observe.iam import AccountPrincipals, IamReader
-from irsa.observe.kubernetes import service_account_of
-from irsa.observe.pods import FleetPod, fleet_pod
-from irsa_core.identity.arns import ClusterArn, provider_arn_for, role_arn
+from irsa_core.identity.arns import provider_arn_for, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
@@ -31,7 +27,6 @@ from tests.support.fake_kubernetes import status
 
 ACCOUNT = "111122223333"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-NO_EKS = ClusterArn("", "", "", "")
 LAST_USED = datetime(2026, 11, 26, 9, tzinfo=UTC)
 AUDITOR = f"arn:aws:iam::{ACCOUNT}:user/auditor"
 
@@ -56,7 +51,7 @@ class Fleet:
     roles: list[dict[str, Any]] = field(init=False)
     """As botocore reads them."""
     pods: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Those of the fake cluster; the API server refuses to list Pods."""
+    """Without any, the API server refuses to list them."""
 
     def __post_init__(self) -> None:
         self.accounts = [self._account(number) for number in range(self.size)]
@@ -115,9 +110,9 @@ class Fleet:
         environment |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
         for name, value in (environment | {"AWS_REGION": "us-east-1"}).items():
             monkeypatch.setenv(name, value)
-        api = lambda _, request: self._kubernetes(request)  # noqa: E731
-        monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", api)
-        monkeypatch.setattr(Endpoint, "make_request", lambda _, *request: self._aws(*request))
+        send, call = self._kubernetes, self._aws
+        monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", lambda _, one: send(one))
+        monkeypatch.setattr(Endpoint, "make_request", lambda _, *request: call(*request))
 
     def _kubernetes(self, request: httpx2.Request) -> httpx2.Response:
         path, query = request.url.path, request.url.params
@@ -128,13 +123,14 @@ class Fleet:
         if path == "/.well-known/openid-configuration":
             issuer = self.issuer(self.contexts.index(context))
             return httpx2.Response(HTTPStatus.OK, json={"issuer": f"https://{issuer}"})
-        if path != "/api/v1/serviceaccounts":
-            return status(HTTPStatus.FORBIDDEN, f"{path} is forbidden")
+        listed = {"/api/v1/serviceaccounts": self.accounts, "/api/v1/pods": self.pods}.get(path)
+        if listed is None or (not listed and path.endswith("pods")):
+            return status(HTTPStatus.FORBIDDEN, "forbidden")
         if self.forgets and "continue" in query:
             return status(HTTPStatus.GONE, "expired")
-        items, end = _page(self.accounts, query.get("continue"), query.get("limit"))
-        listed = {"kind": "ServiceAccountList", "metadata": {"continue": end}, "items": items}
-        return httpx2.Response(HTTPStatus.OK, json=listed)
+        items, end = _page(listed, query.get("continue"), query.get("limit"))
+        answer = {"metadata": {"continue": end}, "items": items}
+        return httpx2.Response(HTTPStatus.OK, json=answer)
 
     def _aws(self, operation: Any, request: Mapping[str, Any]) -> tuple[SimpleNamespace, Any]:
         """Return what botocore's endpoint does: the response, and its parsed content."""
@@ -145,6 +141,7 @@ class Fleet:
             "GetCallerIdentity": {"Arn": AUDITOR, "UserId": "AIDA", "Account": ACCOUNT},
             "ListOpenIDConnectProviders": {"OpenIDConnectProviderList": arns},
             "GetOpenIDConnectProvider": {"Url": "", "ClientIDList": [STS_AUDIENCE]},
+            "ListClusters": {"clusters": []},
         }
         # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
         left_out = {"RolePolicyList", "AttachedManagedPolicies", "RoleLastUsed", "Tags"}
@@ -160,46 +157,6 @@ class Fleet:
             roles = [_on_the_wire(role, without) for role in roles]
             answers[action] = {name: roles, "IsTruncated": end != "", "Marker": end}
         return SimpleNamespace(status_code=HTTPStatus.OK), answers[action]
-
-
-class FakeCluster:
-    """A fleet's cluster, in place of `irsa.observe.kubernetes.Cluster`."""
-
-    def __init__(self, fleet: Fleet, eks: ClusterArn = NO_EKS) -> None:
-        self.fleet, self.eks = fleet, eks
-
-    def issuer_url(self) -> str:
-        return f"https://{ISSUER}"
-
-    def service_accounts(self) -> list[ServiceAccountObject]:
-        return list(map(service_account_of, self.fleet.accounts))
-
-    def pods(self) -> list[FleetPod] | Unread:
-        if not self.fleet.pods:
-            return Unread("Pods", "forbidden", "list pods in the cluster")
-        return list(filter(None, map(fleet_pod, self.fleet.pods)))
-
-
-class FakeAws:
-    """A fleet's account, in place of `irsa.observe.aws.Aws`; it has no EKS cluster."""
-
-    account, region = ACCOUNT, "us-east-1"
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
-
-    def in_region(self, _: str) -> Self:
-        return self
-
-    def roles(self) -> AccountPrincipals:
-        return IamReader().add({"RoleDetailList": self.fleet.roles}).result()
-
-    def providers(self, _: str) -> list[RegisteredProvider]:
-        arns = map(self.fleet.provider_arn, range(self.fleet.providers))
-        return [RegisteredProvider(arn, (STS_AUDIENCE,)) for arn in arns]
-
-    def clusters(self, _: str) -> list[str]:
-        return []
 
 
 def _page(entries: list[Any], begin: str | None, most: str | None) -> tuple[list[Any], str]:

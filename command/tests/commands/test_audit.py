@@ -161,7 +161,7 @@ def test_unchecked_rules_are_on_stderr_and_in_sarif_and_json(audited):
 
 
 def test_associations_are_missing_only_where_a_role_trusts_eks(audited):
-    fleet = Fleet(2)
+    fleet = Fleet(2, refused=frozenset({"ListClusters"}))
     assert gaps(audited(fleet)[1]) == []
     assert "ListClusters" not in fleet.calls
     trust = pod_identity_trust_policy([CLUSTER_ARN], [ServiceAccountRef("team-00", "app-00000")])

@@ -2,15 +2,16 @@
 
 import json
 import re
-from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
 
 from irsa.__main__ import main
-from irsa.commands import inventory_options
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
-from tests.support.fleet import ACCOUNT, ISSUER, FakeAws, FakeCluster, Fleet
+from tests.support.fleet import ACCOUNT, ISSUER, Fleet
+
+
+OWNED = {"apiVersion": "apps/v1", "uid": "u-1", "controller": True}
 
 
 class Listed:
@@ -32,7 +33,7 @@ class Listed:
             "namespace": account["namespace"],
             "name": f"pod-{len(self.pods)}",
             "labels": labels or {},
-            "ownerReferences": [{**owner, "controller": True}] if owner else [],
+            "ownerReferences": [{**OWNED, **owner}] if owner else [],
         }
         spec = {"serviceAccountName": account["name"], "containers": [{"name": "app", **container}]}
         self.pods.append({"metadata": metadata, "spec": spec, "status": {"phase": phase}})
@@ -48,11 +49,9 @@ class Listed:
 
 
 @pytest.fixture
-def listed(monkeypatch, capsys):
+def listed(monkeypatch, capsys, tmp_path):
     listed = Listed(capsys)
-    for name, fake in (("KubernetesCluster", FakeCluster), ("Aws", FakeAws)):
-        opened = nullcontext(fake(listed.fleet))
-        monkeypatch.setattr(inventory_options, name, lambda *_, opened=opened, **__: opened)
+    listed.fleet.serve(monkeypatch, tmp_path)
     return listed
 
 
