@@ -24,11 +24,10 @@ from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.fake_kubernetes import status
+from tests.support.world import ACCOUNT_A, ISSUER
 
-ACCOUNT = "111122223333"
-ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 LAST_USED = datetime(2026, 11, 26, 9, tzinfo=UTC)
-AUDITOR = f"arn:aws:iam::{ACCOUNT}:user/auditor"
+AUDITOR = f"arn:aws:iam::{ACCOUNT_A}:user/auditor"
 
 
 @dataclass
@@ -59,13 +58,10 @@ class Fleet:
 
     def _account(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"
-        annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT, name)}
-        fields = {"f:metadata": {"f:annotations": {f"f:{key}": {} for key in annotations}}}
+        annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT_A, name)}
         namespace = f"team-{number % 100:02}"
         metadata = {"name": name, "namespace": namespace, "annotations": annotations}
-        metadata["uid"] = f"{number:08}-0000-4000-8000-000000000000"
-        metadata["managedFields"] = [{"manager": "helm", "fieldsV1": fields}]
-        return {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata}
+        return {"metadata": metadata}
 
     def _role(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"
@@ -76,13 +72,10 @@ class Fleet:
         statement = {"Effect": "Allow", "Action": "s3:*", "Resource": objects}
         access = {"Version": "2012-10-17", "Statement": [statement]}
         return {
-            "Path": "/",
             "RoleName": name,
             "RoleId": f"AROA{number:016}",
-            "Arn": role_arn(ACCOUNT, name),
-            "CreateDate": "2026-01-01T00:00:00Z",
+            "Arn": role_arn(ACCOUNT_A, name),
             "AssumeRolePolicyDocument": trust,
-            "InstanceProfileList": [],
             "RolePolicyList": [{"PolicyName": "data", "PolicyDocument": access}],
             "AttachedManagedPolicies": [],
             "Tags": [{"Key": "team", "Value": f"team-{number % 100:02}"}],
@@ -93,7 +86,7 @@ class Fleet:
         return ISSUER if number == 0 else f"{ISSUER[:-3]}{number:03}"
 
     def provider_arn(self, number: int) -> str:
-        return provider_arn_for(self.issuer(number), ACCOUNT)
+        return provider_arn_for(self.issuer(number), ACCOUNT_A)
 
     def serve(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         """Answer the requests of lightkube and botocore, with a kubeconfig in the folder."""
@@ -138,7 +131,7 @@ class Fleet:
         self.calls[action] += 1
         arns = [{"Arn": self.provider_arn(number)} for number in range(self.providers)]
         answers: dict[str, Any] = {
-            "GetCallerIdentity": {"Arn": AUDITOR, "UserId": "AIDA", "Account": ACCOUNT},
+            "GetCallerIdentity": {"Arn": AUDITOR, "UserId": "AIDA", "Account": ACCOUNT_A},
             "ListOpenIDConnectProviders": {"OpenIDConnectProviderList": arns},
             "GetOpenIDConnectProvider": {"Url": "", "ClientIDList": [STS_AUDIENCE]},
             "ListClusters": {"clusters": []},

@@ -14,12 +14,12 @@ from irsa_core.identity.policies import assume_role_permissions_policy, irsa_tru
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 from irsa_core.identity.pulumi_types import CLUSTER as CLUSTER_TYPE
 from irsa_core.identity.subjects import ServiceAccountRef
-from tests.support.fleet import ACCOUNT, ISSUER, Fleet
-from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_B_ARN
+from tests.support.fleet import Fleet
+from tests.support.world import ACCOUNT_A, CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_B_ARN
 
 APP = ServiceAccountRef("dev", "app")
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
-NONE_FOUND = f"account {ACCOUNT}: no findings\n"
+ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/app"
+NONE_FOUND = f"account {ACCOUNT_A}: no findings\n"
 NO_DETAILS = "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
 TWO = ("--context", "blue", "--context", "green")
 JSON = ("--output", "json")
@@ -98,7 +98,7 @@ def test_an_account_whose_role_may_not_be_assumed_does_not_hide_the_others(audit
 def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     _, _, err = audited(Fleet(1, providers=2, contexts=("blue", "green")), *TWO)
-    what = ["cluster blue", "cluster green", f"account {ACCOUNT}"]
+    what = ["cluster blue", "cluster green", f"account {ACCOUNT_A}"]
     assert err.splitlines() == [f"reading {each}" for each in what]
 
 
@@ -199,7 +199,7 @@ NO_STATE = "neither a `pulumi stack export` nor a `pulumi preview --json`"
     "--issuer with two contexts": ("--context a --context b --issuer https://i",
         "with several contexts; leave --issuer out"),
     "two roles of an account": (f"--assume-role {ROLE} --assume-role {ROLE}-2",
-        f"two roles of account {ACCOUNT}; give"),
+        f"two roles of account {ACCOUNT_A}; give"),
     "role without an ARN": ("--assume-role app", f"--assume-role 'app' {NO_ROLE}"),
     "issuer without https": ("--issuer i/id/1",
         f"--issuer 'i/id/1' is not a URL with https://; {ASK} prints it"),
@@ -239,7 +239,7 @@ def annotated(arn):
 
 
 ACCOUNT_OF_APP = annotated(ROLE)
-ASSOCIATION_ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1"
+ASSOCIATION_ARN = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:podidentityassociation/dev/a-1"
 ASSOCIATION = {"associationArn": ASSOCIATION_ARN, "namespace": "dev", "roleArn": ROLE}
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from irsa.__main__ import main
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
-from tests.support.fleet import ACCOUNT, ISSUER, Fleet
-
+from tests.support.fleet import Fleet
+from tests.support.world import ACCOUNT_A, ISSUER
 
 OWNED = {"apiVersion": "apps/v1", "uid": "u-1", "controller": True}
 
@@ -56,7 +56,7 @@ def listed(monkeypatch, capsys, tmp_path):
 
 
 def role(number):
-    return f"arn:aws:iam::{ACCOUNT}:role/app-{number:05}"
+    return f"arn:aws:iam::{ACCOUNT_A}:role/app-{number:05}"
 
 
 def irsa(number):
@@ -201,7 +201,7 @@ def test_the_room_of_a_role_for_further_clusters_is_listed(listed):
     statement = listed.statement(0)
     listed.statement(1)["Principal"] = {"Service": "ec2.amazonaws.com"}
     for number in range(2):
-        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER[:-1]}{number}"
+        provider = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER[:-1]}{number}"
         more = {**statement, "Principal": {"Federated": provider}}
         listed.roles[2]["AssumeRolePolicyDocument"]["Statement"].append(more)
 
