@@ -47,8 +47,8 @@ def test_the_issuer_is_given_where_the_cluster_may_not_be_asked_for_it():
 
 
 def test_another_account_is_read_by_the_role_to_assume_or_it_is_a_gap():
-    own = aws()
-    own.as_role.return_value = aws(ACCOUNT_B)
+    own, theirs = aws(), aws(ACCOUNT_B)
+    own.as_role.return_value = theirs
     clusters = {"x": cluster(REGIONS[0]), "y": cluster(REGIONS[1], ACCOUNT_B)}
 
     gap = read_clusters(clusters, own)
@@ -62,3 +62,4 @@ def test_another_account_is_read_by_the_role_to_assume_or_it_is_a_gap():
     assert gap.unread == {ACCOUNT_B: f"account {ACCOUNT_B} of y: {way_out}"}
     assert (whole.facts.accounts, whole.unread) == ([ACCOUNT_A, ACCOUNT_B], {})
     assert whole.facts.clusters[1].associations == []
+    assert theirs.roles.call_count == theirs.pod_identities.call_count == 1
