@@ -58,7 +58,7 @@ def _test(run: Run, options: argparse.Namespace) -> int:
     network = {}
     if options.subnets:
         subnets = options.subnets.split(",")
-        described = run.a.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
+        described = run.a.session.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
         network = {"vpcId": described[0]["VpcId"], "subnetIds": subnets}
     for letter, account in (("A", run.a), ("B", run.b)):
         print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from tests.live.run import RETRIES, TAG, Account, Run, say
+from tests.live.run import TAG, Account, Run, say
 
 PATIENCE = 30 * 60.0  # seconds; EKS takes ten minutes to delete a cluster
 PAUSE = 10.0
@@ -83,8 +83,8 @@ def _why(run: Run, left: LeftOver) -> str:
 
 
 def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
-    eks = account.client("eks")
-    iam, s3 = (account.session.resource(name, config=RETRIES) for name in ("iam", "s3"))
+    eks = account.session.client("eks")
+    iam, s3 = (account.session.resource(name) for name in ("iam", "s3"))
 
     def is_named(name: str) -> bool:
         return name.startswith(run.prefix) or name in run.shared_names

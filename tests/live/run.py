@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from irsa_core.identity.names import shared_name
@@ -28,8 +27,8 @@ _ID = re.compile(r"[a-z2-9]{8}")
 _FILES = {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE"}
 """Variables of AWS that stay; SDKs prefer others to a profile."""
 
-RETRIES = Config(retries={"mode": "standard", "max_attempts": 8})
-"""For clients, as AWS throttles."""
+_RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8"}
+"""For all clients, as AWS throttles."""
 
 _started = time.monotonic()
 
@@ -64,10 +63,6 @@ class Account:
         except (BotoCoreError, ClientError) as error:
             raise Refused(f"profile {profile!r}: {' '.join(str(error).split())}") from error
         return cls(profile, caller["Account"], caller["Arn"], session)
-
-    def client(self, service: str) -> Any:
-        """Return a boto3 client."""
-        return self.session.client(service, config=RETRIES)
 
 
 @dataclass(frozen=True)
@@ -137,7 +132,7 @@ class Run:
         path = [kept.get("PATH", os.defpath), str(Path(sys.executable).parent)]
         own = {"AWS_PROFILE": self.a.profile, "KUBECONFIG": str(self.private / "kubeconfig")}
         region = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), self.region)
-        return {**kept, **own, **region, "PATH": os.pathsep.join(path)}
+        return {**kept, **_RETRIES, **own, **region, "PATH": os.pathsep.join(path)}
 
     def begin(self) -> None:
         """Create the run's folder, for its owner alone."""

@@ -73,7 +73,7 @@ class World:
             (self.run.a, "bucket_a", checks.OBJECT_A, checks.CONTENT_A),
             (self.run.b, "bucket_b", checks.OBJECT_B, checks.CONTENT_B),
         ):
-            of.client("s3").put_object(Bucket=self.names[bucket], Key=key, Body=content)
+            of.session.client("s3").put_object(Bucket=self.names[bucket], Key=key, Body=content)
 
     def judge(self, check: checks.SystemCheck) -> None:
         """Ask, and ask again while AWS may not have propagated every change."""

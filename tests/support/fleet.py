@@ -1,7 +1,7 @@
 """Clusters and an account behind the command's own clients.
 
-lightkube's and botocore's requests are answered in this process, in pages as of the API server and
-of IAM, and the calls are counted.
+lightkube's requests and the calls of botocore's clients are answered in this process, in pages as
+of the API server and of IAM, and are counted.
 """
 
 import json
@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
 
 import httpx2
 import pytest
-from botocore.endpoint import Endpoint
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from irsa_core.identity.arns import provider_arn_for, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
@@ -105,7 +104,7 @@ class Fleet:
             monkeypatch.setenv(name, value)
         send, call = self._kubernetes, self._aws
         monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", lambda _, one: send(one))
-        monkeypatch.setattr(Endpoint, "make_request", lambda _, *request: call(*request))
+        monkeypatch.setattr(BaseClient, "_make_api_call", lambda _, *request: call(*request))
 
     def _kubernetes(self, request: httpx2.Request) -> httpx2.Response:
         path, query = request.url.path, request.url.params
@@ -125,9 +124,7 @@ class Fleet:
         answer = {"metadata": {"continue": end}, "items": items}
         return httpx2.Response(HTTPStatus.OK, json=answer)
 
-    def _aws(self, operation: Any, request: Mapping[str, Any]) -> tuple[SimpleNamespace, Any]:
-        """Return what botocore's endpoint does: the response, and its parsed content."""
-        form, action = request["body"], operation.name
+    def _aws(self, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
         self.calls[action] += 1
         arns = [{"Arn": self.provider_arn(number)} for number in range(self.providers)]
         answers: dict[str, Any] = {
@@ -142,14 +139,13 @@ class Fleet:
         listings["ListRoles"] = ("Roles", left_out)
         if action in self.refused or action not in answers | listings:
             message = f"User: {AUDITOR} is not authorized to perform: iam:{action}"
-            refusal = {"Error": {"Code": "AccessDenied", "Message": message}}
-            return SimpleNamespace(status_code=HTTPStatus.FORBIDDEN), refusal
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, action)
         if action in listings:
             name, without = listings[action]
-            roles, end = _page(self.roles, form.get("Marker"), form.get("MaxItems"))
-            roles = [_on_the_wire(role, without) for role in roles]
-            answers[action] = {name: roles, "IsTruncated": end != "", "Marker": end}
-        return SimpleNamespace(status_code=HTTPStatus.OK), answers[action]
+            roles, end = _page(self.roles, request.get("Marker"), request.get("MaxItems"))
+            roles = [{k: v for k, v in role.items() if k not in without} for role in roles]
+            return {name: roles, "IsTruncated": end != "", "Marker": end}
+        return answers[action]
 
 
 def _page(entries: list[Any], begin: str | None, most: str | None) -> tuple[list[Any], str]:
@@ -157,14 +153,3 @@ def _page(entries: list[Any], begin: str | None, most: str | None) -> tuple[list
     start = int(begin or 0)
     end = start + int(most or len(entries))
     return entries[start:end], str(end) if end < len(entries) else ""
-
-
-def _on_the_wire(value: Any, without: set[str]) -> Any:
-    """Return a role with its policies as IAM writes them, URL-encoded."""
-    if isinstance(value, dict) and "Statement" in value:
-        return quote(json.dumps(value))
-    if isinstance(value, list):
-        return [_on_the_wire(each, without) for each in value]
-    if isinstance(value, dict):
-        return {k: _on_the_wire(each, without) for k, each in value.items() if k not in without}
-    return value

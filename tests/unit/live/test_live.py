@@ -146,6 +146,7 @@ def test_the_only_identity_of_a_run_is_its_profile(tmp_path):
 
     assert environment.pop("PATH").startswith("/usr/bin:")
     region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    region |= {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8"}
     kubeconfig = str(tmp_path / "private" / "kubeconfig")
     assert environment == {**kept, **region, "AWS_PROFILE": "a", "KUBECONFIG": kubeconfig}
 
