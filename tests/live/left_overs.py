@@ -56,7 +56,7 @@ def remove(run: Run) -> list[str]:
         errors = {resource.name: _try(resource) for resource in ours if resource.stage == stage}
         busy = any(_code(error) in _BUSY for error in errors.values())
         if not (busy or None in errors.values()) or time.monotonic() > deadline:
-            return [f"{each.name}: {errors.get(each.name) or _why(run, each)}" for each in left]
+            return [f"{one.name}: {errors.get(one.name) or _why(run, one)}" for one in left]
         if busy:
             time.sleep(PAUSE)
     return []
@@ -114,16 +114,15 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
         tags = partial(_provider_tags, client, **at)
         delete = partial(client.delete_open_id_connect_provider, **at)
         providers = read("OIDC provider", provider["Arn"], tags, delete)
-        yield from (each for each in providers if each.tag == run.tag)  # AWS names it
+        yield from (resource for resource in providers if resource.tag == run.tag)  # AWS names it
     for kind, principals in (("role", iam.roles), ("user", iam.users)):
-        for each in principals.all():
-            if is_named(each.name):
-                delete = partial(_delete_principal, each)
-                yield from read(kind, each.name, partial(_iam_tags, each), delete)
-    for each in iam.policies.filter(Scope="Local"):
-        if is_named(each.policy_name):
-            delete = partial(_delete_policy, each)
-            yield from read("policy", each.policy_name, partial(_iam_tags, each), delete)
+        for principal in filter(lambda principal: is_named(principal.name), principals.all()):
+            delete = partial(_delete_principal, principal)
+            yield from read(kind, principal.name, partial(_iam_tags, principal), delete)
+    for policy in iam.policies.filter(Scope="Local"):
+        if is_named(policy.policy_name):
+            delete = partial(_delete_policy, policy)
+            yield from read("policy", policy.policy_name, partial(_iam_tags, policy), delete)
     for bucket in filter(lambda bucket: is_named(bucket.name), s3.buckets.all()):
         # S3 creates a bucket before it tags it, and a run can end in between.
         tags = partial(_bucket_tags, bucket, {TAG: run.tag})

@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str:
     """Return a value's text, with its argument's name where it says nothing alone."""
     text = _text(val).replace(UNKNOWN_OUTPUT, "<unknown output>")
-    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     text = re.sub(r"(.)\1{19,}", lambda run: f"{run[1]}{{{len(run[0])}}}", text)
     plain = val is None or isinstance(val, bool | int | float | complex | Enum)
     if plain or re.fullmatch(rf"\W*|[\d.]+|None|True|False|{re.escape(argname)}_?\d+", text):
@@ -48,7 +48,7 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 def _text(value: object) -> str:
     """Return the leaves of a value with their keys."""
     if isinstance(value, Mapping):
-        return ",".join(f"{_text(key)}={_text(each)}" for key, each in value.items()) or "{}"
+        return ",".join(f"{_text(key)}={_text(item)}" for key, item in value.items()) or "{}"
     if isinstance(value, list | tuple | AbstractSet):
         texts = [*map(_text, value)]
         return ",".join(sorted(texts) if isinstance(value, AbstractSet) else texts) or "[]"

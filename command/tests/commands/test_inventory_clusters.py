@@ -47,12 +47,12 @@ def test_the_issuer_is_given_where_the_cluster_may_not_be_asked_for_it():
 
 
 def test_another_account_is_read_by_the_role_to_assume_or_it_is_a_gap():
-    own, theirs = aws(), aws(ACCOUNT_B)
-    own.as_role.return_value = theirs
+    credentials, theirs = aws(), aws(ACCOUNT_B)
+    credentials.as_role.return_value = theirs
     clusters = {"x": cluster(REGIONS[0]), "y": cluster(REGIONS[1], ACCOUNT_B)}
 
-    gap = read_clusters(clusters, own)
-    whole = read_clusters(clusters, own, assume_role=[ROLE_B_ARN])
+    gap = read_clusters(clusters, credentials)
+    whole = read_clusters(clusters, credentials, assume_role=[ROLE_B_ARN])
 
     x, y = gap.facts.clusters
     assert (x.associations, y.account, gap.facts.accounts) == ([], ACCOUNT_B, [ACCOUNT_A])

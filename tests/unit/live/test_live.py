@@ -80,7 +80,7 @@ def test_left_overs_go_in_order_and_only_with_the_tag(
     problems = left_overs.remove(run_with(tmp_path))
 
     assert account.asked == asked
-    assert [each for each in zip(left, problems, strict=True) if not re.fullmatch(*each)] == []
+    assert [pair for pair in zip(left, problems, strict=True) if not re.fullmatch(*pair)] == []
 
 
 def test_the_folder_of_a_run_and_its_files_are_private(tmp_path):
