@@ -6,7 +6,7 @@ alone is not enough: what has the run's name without its tag is reported and lef
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -103,15 +103,15 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
     for name in filter(is_named, _all(eks, "list_clusters", "clusters")):
         for group in _all(eks, "list_nodegroups", "nodegroups", clusterName=name):
             nodes = {"clusterName": name, "nodegroupName": group}
-            tags = partial(_eks_tags, eks.describe_nodegroup, "nodegroup", **nodes)
+            tags = partial(_tags, eks.describe_nodegroup, "nodegroup", "tags", **nodes)
             delete = partial(eks.delete_nodegroup, **nodes)
             yield from read("node group", group, tags, delete, NODES)
-        tags = partial(_eks_tags, eks.describe_cluster, "cluster", name=name)
+        tags = partial(_tags, eks.describe_cluster, "cluster", "tags", name=name)
         yield from read("cluster", name, tags, partial(eks.delete_cluster, name=name), CLUSTER)
     client = iam.meta.client
     for provider in client.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         at = {"OpenIDConnectProviderArn": provider["Arn"]}
-        tags = partial(_provider_tags, client, **at)
+        tags = partial(_tags, client.get_open_id_connect_provider, "Tags", **at)
         delete = partial(client.delete_open_id_connect_provider, **at)
         providers = read("OIDC provider", provider["Arn"], tags, delete)
         yield from (resource for resource in providers if resource.tag == run.tag)  # AWS names it
@@ -133,12 +133,8 @@ def _all(client: Any, operation: str, field: str, **arguments: str) -> list[Any]
     return client.get_paginator(operation).paginate(**arguments).build_full_result()[field]
 
 
-def _eks_tags(describe: Callable, kind: str, **at: str) -> Mapping[str, str]:
-    return describe(**at)[kind].get("tags", {})
-
-
-def _provider_tags(iam: Any, **at: str) -> Any:
-    return iam.get_open_id_connect_provider(**at).get("Tags")
+def _tags(describe: Callable, *path: str, **at: str) -> Any:
+    return reduce(lambda answer, field: answer.get(field), path, describe(**at))
 
 
 def _iam_tags(resource: Any) -> Any:

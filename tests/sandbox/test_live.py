@@ -6,10 +6,10 @@ The sandbox gives the environment and a file with two AWS profiles.
 import json
 import os
 import signal
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from typing import NamedTuple
 
 import pytest
@@ -51,18 +51,14 @@ class Shell(NamedTuple):
     folder: Path
     """Folder of runs and reports."""
 
-    def started(self, *options: str, deployer_b: str = DEPLOYER_B) -> subprocess.Popen[str]:
+    def started(self, *options: str, deployer_b: str = DEPLOYER_B) -> Popen[str]:
         """Start `make test-aws` without make, as the leader of a process group."""
         command = [sys.executable, "-m", "tests.live", "--profile-a", "a", "--profile-b", "b"]
         command += ["--deployer-b", deployer_b, "--region", "us-east-1"]
         command += ["--folder", str(self.folder), *options]
-        pipes = {
-            "stdin": subprocess.DEVNULL,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.STDOUT,
-        }
+        pipes = {"stdin": DEVNULL, "stdout": PIPE, "stderr": STDOUT, "text": True}
         settings = {"cwd": lifecycle.ROOT, "env": self.environment, "start_new_session": True}
-        return subprocess.Popen(command, text=True, **pipes, **settings)
+        return Popen(command, **pipes, **settings)
 
     def run(self, *options: str, **settings: str) -> tuple[int, str]:
         """Run it to its end; return exit code and both outputs."""
@@ -111,7 +107,7 @@ def fresh(shell: Shell, tmp_path: Path) -> Shell:
     return shell._replace(folder=tmp_path / "runs")
 
 
-def until(process: subprocess.Popen[str], text: str) -> str:
+def until(process: Popen[str], text: str) -> str:
     """Return the output up to a line with the text."""
     printed = ""
     for line in process.stdout:

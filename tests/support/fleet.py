@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from irsa_core.identity.arns import provider_arn_for, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
-from irsa_core.identity.policies import irsa_trust_policy
+from irsa_core.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
 from tests.support.fake_kubernetes import status
 from tests.support.world import ACCOUNT_A, ISSUER
@@ -67,9 +67,7 @@ class Fleet:
         subject = ServiceAccountRef(f"team-{number % 100:02}", name)
         providers = [self.provider_arn(index) for index, _ in enumerate(self.contexts)]
         trust = irsa_trust_policy(providers, [subject])
-        objects = f"arn:aws:s3:::data-{number}/*"
-        statement = {"Effect": "Allow", "Action": "s3:*", "Resource": objects}
-        access = {"Version": "2012-10-17", "Statement": [statement]}
+        access = bucket_permissions_policy(f"arn:aws:s3:::data-{number}")
         return {
             "RoleName": name,
             "RoleId": f"AROA{number:016}",
