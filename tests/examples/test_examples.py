@@ -16,9 +16,11 @@ from lightkube.resources.core_v1 import Pod
 
 from irsa_core.identity.arns import name_of
 from irsa_core.identity.eks import ROLE_ARN_VARIABLE
+from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import create_pod
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
 from tests.sandbox.support.cluster import eventually
@@ -79,9 +81,7 @@ def lists(session, namespace, workload, bucket):
 @contextmanager
 def pod_of(session, namespace, account):
     """Create a Pod with a service account and its name, and delete it again."""
-    spec = {"containers": [{"name": "app", "image": "app"}], "serviceAccountName": account}
-    metadata = {"name": account, "namespace": namespace}
-    session.cluster.create(Pod.from_dict({"metadata": metadata, "spec": spec}))
+    create_pod(session.cluster, ServiceAccountRef(namespace, account), name=account)
     yield
     session.cluster.delete(Pod, account, namespace=namespace)
 

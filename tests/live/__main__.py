@@ -10,10 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,7 +22,7 @@ from irsa_sandbox.demo.checks import parts
 from irsa_sandbox.serving.files import write_private
 from tests.live import left_overs
 from tests.live.answers import as_json, report
-from tests.live.run import FOLDER, PLACE_TAG, TAG, Refused, Run, say, subnets_of
+from tests.live.run import FOLDER, TAG, Refused, Run, say
 from tests.support.paths import ROOT
 
 USAGE = 2
@@ -30,7 +31,6 @@ AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (do
 Everything is removed at the end, after a failure too. If that is not possible, it costs about
 5 dollars a day until `{command}`."""
 CHECKS = [check for *_, checks in parts("test-aws") for check in checks]
-LEFT = "left-by-pulumi"  # file that names what `pulumi destroy` did not delete
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,23 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _test(run: Run, options: argparse.Namespace) -> int:
     if shutil.which("pulumi") is None:
         raise Refused("no `pulumi` on PATH; https://www.pulumi.com/docs/install/")
-    subnets = [subnet for subnet in options.subnets.split(",") if subnet]
-    if len(subnets) == 1:
-        raise Refused(f"--subnets {subnets[0]}: EKS needs two, in two availability zones; add one")
-    vpc, subnets = subnets_of(run, subnets)
-    if taken := [resource.name for resource in left_overs.find(run)]:
-        raise Refused(f"{', '.join(taken)}: exists already; run this again, with another id")
+    network = {}
+    if options.subnets:
+        subnets = options.subnets.split(",")
+        described = run.a.session.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
+        network = {"vpcId": described[0]["VpcId"], "subnetIds": subnets}
     for letter, account in (("A", run.a), ("B", run.b)):
         print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
-    print(f"run {run.id}: names begin with {run.prefix}-, every resource has tag {TAG}={run.id}")
+    print(f"run {run.id}: names begin with {run.prefix}-, every resource has tag {TAG}={run.tag}")
     print(PRICE.format(command=run.clean_command), flush=True)
     if not _agreed(options.yes):
         print("nothing was created")
         return 1
-    return _checked(run, vpc, subnets, options.deployer_b)
+    return _checked(run, network, options.deployer_b)
 
 
-def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
+def _checked(run: Run, network: Mapping[str, Any], deployer_b: str) -> int:
     from pulumi.automation import CommandError  # takes a second to import
 
     from tests.live.stacks import Stack, prepare
@@ -90,7 +89,7 @@ def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
     facts = {"run": run.id, "begun": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
     run.begin()
     try:
-        prepare(run, vpc, subnets, deployer_b)
+        prepare(run, network, deployer_b)
         a, b = stacks = (Stack(run, "A"), Stack(run, "B"))
         facts["Pulumi"] = a.version
         for stack in stacks:
@@ -103,7 +102,7 @@ def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
         for check in CHECKS:
             go_on()
             world.judge(check)
-        holds = unchanged and all(row.passed for row in world.rows)
+        holds = unchanged and not world.failed
     except CommandError:
         say("a stack did not come up; see above")
     except KeyboardInterrupt:
@@ -113,13 +112,13 @@ def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
         if world is not None:
             world.close()
         is_removed = _removed_in_own_session(run)
-        rows = world.rows if world else []
-        passed = f"{sum(row.passed for row in rows)} of {len(CHECKS)} passed, {len(rows)} asked"
-        facts |= {"checks": passed, "removed": "everything" if is_removed else "NOT everything"}
-        facts["left by pulumi destroy"] = (run.folder / LEFT).read_text()
-        answers = as_json({row.key: row.answer for row in rows})
+        failed, asked = (world.failed, world.answers) if world else ([], {})
+        counts = f"{len(asked)} of {len(CHECKS)} asked, {len(failed)} failed"
+        facts["checks"] = ", ".join([counts, *failed])
+        facts["removed"] = "everything" if is_removed else "NOT everything"
+        answers = as_json(asked)
         write_private(run.folder / "answers.json", answers.encode())
-        write_private(run.folder / "report.md", report(facts, rows).encode())
+        write_private(run.folder / "report.md", report(facts, answers).encode())
         say(f"the report is {run.folder / 'report.md'}")
     return 0 if holds and is_removed else 1
 
@@ -133,34 +132,19 @@ def _removed_in_own_session(run: Run) -> bool:
 
 
 def _clean(run: Run) -> int:
-    run.check_locks()
+    is_recorded = run.is_recorded()
     resources = left_overs.find(run)
-    places = {resource.place for resource in resources if resource.place}
-    if (record := run.private / PLACE_TAG).exists():
-        places.add(record.read_text())
-    for place in places:
-        run.check(place)
     _destroy(run)
-    if run.folder.exists():
-        left = ", ".join(resource.name for resource in left_overs.find(run)) or "nothing"
-        without_ids = left.replace(run.a.id, "ACCOUNT_A").replace(run.b.id, "ACCOUNT_B")
-        write_private(run.folder / LEFT, without_ids.encode())
     for problem in (problems := left_overs.remove(run)):
         say(f"NOT removed: {problem}")
-    where = f"accounts {run.a.id} and {run.b.id}"
-    searched = run.a.eks_by_region  # A has the cluster
-    regions = {place.partition("/")[0] for place in places} or searched.keys()
-    unsearched = sorted(region for region in regions if not searched.get(region))
-    if unsearched:
-        say(f"NOT searched for clusters in {where}: {', '.join(unsearched)}")
-    if not (resources or places):
-        runs = sorted(file.parts[-3] for file in run.folder.parent.glob(f"*/*/{PLACE_TAG}"))
-        say(f"found nothing of run {run.id} in {where}, regions {', '.join(searched)}")
-        say(f"runs of {run.folder.parent}: {', '.join(runs) or 'none'}")
-    if problems or unsearched or not (resources or places):
+    where = f"accounts {run.a.id} and {run.b.id}, region {run.region}"
+    if not (resources or is_recorded):
+        problems.append(f"found nothing of run {run.id} in {where}")
+        say(problems[0])
+    if problems:
         say(f"to try again: {run.clean_command}")
         return 1
-    run.forget()
+    shutil.rmtree(run.private, ignore_errors=True)
     say(f"nothing of run {run.id} is left in {where}")
     return 0
 
@@ -197,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--profile-a", default="", help="AWS profile of account A, which gets the cluster")
     add("--profile-b", default="", help="AWS profile of account B")
-    add("--region", default="", help="region (us-east-1)")
+    add("--region", default="", help="region (us-east-2)")
     add("--subnets", default="", help="subnets for the cluster, with commas (default VPC's)")
     add("--deployer-b", default="", help="role that the deployment of account B assumes")
     add("--yes", default="", help="any text: agree to the price without being asked")

@@ -5,7 +5,8 @@ Two answers can then be compared, and a report holds no account, key or token.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from difflib import unified_diff
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -48,15 +49,6 @@ class Answer(NamedTuple):
     operation: str = ""
 
 
-class Row(NamedTuple):
-    """One check in the report."""
-
-    key: str
-    title: str
-    passed: bool
-    answer: Answer
-
-
 def answer_of(done: Done) -> Answer:
     """Return the answer of an AWS CLI command."""
     if done.code == 0:
@@ -81,21 +73,9 @@ def as_json(answers: Mapping[str, Answer]) -> str:
     return json.dumps({key: each._asdict() for key, each in answers.items()}, indent=1) + "\n"
 
 
-def report(facts: Mapping[str, str], rows: Iterable[Row]) -> str:
-    """Return the report in Markdown: each answer beside the sandbox's."""
-    recorded = json.loads(SANDBOX_ANSWERS.read_text("utf-8"))
-    sandbox = {key: Answer(**answer) for key, answer in recorded.items()}
+def report(facts: Mapping[str, str], answers: str) -> str:
+    """Return the report in Markdown: where the answers differ from the sandbox's."""
+    recorded = SANDBOX_ANSWERS.read_text("utf-8").splitlines()
+    differences = unified_diff(recorded, answers.splitlines(), "sandbox", "here", lineterm="")
     lines = ["# Live run of both stacks", "", *(f"- {key}: {text}" for key, text in facts.items())]
-    for row in rows:
-        lines += ["", f"## {'passed' if row.passed else 'FAILED'}: {row.key}, {row.title}", ""]
-        lines += [*_shown("here", row.answer), ""]
-        if sandbox.get(row.key) == row.answer:
-            lines.append("The sandbox answers the same.")
-        elif row.key in sandbox:
-            lines += _shown("sandbox", sandbox[row.key])
-    return "\n".join(lines) + "\n"
-
-
-def _shown(where: str, answer: Answer) -> list[str]:
-    code = f"{answer.code} ({answer.operation})" if answer.operation else answer.code
-    return [f"{where}: {code}", "", "```text", answer.text, "```"]
+    return "\n".join([*lines, "", "```diff", *differences, "```", ""])

@@ -5,13 +5,13 @@ alone is not enough: what has the run's name without its tag is reported and lef
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from tests.live.run import PLACE_TAG, TAG, Account, Run, say
+from tests.live.run import TAG, Account, Run, say
 
 PATIENCE = 30 * 60.0  # seconds; EKS takes ten minutes to delete a cluster
 PAUSE = 10.0
@@ -33,16 +33,13 @@ class LeftOver(NamedTuple):
     name: str
     """Account, kind and name."""
 
-    is_ours: bool
-    """True if it has the run's tag."""
+    tag: str
+    """Value of its tag `TAG`; the run's own are those with `Run.tag`."""
 
     remove: Callable[[], object]
     """Asks AWS to delete it; raises `ClientError`."""
 
     stage: int = REST
-
-    place: str = ""
-    """Region and accounts of its run, if a tag says so."""
 
 
 def find(run: Run) -> list[LeftOver]:
@@ -54,14 +51,12 @@ def remove(run: Run) -> list[str]:
     """Delete everything of the run; return what is left after `PATIENCE`, and why."""
     deadline = time.monotonic() + PATIENCE
     while left := find(run):
-        ours = [resource for resource in left if resource.is_ours]
+        ours = [resource for resource in left if resource.tag == run.tag]
         stage = min((resource.stage for resource in ours), default=REST)
         errors = {resource.name: _try(resource) for resource in ours if resource.stage == stage}
         busy = any(_code(error) in _BUSY for error in errors.values())
         if not (busy or None in errors.values()) or time.monotonic() > deadline:
-            return [
-                f"{resource.name}: {_why(resource, errors.get(resource.name))}" for resource in left
-            ]
+            return [f"{one.name}: {errors.get(one.name) or _why(run, one)}" for one in left]
         if busy:
             time.sleep(PAUSE)
     return []
@@ -80,109 +75,100 @@ def _code(error: ClientError | None) -> str:
     return error.response["Error"]["Code"] if error else ""
 
 
-def _why(each: LeftOver, error: ClientError | None) -> str:
-    if not each.is_ours:
-        return f"has the run's name, but not its tag {TAG}; it was not touched"
-    return str(error) if error else "not tried, as others come first"
+def _why(run: Run, left: LeftOver) -> str:
+    if left.tag == run.tag:
+        return "not tried, as others come first"
+    tag = f"{TAG} {left.tag}" if left.tag else f"no tag {TAG}"
+    return f"has the run's name, but {tag}, not {run.tag}; it was not touched"
 
 
 def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
-    iam, s3 = account.client("iam"), account.client("s3")
+    eks = account.session.client("eks")
+    iam, s3 = (account.session.resource(name) for name in ("iam", "s3"))
 
-    def named(names: Iterable[str]) -> list[str]:
-        shared = run.shared_names
-        return [name for name in names if name.startswith(run.prefix) or name in shared]
+    def is_named(name: str) -> bool:
+        return name.startswith(run.prefix) or name in run.shared_names
 
-    def read(kind: str, resource: str, stage: int, describe: Callable, delete: Callable, **at: str):
+    def read(kind: str, name: str, tags_of: Callable, delete: Callable, stage: int = REST):
         try:
-            tags = _tags(describe(**at))
+            tags = tags_of()
         except ClientError as error:
             if _code(error) in _GONE:
                 return
             raise
-        is_ours = tags.get(TAG) == run.id
-        place = tags.get(PLACE_TAG, "") if is_ours else ""
-        full_name = f"{kind} {resource} of account {account.id}"
-        yield LeftOver(full_name, is_ours, lambda: delete(**at), stage, place)
+        if not isinstance(tags, Mapping):
+            tags = {tag["Key"]: tag["Value"] for tag in tags or ()}
+        yield LeftOver(f"{kind} {name} of account {account.id}", tags.get(TAG, ""), delete, stage)
 
-    for eks in (eks for eks in account.eks_by_region.values() if eks is not None):
-        for name in named(_pages(eks, "list_clusters", "clusters")):
-            for group in _pages(eks, "list_nodegroups", "nodegroups", clusterName=name):
-                nodes = {"clusterName": name, "nodegroupName": group}
-                calls = (eks.describe_nodegroup, eks.delete_nodegroup)
-                yield from read("node group", group, NODES, *calls, **nodes)
-            calls = (eks.describe_cluster, eks.delete_cluster)
-            yield from read("cluster", name, CLUSTER, *calls, name=name)
-    for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-        calls = (iam.get_open_id_connect_provider, iam.delete_open_id_connect_provider)
-        provider = {"OpenIDConnectProviderArn": entry["Arn"]}
-        providers = read("OIDC provider", entry["Arn"], REST, *calls, **provider)
-        yield from (resource for resource in providers if resource.is_ours)  # AWS names it
-    for kind, describe in (("Role", iam.get_role), ("User", iam.get_user)):
-        delete = partial(_delete_principal, iam, kind.lower())
-        listed = _pages(iam, f"list_{kind.lower()}s", f"{kind}s")
-        for name in named(principal[f"{kind}Name"] for principal in listed):
-            yield from read(kind.lower(), name, REST, describe, delete, **{f"{kind}Name": name})
-    for policy in _pages(iam, "list_policies", "Policies", Scope="Local"):
-        if named([name := policy["PolicyName"]]):
-            delete = partial(_delete_policy, iam)
-            yield from read("policy", name, REST, iam.get_policy, delete, PolicyArn=policy["Arn"])
-
-    def tags_of(**at: str) -> Mapping[str, Any]:
+    for name in filter(is_named, _all(eks, "list_clusters", "clusters")):
+        for group in _all(eks, "list_nodegroups", "nodegroups", clusterName=name):
+            nodes = {"clusterName": name, "nodegroupName": group}
+            tags = partial(_tags, eks.describe_nodegroup, "nodegroup", "tags", **nodes)
+            delete = partial(eks.delete_nodegroup, **nodes)
+            yield from read("node group", group, tags, delete, NODES)
+        tags = partial(_tags, eks.describe_cluster, "cluster", "tags", name=name)
+        yield from read("cluster", name, tags, partial(eks.delete_cluster, name=name), CLUSTER)
+    client = iam.meta.client
+    for provider in client.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        at = {"OpenIDConnectProviderArn": provider["Arn"]}
+        tags = partial(_tags, client.get_open_id_connect_provider, "Tags", **at)
+        delete = partial(client.delete_open_id_connect_provider, **at)
+        providers = read("OIDC provider", provider["Arn"], tags, delete)
+        yield from (resource for resource in providers if resource.tag == run.tag)  # AWS names it
+    for kind, principals in (("role", iam.roles), ("user", iam.users)):
+        for principal in filter(lambda principal: is_named(principal.name), principals.all()):
+            delete = partial(_delete_principal, principal)
+            yield from read(kind, principal.name, partial(_iam_tags, principal), delete)
+    for policy in iam.policies.filter(Scope="Local"):
+        if is_named(policy.policy_name):
+            delete = partial(_delete_policy, policy)
+            yield from read("policy", policy.policy_name, partial(_iam_tags, policy), delete)
+    for bucket in filter(lambda bucket: is_named(bucket.name), s3.buckets.all()):
         # S3 creates a bucket before it tags it, and a run can end in between.
-        return {"tags": _bucket_tags(s3, **at) or {TAG: run.id}}
-
-    for name in named(bucket["Name"] for bucket in s3.list_buckets()["Buckets"]):
-        calls = (tags_of, partial(_delete_bucket, s3))
-        yield from read("bucket", name, REST, *calls, Bucket=name)
+        tags = partial(_bucket_tags, bucket, {TAG: run.tag})
+        yield from read("bucket", bucket.name, tags, partial(_delete_bucket, bucket))
 
 
-def _pages(client: Any, operation: str, field: str, **arguments: str) -> Iterator[Any]:
-    for page in client.get_paginator(operation).paginate(**arguments):
-        yield from page[field]
+def _all(client: Any, operation: str, field: str, **arguments: str) -> list[Any]:
+    return client.get_paginator(operation).paginate(**arguments).build_full_result()[field]
 
 
-def _tags(described: Mapping[str, Any]) -> Mapping[str, str]:
-    """Tags of a resource as AWS describes it: under the name of its kind, or by itself."""
-    for each in (described, *described.values()):
-        if isinstance(each, Mapping) and (tags := each.get("tags") or each.get("Tags")):
-            return tags if isinstance(tags, Mapping) else {tag["Key"]: tag["Value"] for tag in tags}
-    return {}
+def _tags(describe: Callable, *path: str, **at: str) -> Any:
+    return reduce(lambda answer, field: answer.get(field), path, describe(**at))
 
 
-def _bucket_tags(s3: Any, **bucket: str) -> Mapping[str, str]:
+def _iam_tags(resource: Any) -> Any:
+    resource.reload()
+    return resource.tags
+
+
+def _bucket_tags(bucket: Any, without: Mapping[str, str]) -> Any:
     try:
-        return _tags({"Tags": s3.get_bucket_tagging(**bucket)["TagSet"]})
+        return bucket.Tagging().tag_set
     except ClientError as error:
         if _code(error) != "NoSuchTagSet":
             raise
-        return {}
+        return without
 
 
-def _delete_principal(iam: Any, kind: str, **at: str) -> None:
-    attached, inline = f"list_attached_{kind}_policies", f"list_{kind}_policies"
-    for policy in _pages(iam, attached, "AttachedPolicies", **at):
-        getattr(iam, f"detach_{kind}_policy")(**at, PolicyArn=policy["PolicyArn"])
-    for name in _pages(iam, inline, "PolicyNames", **at):
-        getattr(iam, f"delete_{kind}_policy")(**at, PolicyName=name)
-    if kind == "user":
-        for key in _pages(iam, "list_access_keys", "AccessKeyMetadata", **at):
-            iam.delete_access_key(**at, AccessKeyId=key["AccessKeyId"])
-    getattr(iam, f"delete_{kind}")(**at)
+def _delete_principal(principal: Any) -> None:
+    for policy in principal.attached_policies.all():
+        principal.detach_policy(PolicyArn=policy.arn)
+    keys = principal.access_keys.all() if hasattr(principal, "access_keys") else ()
+    for part in (*principal.policies.all(), *keys):
+        part.delete()
+    principal.delete()
 
 
-def _delete_policy(iam: Any, **policy: str) -> None:
-    for version in _pages(iam, "list_policy_versions", "Versions", **policy):
-        if not version["IsDefaultVersion"]:
-            iam.delete_policy_version(**policy, VersionId=version["VersionId"])
-    iam.delete_policy(**policy)
+def _delete_policy(policy: Any) -> None:
+    for version in policy.versions.all():
+        if not version.is_default_version:
+            version.delete()
+    policy.delete()
 
 
-def _delete_bucket(s3: Any, **bucket: str) -> None:
+def _delete_bucket(bucket: Any) -> None:
     # One without a tag is not emptied, and S3 itself deletes none that holds something.
-    if _bucket_tags(s3, **bucket):
-        for page in s3.get_paginator("list_object_versions").paginate(**bucket):
-            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                at = {"Key": version["Key"], "VersionId": version["VersionId"]}
-                s3.delete_object(**bucket, **at)
-    s3.delete_bucket(**bucket)
+    if _bucket_tags(bucket, {}):
+        bucket.object_versions.delete()
+    bucket.delete()

@@ -6,6 +6,7 @@ they run in this process, as the Automation API's inline programs.
 
 import shutil
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,18 @@ import yaml
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode
 
+from irsa_sandbox.engine.diagnostics import explain, left_locked
 from irsa_sandbox.engine.stack import run_main, use_a_connection_for_each_engine
-from tests.live.run import PLACE_TAG, TAG, Run, say
+from tests.live.run import TAG, Refused, Run, say
 from tests.support.paths import ROOT
 
 
-def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
+def prepare(run: Run, network: Mapping[str, Any], deployer_b: str) -> None:
     """Write both projects into the run's folder, laid out as in the repository."""
     (run.private / "account_b").mkdir()
     (run.private / "stack_config.py").symlink_to(ROOT / "stack_config.py")
-    tags = {TAG: run.id, PLACE_TAG: run.place}
-    cluster = {"clusterName": run.prefix, "vpcId": vpc, "subnetIds": subnets}
+    tags = {TAG: run.tag}
+    cluster = {"clusterName": run.prefix, **network}
     a = {"accountId": run.a.id, "accountBId": run.b.id, "cluster": cluster, "namespace": "dev"}
     a["tags"] = tags
     b: dict[str, Any] = {"accountId": run.b.id, "tags": tags}
@@ -75,10 +77,16 @@ class Stack:
         return set(self._stack.preview().change_summary)
 
     def destroy(self) -> None:
-        """Run `pulumi destroy`, with the lock of an earlier process removed."""
+        """Run `pulumi destroy`; raises `Refused` while another process changes the stack."""
         say(f"{self.title}: pulumi destroy")
-        self._stack.cancel()
-        self._stack.destroy(on_output=say, show_secrets=False)
+        destroy = partial(self._stack.destroy, on_output=say, show_secrets=False)
+        try:
+            destroy()
+        except automation.errors.ConcurrentUpdateError as error:
+            if not left_locked(error):
+                raise Refused(f"{self.title}: {explain(error, {})}") from None
+            self._stack.cancel()
+            destroy()
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs, secrets in plain text."""

@@ -2,15 +2,16 @@
 
 import json
 import re
-from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
 
 from irsa.__main__ import main
-from irsa.commands import inventory_options
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
-from tests.support.fleet import ACCOUNT, ISSUER, FakeAws, FakeCluster, Fleet
+from tests.support.fleet import Fleet
+from tests.support.world import ACCOUNT_A, ISSUER
+
+OWNED = {"apiVersion": "apps/v1", "uid": "u-1", "controller": True}
 
 
 class Listed:
@@ -32,7 +33,7 @@ class Listed:
             "namespace": account["namespace"],
             "name": f"pod-{len(self.pods)}",
             "labels": labels or {},
-            "ownerReferences": [{**owner, "controller": True}] if owner else [],
+            "ownerReferences": [{**OWNED, **owner}] if owner else [],
         }
         spec = {"serviceAccountName": account["name"], "containers": [{"name": "app", **container}]}
         self.pods.append({"metadata": metadata, "spec": spec, "status": {"phase": phase}})
@@ -48,16 +49,14 @@ class Listed:
 
 
 @pytest.fixture
-def listed(monkeypatch, capsys):
+def listed(monkeypatch, capsys, tmp_path):
     listed = Listed(capsys)
-    for name, fake in (("KubernetesCluster", FakeCluster), ("Aws", FakeAws)):
-        opened = nullcontext(fake(listed.fleet))
-        monkeypatch.setattr(inventory_options, name, lambda *_, opened=opened, **__: opened)
+    listed.fleet.serve(monkeypatch, tmp_path)
     return listed
 
 
 def role(number):
-    return f"arn:aws:iam::{ACCOUNT}:role/app-{number:05}"
+    return f"arn:aws:iam::{ACCOUNT_A}:role/app-{number:05}"
 
 
 def irsa(number):
@@ -202,7 +201,7 @@ def test_the_room_of_a_role_for_further_clusters_is_listed(listed):
     statement = listed.statement(0)
     listed.statement(1)["Principal"] = {"Service": "ec2.amazonaws.com"}
     for number in range(2):
-        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER[:-1]}{number}"
+        provider = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER[:-1]}{number}"
         more = {**statement, "Principal": {"Federated": provider}}
         listed.roles[2]["AssumeRolePolicyDocument"]["Statement"].append(more)
 

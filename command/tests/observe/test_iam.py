@@ -8,8 +8,8 @@ from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.iam import IamReader, federated
 from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
-from tests.support.fleet import ACCOUNT, Fleet
-from tests.support.world import PROVIDER_ARN
+from tests.support.fleet import Fleet
+from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 
 [ROLE] = Fleet(1).roles
 TRUST = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("logs", "loki")])
@@ -37,7 +37,10 @@ def read(*pages):
 
 
 def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
-    managed, boundary = f"arn:aws:iam::{ACCOUNT}:policy/team/data", "arn:aws:iam::aws:policy/Power"
+    managed, boundary = (
+        f"arn:aws:iam::{ACCOUNT_A}:policy/team/data",
+        "arn:aws:iam::aws:policy/Power",
+    )
     of_role = {**ROLE, "AttachedManagedPolicies": [{"PolicyArn": managed}]}
     of_role["PermissionsBoundary"] = {"PermissionsBoundaryArn": boundary}
     inline = ROLE["RolePolicyList"][0]["PolicyDocument"]
@@ -48,7 +51,7 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
         versions = [{"Document": e, "IsDefaultVersion": e is documents[-1]} for e in documents]
         return {"Arn": arn, "PolicyVersionList": versions}
 
-    alice = {"Arn": f"arn:aws:iam::{ACCOUNT}:user/alice", "UserId": "AIDA", "GroupList": ["team"]}
+    alice = {"Arn": f"arn:aws:iam::{ACCOUNT_A}:user/alice", "UserId": "AIDA", "GroupList": ["team"]}
     team = {"GroupName": "team", "GroupPolicyList": [{"PolicyName": "t", "PolicyDocument": new}]}
     principals = {"UserDetailList": [alice], "RoleDetailList": [of_role]}
     policies = {"Policies": [policy(managed, old, new), policy(boundary, old)]}

@@ -259,16 +259,12 @@ def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path,
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_stack_is_exported_by_the_cli(monkeypatch, tmp_path):
+def test_a_stack_is_exported_by_the_cli_unless_a_file_has_its_name(monkeypatch, tmp_path):
     program = tmp_path / "pulumi"
     program.write_text('#!/bin/sh\necho "{\\"asked\\": \\"$*\\"}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    assert read_stack("dev") == {"asked": "stack export --stack dev"}
-
-
-def test_a_file_of_that_name_comes_first(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    assert read_stack("dev") == {"asked": "stack export --stack dev"}
     (tmp_path / "dev").write_text(json.dumps({"workloads": {}}))
     assert read_stack("dev") == {"workloads": {}}

@@ -46,15 +46,6 @@ def files(process: PodProcess) -> dict[str, int]:
     }
 
 
-def test_the_token_is_bound_to_the_pod_as_the_volume_says(running):
-    api = Api()
-    with running(api=api) as process:
-        assert content(process, f"{TOKEN_PATH}/token") == "token-1"
-    bound = {"apiVersion": "v1", "kind": "Pod", "name": "s3-app-1", "uid": "u-1"}
-    asked = {"audiences": ["sts.amazonaws.com"], "expirationSeconds": 86400}
-    assert api.requests == [{**asked, "boundObjectRef": bound}]
-
-
 def test_the_environment_is_the_containers_and_little_else(running, monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.setenv("LANG", "C")
@@ -72,12 +63,13 @@ def test_the_environment_is_the_containers_and_little_else(running, monkeypatch)
 
 
 def test_volumes_are_mounted_privately_and_paths_mapped_in_config_maps_alone(running):
-    notes: list[str] = []
+    notes, api = [], Api()
     mounts = f"/etc/aws, /host, /keys, /tmp, /var/cache, {TOKEN_PATH}"
-    with running(on_note=notes.append) as process:
+    with running(api=api, on_note=notes.append) as process:
         mapped = CONFIG.replace(TOKEN_PATH, f"{process.root}{TOKEN_PATH}")
         assert content(process, "/etc/aws/config") == mapped
         assert content(process, "/keys/config") == CONFIG
+        assert content(process, f"{TOKEN_PATH}/token") == "token-1"
         assert notes == [
             "volume host is an empty folder here: /host",
             f"mount paths are below {process.root} here: {mounts}",
@@ -87,6 +79,9 @@ def test_volumes_are_mounted_privately_and_paths_mapped_in_config_maps_alone(run
         assert stat.S_IMODE(process.root.parent.stat().st_mode) == 0o700
         Path(f"{process.root}/tmp/file").write_text("shared")
         assert content(process, "/var/cache/file") == "shared", "one emptyDir, mounted twice"
+    bound = {"apiVersion": "v1", "kind": "Pod", "name": "s3-app-1", "uid": "u-1"}
+    asked = {"audiences": ["sts.amazonaws.com"], "expirationSeconds": 86400}
+    assert api.requests == [{**asked, "boundObjectRef": bound}]
 
 
 def test_a_container_is_chosen_by_name_and_nothing_is_left_afterwards(running, tmp_path):

@@ -121,29 +121,22 @@ def test_references_are_expanded_once(text, expanded):
     assert expand(text, {"A": "a", "B": "b", "NESTED": "$(A)"}) == expanded
 
 
-def test_a_variable_sees_only_those_before_it():
-    variables = [
-        {"name": "EARLY", "value": "$(LATE)"},
-        {"name": "LATE", "value": "late"},
-        {"name": "BOTH", "value": "$(EARLY) $(LATE)"},
-        {"name": "NONE"},
-    ]
-    expanded = {"EARLY": "$(LATE)", "LATE": "late", "BOTH": "$(LATE) late", "NONE": ""}
-    assert env_of(*variables) == expanded
-
-
-def test_env_from_comes_first_and_is_overridden():
+def test_env_from_comes_first_and_a_variable_sees_only_those_before_it():
     env_from = [
         {"configMapRef": {"name": "aws"}, "prefix": "P_"},
         {"secretRef": {"name": "keys"}},
         {"secretRef": {"name": "gone", "optional": True}},
     ]
-    overriding = {"name": "id", "value": "mine, not $(secret)"}
-    assert env_of(overriding, env_from=env_from) == {
+    variables = {"id": "mine, not $(secret)", "EARLY": "$(LATE)", "LATE": "$(EARLY) late"}
+    named = [{"name": name, "value": value} for name, value in variables.items()]
+    assert env_of(*named, {"name": "NONE"}, env_from=env_from) == {
         "P_config": "[default]",
         "P_region": "us-east-1",
         "id": "mine, not secret",
         "secret": "secret",
+        "EARLY": "$(LATE)",
+        "LATE": "$(LATE) late",
+        "NONE": "",
     }
 
 
