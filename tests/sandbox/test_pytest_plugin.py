@@ -68,6 +68,7 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
             Endpoints, Namespace, Node, Pod, Service, ServiceAccount
         )
         from lightkube.resources.discovery_v1 import EndpointSlice
+        from irsa_sandbox.session import left_overs
 
         OWN = "of-the-module"
 
@@ -75,15 +76,9 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
         def facts(sandbox, accounts):
             found = []
             for account in accounts:
-                iam, secrets = account.client("iam"), account.client("secretsmanager")
-                found += [user["Arn"] for user in iam.list_users()["Users"]]
-                found += [role["Arn"] for role in iam.list_roles()["Roles"]]
-                listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-                found += [provider["Arn"] for provider in listed]
-                buckets = account.client("s3").list_buckets()["Buckets"]
-                found += [bucket["Name"] for bucket in buckets]
-                found += account.client("eks").list_clusters()["clusters"]
-                found += [secret["ARN"] for secret in secrets.list_secrets()["SecretList"]]
+                found += left_overs(sandbox._session, account.id)
+                secrets = account.client("secretsmanager").list_secrets()["SecretList"]
+                found += [secret["ARN"] for secret in secrets]
             owned = (Deployment, ReplicaSet, Service, Endpoints, EndpointSlice)
             for kind in (Namespace, Node, Pod, ServiceAccount, *owned):
                 where = {} if kind in (Namespace, Node) else {"namespace": "*"}
@@ -114,8 +109,7 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
 
         def test_begins(irsa_sandbox, accounts):
             BEFORE.extend(facts(irsa_sandbox, accounts))
-            for account in accounts:
-                assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in BEFORE
+            assert f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator" in BEFORE
             assert irsa_sandbox.provider_arn in BEFORE
 
 

@@ -45,6 +45,15 @@ def apply(
     client.patch(kind, name, body, **where, **options)
 
 
+def available(client: Any, namespace: str, name: str) -> int:
+    """Return the number of available Pods of a Deployment's newest template; 0 in a roll-out."""
+    found = client.get(Deployment, name, namespace=namespace).to_dict()
+    status, generation = found.get("status", {}), found["metadata"]["generation"]
+    is_newest = status.get("replicas") == status.get("updatedReplicas")
+    is_seen = status.get("observedGeneration") == generation
+    return status.get("availableReplicas", 0) if is_seen and is_newest else 0
+
+
 @dataclass
 class Cluster:
     """A running control plane, with short names for what tests do to it."""
@@ -83,16 +92,6 @@ class Cluster:
         template = {"metadata": {"labels": labels}, "spec": {"containers": containers, **spec}}
         content = {"selector": {"matchLabels": labels}, "template": template, "replicas": replicas}
         self.apply(Deployment, namespace, name, spec=content)
-
-    def available(self, namespace: str, name: str) -> int:
-        """Return the number of available Pods of the newest template; 0 during a roll-out."""
-        found = self.client.get(Deployment, name, namespace=namespace).to_dict()
-        status = found.get("status", {})
-        if status.get("observedGeneration") != found["metadata"]["generation"]:
-            return 0
-        if status.get("replicas") != status.get("updatedReplicas"):
-            return 0
-        return status.get("availableReplicas", 0)
 
     def token(self, namespace: str, name: str) -> str:
         """A service account's token for the API server."""

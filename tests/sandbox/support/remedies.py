@@ -39,36 +39,28 @@ STRANGERS = tuple(
     Role(role_arn(account, "stranger"), f"AROASTRANGER{account}", {}, policies=(_ALL,))
     for account in _BOTH
 )
-ATTEMPTS = 3
-"""Links that can be broken at once: a role that is made again needs a policy, too."""
 
 
 def remedied(
     workload: Workload,
-    link: str,
-    finding: str,
-    *more: str,
+    *breaks: tuple[str, str],
+    more: tuple[str, ...] = (),
     deployment: str = NAME,
     container: str | None = None,
 ) -> None:
-    """Verify a broken chain, which fails at this link; apply remedies until none is left.
+    """Apply the remedies of a chain that fails at these links, one after the other, with a finding.
 
     Then every link passes, and boto3 in the Pod is the role.
     """
-    done = workload.verify(*more, deployment=deployment)
-    [result] = done.chains
-    assert (done.code, result["failing_link"]) == (1, link), done.out
-    assert finding in link_of(result, link)["found"]
-    for _ in range(ATTEMPTS):
-        commands = link_of(result, result["failing_link"])["commands"]
-        assert commands
-        apply(workload, commands)
-        [result] = workload.verify(*more, deployment=deployment).chains
-        if result["verdict"] != "failed":
-            break
+    for link, finding in breaks:
+        done = workload.verify(*more, deployment=deployment)
+        [result] = done.chains
+        assert (done.code, result["failing_link"]) == (1, link), done.out
+        assert finding in link_of(result, link)["found"]
+        apply(workload, link_of(result, link)["commands"])
+    [result] = workload.verify(*more, deployment=deployment).chains
     assert troubles(result) == []
-    caller = workload.sdk(deployment=deployment, container=container)
-    assert caller.startswith(workload.session_arn)
+    assert workload.sdk(deployment, container).startswith(workload.session_arn)
 
 
 def apply(workload: Workload, commands: list[str]) -> None:

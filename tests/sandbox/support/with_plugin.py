@@ -16,7 +16,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
 import yaml
-from pulumi import ResourceOptions, automation
+from pulumi import ResourceOptions
 
 import irsa_components as irsa
 from irsa_core.identity.arns import role_arn
@@ -197,31 +197,6 @@ def brought_up(*sessions: Session) -> Iterator[tuple[Session, ...]]:
     assert [left_overs(session) for session in sessions] == before
 
 
-class Steps:
-    """Listens to a run of the engine for what it does to resources, and why."""
-
-    def __init__(self) -> None:
-        self.taken: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def __call__(self, event: automation.EngineEvent) -> None:
-        # Only the second kind says what a refresh has found.
-        told = event.resource_pre_event or event.res_outputs_event
-        step = told and told.metadata
-        if step and step.op not in ("same", "read", "refresh"):
-            # A replacement is several steps on one URN.
-            self.taken[step.type, step.urn] = {
-                **self.taken.get((step.type, step.urn), {}),
-                str(step.op.value): {
-                    "keys": sorted(step.keys or []),
-                    "diffs": sorted(step.diffs or []),
-                    "detailed": {
-                        path: difference.diff_kind.value
-                        for path, difference in (step.detailed_diff or {}).items()
-                    },
-                },
-            }
-
-
 def differences(attached: Resources, published: Resources) -> list[Difference]:
     found: list[Difference] = []
     for kind, urn in sorted({*attached, *published}):
@@ -237,14 +212,24 @@ def differences_of_previews(
     """Compare the previews of changes of arguments."""
     mismatches: list[Difference] = []
     for arguments in changes:
-        listeners = [Steps() for _ in sessions]
-        for session, listener in zip(sessions, listeners, strict=True):
-            opened(session, **arguments).preview(on_event=listener)
-        attached, published = (listener.taken for listener in listeners)
+        attached, published = (_changes(opened(session, **arguments)) for session in sessions)
         assert attached
         assert attached.keys() == published.keys()
         mismatches += differences(attached, published)
     return mismatches
+
+
+def _changes(stack: SandboxStack) -> Resources:
+    """Return the steps of a preview; a replacement is several on one URN."""
+    changes: dict[tuple[str, str], dict[str, Any]] = {}
+    for step in programs.steps_of(stack):
+        paths = {
+            path: change.diff_kind.value for path, change in (step.detailed_diff or {}).items()
+        }
+        step_changes = {"keys": sorted(step.keys or []), "diffs": sorted(step.diffs or [])}
+        step_changes["detailed"] = paths
+        changes.setdefault((step.type, step.urn), {})[str(step.op.value)] = step_changes
+    return changes
 
 
 def explained(found: list[Difference], written: list[Written]) -> None:

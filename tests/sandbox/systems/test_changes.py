@@ -87,13 +87,13 @@ def names(session, kind):
     return [each.metadata.name for each in session.cluster.list(kind, **where)]
 
 
-def moments(stack, *wanted):
-    """Bring the stack up; return at which points of the output these lines come."""
+def up_in_order(stack, *steps):
+    """Bring the stack up without a replacement; check that the output has these lines in order."""
     lines: list[str] = []
     counts = stack.up(on_output=lines.append)
     assert "replace" not in counts
-    text = "\n".join(lines)
-    return [text.index(each) for each in wanted]
+    moments = ["\n".join(lines).index(step) for step in steps]
+    assert moments == sorted(moments)
 
 
 def test_a_property_changes_in_place_and_a_path_not_at_all(session, acme: Acme):
@@ -174,28 +174,23 @@ def test_an_annotation_that_another_client_set_is_a_conflict_with_a_fix(session,
     assert stack.up()["create"] == 1
 
 
-def test_what_is_renamed_exists_before_the_old_one_goes(session, acme: Acme):
+def test_what_is_renamed_exists_before_the_old_one_goes_and_takes_nothing_along(
+    session, acme: Acme
+):
     acme.stack().up()
     uid = session.cluster.get(ServiceAccount, "reports", namespace=ACME).metadata.uid
 
     made, gone = "aws:iam:Role renamed created", "aws:iam:Role reports deleted"
     updated = ("core/v1:ServiceAccount acme/reports", "apps/v1:Deployment reports")
     updated = [f"kubernetes:{resource} updated" for resource in updated]
-    order = moments(acme.stack(role="renamed"), made, *updated, gone)
-
-    assert order == sorted(order)
+    up_in_order(acme.stack(role="renamed"), made, *updated, gone)
     assert session.cluster.get(ServiceAccount, "reports", namespace=ACME).metadata.uid == uid
     listed = session.in_pod(ACME, "reports", LIST)
     assert listed.code == 0, f"the provider of the second cluster is in the way: {listed.output}"
 
     lines = ("acme/sales created", "Deployment reports updated", "acme/reports deleted")
-    order = moments(acme.stack(**SALES), *lines)
+    up_in_order(acme.stack(**SALES), *lines)
 
-    assert order == sorted(order)
-
-
-def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, acme: Acme):
-    acme.stack(**SALES).up()
     iam = session.aws("iam")
 
     def kept():
@@ -208,8 +203,7 @@ def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, 
 
     before, renamed = kept(), {"name": "sales", "neighbour": "reader", **SALES}
     stack = acme.stack(**renamed)
-    order = moments(stack, "Deployment sales created", "Deployment reports deleted")
-    assert order == sorted(order)
+    up_in_order(stack, "Deployment sales created", "Deployment reports deleted")
     assert kept() == before
     programs.unchanged(stack)
 

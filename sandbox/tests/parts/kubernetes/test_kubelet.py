@@ -7,7 +7,7 @@ from lightkube.resources.core_v1 import Endpoints, Node, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 from websockets.exceptions import InvalidStatus
 
-from tests.sandbox.support.cluster import ROLE_ANNOTATION, eventually
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, available, eventually
 from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
 
@@ -37,7 +37,7 @@ def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, n
             {"name": "sidecar", "image": "sidecar", "restartPolicy": "Always"},
         ],
     )
-    eventually(lambda: cluster.available(namespace, "web") == 3)
+    eventually(lambda: available(cluster.client, namespace, "web") == 3)
 
     [node] = [node.to_dict() for node in cluster.client.list(Node)]
     assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
@@ -64,7 +64,7 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespac
     cluster.secret(namespace, "keys", {"id": "AKIA"})
     env = [*ENV["env"], {"name": "WHO", "value": "$(KEY) of $(UNSET)"}]
     cluster.deployment(namespace, "s3-app", {"env": env}, serviceAccountName="s3-app")
-    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+    eventually(lambda: available(cluster.client, namespace, "s3-app") == 1)
     [pod] = cluster.pods(namespace)
     target = (cluster.control_plane.kubeconfig_file, namespace, pod["metadata"]["name"])
     done = through_api_server(*target, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
@@ -93,7 +93,7 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
 
     cluster.deployment(namespace, "s3-app", container, **spec)
     eventually(lambda: first_waiting() == ("Pending", waiting))
-    assert cluster.available(namespace, "s3-app") == 0
+    assert available(cluster.client, namespace, "s3-app") == 0
     cluster.config_map(namespace, "aws", {"config": "[profile A]"})
     cluster.secret(namespace, "keys", {"id": "AKIA"})
-    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+    eventually(lambda: available(cluster.client, namespace, "s3-app") == 1)

@@ -48,22 +48,6 @@ def elsewhere(ec2: Any, restored) -> dict[str, Any]:
     return {"vpc": vpc, "subnets": subnets, "group": group}
 
 
-def test_a_change_of_a_cluster_is_named_by_its_path(engine):
-    inputs = cluster(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
-    made = engine.create(CLUSTER, inputs)
-    endpoints = {"endpointPrivateAccess": True, "endpointPublicAccess": True}
-    for change, replacing, *paths in (
-        ({"roleArn": f"{ROLE_ARN}-2"}, ["roleArn"]),
-        ({"accessConfig": {"authenticationMode": "API"}}, [], "accessConfig.authenticationMode"),
-        ({"vpcConfig": {**VPC, **endpoints}}, [], "vpcConfig.endpointPrivateAccess"),
-    ):
-        changed = {**inputs, **change}
-        assert engine.diff(made, changed) == Difference(paths, replacing, bool(replacing))
-        if not replacing:
-            made, inputs = engine.update(made, changed), changed
-            assert engine.refresh(made) == made
-
-
 def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(engine, dev, elsewhere):
     strange, group = elsewhere["subnets"][1], elsewhere["group"]
     other_group = (
