@@ -112,10 +112,6 @@ class Associated:
     def associate(self, **more: Any) -> str:
         return associate(self.eks, CLUSTER, READER, self.role_arn, **more)
 
-    def trust_without_tags(self) -> None:
-        trust = pod_identity_trust_policy([CLUSTER_ARN], [READER], disable_session_tags=True)
-        self.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
-
     def target(self, trust: Any = None, *, actions: tuple[str, ...] = ("s3:*",)) -> None:
         by = TargetedBy(self.role_arn, CLUSTER_ARN, READER)
         text = json.dumps(trust or target_role_trust_policy([by]))

@@ -40,16 +40,10 @@ def pod(sandbox):
         yield lambda: running.enter_context(sandbox.pod("/".join(READER), irsa_arn))
 
 
-def role_of(pod, *env):
+def role_of(pod):
     """The role that boto3 ends up with, or its error."""
-    done = pod.run(["env", *env, *sdk_programs.boto3().command])
+    done = pod.run(sdk_programs.boto3().command)
     return done.stdout.split("/")[1] if done.returncode == 0 else done.stderr
-
-
-def test_a_proxy_for_http_is_not_in_the_way(pod):
-    proxies = [f"{name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy")]
-
-    assert role_of(pod(), *proxies) == ROLE
 
 
 def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox, pod):

@@ -156,7 +156,9 @@ def test_without_session_tags_a_target_role_is_given_the_external_id(world: pods
         return target_role_trust_policy([by])
 
     world.target(policy(pods.READER))
-    world.trust_without_tags()
+    without_tags = {"disable_session_tags": True}
+    own = pod_identity_trust_policy([pods.CLUSTER_ARN], [pods.READER], **without_tags)
+    trust(pods.ROLE, own)(world)
     retarget(world, targetRoleArn=pods.TARGET_ARN, disableSessionTags=True)
     trust(pods.ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS looks only once
     assert world.ask()["credentials"]
