@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import lightkube
-from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources import core_v1
 from lightkube.resources.apps_v1 import Deployment
@@ -92,14 +91,6 @@ class Cluster:
         template = {"metadata": {"labels": labels}, "spec": {"containers": containers, **spec}}
         content = {"selector": {"matchLabels": labels}, "template": template, "replicas": replicas}
         self.apply(Deployment, namespace, name, spec=content)
-
-    def token(self, namespace: str, name: str) -> str:
-        """A service account's token for the API server."""
-        request = core_v1.ServiceAccountToken(
-            metadata=ObjectMeta(), spec=TokenRequestSpec(audiences=None)
-        )
-        answer = self.client.create(request, name, namespace=namespace)
-        return answer.to_dict()["status"]["token"]
 
     def pods(self, namespace: str) -> list[Json]:
         return [pod.to_dict() for pod in self.client.list(core_v1.Pod, namespace=namespace)]

@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
@@ -109,43 +109,42 @@ def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[No
     trusting = [e for a in _BOTH for e in _roles(session, a) if e.name in role_names]
     named = (parse_subject(value) for e in trusting for value in named_callers(e.trust_policy))
     callers = [*seven_accounts(namespace, NAME), *(account for account in named if account)]
-    before = _Answers(session, namespace, callers)
+    before = _answers(session, namespace, callers)
     yield
-    after = _Answers(session, namespace, callers)
-    no_gain(before.calls, after.calls, but=lambda call: name_of(call[0]) in role_names)
-    no_loss(before.calls, after.calls, but=lambda call: name_of(call[0]) in role_names)
+    after = _answers(session, namespace, callers)
 
     def is_own(call: Sessions) -> bool:
-        by_role = call.kind == "role" and name_of(call.source) in role_names
+        by_role = call.kind in ("role", "s3") and name_of(call.source) in role_names
         accounts = {f"{namespace}/{name}" for name in (NAME, *roles)}
         by_account = call.account in accounts and call.kind != "untagged"
         return by_role or (by_account and name_of(call.role) in role_names)
 
-    no_gain(before.sessions, after.sessions, but=is_own)
-    no_loss(before.sessions, after.sessions, but=is_own)
+    no_gain(before, after, but=is_own)
+    no_loss(before, after, but=is_own)
 
 
-class _Answers:
-    """The evaluator's answers to callers of both accounts, before or after a remedy."""
+def _answers(
+    session: Session, namespace: str, accounts: list[ServiceAccountRef]
+) -> dict[Sessions, Verdict]:
+    """Return the evaluator's answers to callers of both accounts, before or after a remedy.
 
-    def __init__(self, session: Session, namespace: str, accounts: list[ServiceAccountRef]) -> None:
-        roles = [role for account in _BOTH for role in _roles(session, account)]
-        callers = [*roles, *STRANGERS]
-        issuer = session.state.issuer_url.removeprefix("https://")
-        clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]
-        arns = [str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters]
-        asked: Any = {"issuers": [issuer, f"{issuer}0"], "clusters": arns, "callers": callers}
-        answers = (session_answers(role, accounts, now=time.time(), **asked) for role in roles)
-        self.sessions: Mapping[Sessions, Verdict] = dict(chain.from_iterable(answers))
-        """Of roles to tokens and associations of service accounts, and to all roles."""
-
-        self.calls: dict[tuple[str, str, str], Verdict] = {}
-        """Of buckets, by caller, action and resource."""
-        for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
-            for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
-                arn, bound = bucket_arn(bucket, key), {"resource_policy": policy}
-                of = {"session_name": "neighbour", "resource_account": account, **bound}
-                self.calls[role.arn, action, arn] = allows(role, action, arn, **of).verdict
+    Of roles to tokens and associations of service accounts, and to all roles; of buckets to roles.
+    """
+    roles = [role for account in _BOTH for role in _roles(session, account)]
+    callers = [*roles, *STRANGERS]
+    issuer = session.state.issuer_url.removeprefix("https://")
+    clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]
+    arns = [str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters]
+    asked: Any = {"issuers": [issuer, f"{issuer}0"], "clusters": arns, "callers": callers}
+    answers = (session_answers(role, accounts, now=time.time(), **asked) for role in roles)
+    verdicts = dict(chain.from_iterable(answers))
+    for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
+        for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
+            arn, bound = bucket_arn(bucket, key), {"resource_policy": policy}
+            of = {"session_name": "neighbour", "resource_account": account, **bound}
+            call = Sessions("s3", role.arn, action, arn)
+            verdicts[call] = allows(role, action, arn, **of).verdict
+    return verdicts
 
 
 def _roles(session: Session, account: str) -> tuple[Role, ...]:

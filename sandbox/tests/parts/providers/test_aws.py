@@ -202,7 +202,6 @@ def test_a_policy_keeps_its_last_five_versions(engine, iam):
 
 
 def test_exclusive_policies_are_all_that_a_role_keeps(engine, iam):
-    """Also after drift: tests/sandbox/systems/test_changes.py."""
     holder = engine.create(ROLE, role(name="exclusive"))
     at, foreign = {"RoleName": "exclusive"}, "arn:aws:iam::aws:policy/job-function/Billing"
     iam.attach_role_policy(**at, PolicyArn=foreign)

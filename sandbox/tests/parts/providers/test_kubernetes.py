@@ -141,9 +141,9 @@ def test_an_update_takes_over_what_kubectl_set_but_no_preview_and_no_patch(
     assert annotations_of(cluster, namespace) == {ROLE_ARN_ANNOTATION: "r2"}
 
 
-def test_an_update_takes_over_nothing_that_was_set_by_a_subresource(cluster, engine, namespace):
-    """Nor what a controller set: tests/sandbox/systems/test_changes.py."""
-
+def test_an_update_takes_over_nothing_that_a_controller_or_a_subresource_set(
+    cluster, engine, namespace
+):
     def replica_set(replicas: int) -> dict[str, Any]:
         labels = {"app": "app"}
         pod = {"containers": [{"name": "app", "image": "app"}]}
@@ -156,6 +156,11 @@ def test_an_update_takes_over_nothing_that_was_set_by_a_subresource(cluster, eng
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
     line = refused(engine.update, made, replica_set(2))
     assert 'conflict with "kubectl" with subresource "scale"' in line
+    made, theirs = engine.create(SERVICE_ACCOUNT, account(namespace, "r")), account(namespace, "x")
+    cluster.client.patch(ServiceAccount, "app", theirs, namespace=namespace, field_manager="flux")
+    line = refused(engine.update, made, account(namespace, "r2"))
+    assert 'conflict with "flux"' in line
+    assert 'annotate the object with pulumi.com/patchForce: "true"' in line
 
 
 def test_a_change_removes_what_the_program_no_longer_has_and_makes_nothing_that_is_gone(
