@@ -19,8 +19,6 @@ from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import SANDBOX, sandbox, started
 from tests.support.processes import command_lines, ran
 
-pytestmark = pytest.mark.sandbox
-
 SECRETS = ("key", "token", "state.json", "kubeconfig", "authenticator.yaml")
 
 

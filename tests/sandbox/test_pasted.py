@@ -23,8 +23,6 @@ from tests.support.processes import ran
 from tests.support.requirements import COMMAND, CORE, SANDBOX
 from tools.docs.generated import TRANSCRIPT
 
-pytestmark = pytest.mark.sandbox
-
 PARTS, PUBLISHED = "unit/test_parts.py::test_", "sandbox/test_published.py::test_the_"
 EXAMPLES, AUDIT = "examples/test_examples.py::test_the_", "../command/tests/commands/test_audit.py"
 PLAIN = "sandbox/engine/test_plain_pulumi.py::test_the_section_makes"

@@ -16,8 +16,6 @@ from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
 from tests.support.processes import command_lines
 
-pytestmark = pytest.mark.sandbox
-
 
 @pytest.fixture
 def project(tmp_path: Path) -> ForeignProject:

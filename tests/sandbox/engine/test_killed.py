@@ -26,8 +26,6 @@ from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, stack_of, unchanged
 
-pytestmark = pytest.mark.sandbox
-
 NAME = "killed"
 ROLE = "aws:iam/role:Role"
 

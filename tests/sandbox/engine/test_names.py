@@ -8,7 +8,6 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
-import pytest
 
 import irsa_components as irsa
 from irsa_core.identity.arns import provider_arn_for
@@ -16,8 +15,6 @@ from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support.programs import refusal, stack_of
-
-pytestmark = pytest.mark.sandbox
 
 TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 VERBATIM = {"mode": "verbatim"}

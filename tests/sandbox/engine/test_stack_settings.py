@@ -10,8 +10,6 @@ from irsa_sandbox.__main__ import main
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support import in_process
 
-pytestmark = pytest.mark.sandbox
-
 CLOUD_KEY = "secretsprovider: awskms://alias/ours?region=eu-west-1\nencryptedkey: AQICAHg=\n"
 PROGRAM = """
 import pulumi

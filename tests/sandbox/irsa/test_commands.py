@@ -18,8 +18,6 @@ from tests.sandbox.support.pod_identity import associate
 from tests.sandbox.support.workload import CLUSTER_ARN, NAME, link_of, troubles
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.sandbox
-
 NO_ROLE = "arn:aws:iam::444455556666:role/none"
 
 

@@ -30,8 +30,6 @@ from tests.sandbox.support.cluster import apply, eventually
 from tests.sandbox.support.sdk_programs import listing
 from tests.sandbox.support.workload import CLUSTER_ARN, NAME, AssociatedWorkload
 
-pytestmark = pytest.mark.sandbox
-
 LATE = 2.0  # seconds
 LIFETIME = GRACE_SECONDS + eks.DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400  # seconds after which all tokens and sessions are over

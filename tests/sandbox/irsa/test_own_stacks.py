@@ -32,8 +32,6 @@ from tests.sandbox.support.programs import exported, ids, stack_of
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
 
-pytestmark = pytest.mark.sandbox
-
 NAMESPACE, NAME = "dev", "s3-app"
 PREVIEW = ("--json", "--show-sames")
 

@@ -18,8 +18,6 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.remedies import nothing_gained, remedied
 from tests.sandbox.support.workload import NAME, link_of
 
-pytestmark = pytest.mark.sandbox
-
 
 def broken_in(file):
     """Yield the links that a file's tests repair, or compare with the failing link."""

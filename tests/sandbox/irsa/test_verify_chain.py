@@ -13,8 +13,6 @@ from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
 from tests.sandbox.support.remedies import remedied
 from tests.sandbox.support.workload import NAME, Workload, environment, link_of
 
-pytestmark = pytest.mark.sandbox
-
 EXTERNAL_ID = "tenant-42"
 
 

@@ -25,8 +25,6 @@ from tests.sandbox.support.pod_identity import ADDON
 from tests.sandbox.support.remedies import apply, remedied
 from tests.sandbox.support.workload import CLUSTER_ARN, AssociatedWorkload, link_of, troubles
 
-pytestmark = pytest.mark.sandbox
-
 
 @pytest.fixture(scope="module")
 def workload(agent) -> AssociatedWorkload:

@@ -20,8 +20,6 @@ from tests.sandbox.support.remedies import apply as run
 from tests.sandbox.support.remedies import remedied
 from tests.sandbox.support.workload import NAME, Workload, environment, link_of
 
-pytestmark = pytest.mark.sandbox
-
 BEFORE = f"arn:aws:iam::{ACCOUNT_A}:role/before"
 API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 SKIP = "eks.amazonaws.com/skip-containers"

@@ -22,8 +22,6 @@ from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support import programs
 
-pytestmark = pytest.mark.sandbox
-
 ACME, BUCKET, LOGS = "acme", "acme-reports", "logs"
 SALES = {"account": "sales", "role": "sales"}
 LIST = ["aws", "s3", "ls", f"s3://{BUCKET}"]

@@ -19,8 +19,6 @@ from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
-pytestmark = pytest.mark.sandbox
-
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"

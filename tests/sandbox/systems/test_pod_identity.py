@@ -20,8 +20,6 @@ from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import pod_identity, sdk_programs
 from tests.sandbox.support.programs import POD_SPEC
 
-pytestmark = pytest.mark.sandbox
-
 READER = ServiceAccountRef("pods", "reader")
 ROLE = "pod-reader"
 NAMESPACE, STARTS = "start", 8

@@ -24,8 +24,6 @@ from tests.sandbox.support.previews import preview
 from tests.sandbox.support.programs import exported, in_cluster, stack_of
 from tests.sandbox.support.sdk_programs import listing
 
-pytestmark = pytest.mark.sandbox
-
 BUCKET, S3, MORE = "shapes-data", *map(aws_policy_arn, ("AmazonS3ReadOnlyAccess", "ReadOnlyAccess"))
 DATA = json.dumps(bucket_permissions_policy(f"arn:aws:s3:::{BUCKET}"))
 TRUST = {each: service_trust_policy(f"{each}.amazonaws.com") for each in ("eks", "pods.eks")}

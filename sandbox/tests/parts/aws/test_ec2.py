@@ -4,7 +4,7 @@ import pytest
 
 from tests.sandbox.support.aws_harness import refusal
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 
 def test_a_filter_that_would_not_be_heeded_is_refused_and_nothing_can_be_run(ec2):

@@ -14,7 +14,7 @@ from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
 from tests.support.world import ROLE_B_ARN
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("cluster")]
+pytestmark = pytest.mark.usefixtures("cluster")
 
 VERSION = "1.34"
 CLUSTER = {"name": "dev", "version": VERSION, "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}

@@ -33,7 +33,7 @@ from tests.sandbox.support.aws_harness import ROLE_ARN, STRANGER, Aws, refusal, 
 from tests.sandbox.support.aws_harness import allow as document
 from tests.support.world import BUCKET, ISSUER
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 OTHER = ServiceAccountRef("dev", "writer")
 UNAUTHORIZED = (

@@ -10,7 +10,7 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, allow, refusal, trust
 from tests.support.world import BUCKET, ISSUER, PROVIDER_ARN, ROLE_B_ARN, SUBJECT
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 TO_ROLE_B = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
 INLINE = {"RoleName": "s3-app", "PolicyName": "s3-app"}

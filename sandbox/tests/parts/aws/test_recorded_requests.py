@@ -15,7 +15,7 @@ from irsa_sandbox.aws.clients import AccessKeys
 from tests.sandbox.support.aws_harness import BUCKET, ROLE_ARN, ROLE_B_ARN, Aws
 from tools.bridged_aws.recorder import outcome, service_of
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 
 def test_what_the_provider_asks_is_answered_as_it_was(aws: Aws):

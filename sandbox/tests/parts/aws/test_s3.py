@@ -10,8 +10,6 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AccessKeys
 from tests.sandbox.support.aws_harness import refusal
 
-pytestmark = pytest.mark.sandbox
-
 TEAM, TIER = {"Key": "team", "Value": "payments & <more>"}, {"Key": "tier", "Value": ""}
 
 

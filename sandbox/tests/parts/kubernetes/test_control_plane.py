@@ -17,8 +17,6 @@ from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
 from tests.support.world import ISSUER_URL, ROLE_ARN
 
-pytestmark = pytest.mark.sandbox
-
 
 def pod_of(account: str, **labels: str) -> Pod:
     return Pod(

@@ -13,8 +13,6 @@ from tests.sandbox.support.cluster import ROLE_ANNOTATION, available, eventually
 from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
 
-pytestmark = pytest.mark.sandbox
-
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
 NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}

@@ -14,7 +14,7 @@ from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import NOTHING, Difference, InvalidInput, refused, shown
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 ROLE = "aws:iam/role:Role"
 ACCOUNT_B_ROLE = f"arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole"

@@ -12,7 +12,7 @@ from tests.sandbox.support.networks import network
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
 from tests.sandbox.support.provider_harness import NOTHING, Difference, refused
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 CLUSTER, NODES = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup"
 ADDON, TEMPLATE = "aws:eks/addon:Addon", "aws:ec2/launchTemplate:LaunchTemplate"

@@ -25,7 +25,7 @@ from tests.sandbox.support.provider_harness import (
 )
 from tests.sandbox.support.with_plugin import differences, explained, listed
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 POLICY, OTHER_POLICY = allow("s3:GetObject", "*"), allow("s3:PutObject", "*")
 OF_AWS = "arn:aws:iam::aws:policy"

@@ -14,8 +14,6 @@ from irsa_sandbox.providers.eks.server import EksProvider
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
 
-pytestmark = pytest.mark.sandbox
-
 NAME = "alone"
 """Not the example's name, which an earlier module may have left in the sandbox."""
 OWN = {

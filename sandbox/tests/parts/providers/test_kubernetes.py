@@ -17,8 +17,6 @@ from irsa_sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import NOTHING, InvalidInput, refused, serving
 
-pytestmark = pytest.mark.sandbox
-
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"

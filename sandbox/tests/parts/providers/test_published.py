@@ -28,7 +28,7 @@ from tests.sandbox.support.with_plugin import (
 )
 from tests.support.paths import ROOT
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.published]
+pytestmark = pytest.mark.published
 
 NOTHING: tuple[Any, ...] = (None, "", [], {}, False)
 """Values with which the aws plugin says that something is not there."""
