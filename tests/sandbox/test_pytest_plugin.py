@@ -225,7 +225,6 @@ def test_a_failed_test_shows_no_secret(project, borrowed):
 def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
     project.write(
         test_it="""
-        import shutil
         import subprocess
 
 
@@ -239,14 +238,9 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
 
             for account in accounts:
                 env = irsa_sandbox.environment(account)
-                assert not [name for name, value in env.items() if "theirs" in value]
-                assert env["KUBECONFIG"] == str(irsa_sandbox.kubeconfig)
                 command = ["aws", "sts", "get-caller-identity"]
                 done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
                 assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in done.stdout
-                for tool in ("aws", "pulumi"):
-                    own = f"{irsa_sandbox.folder}/bin/{tool}"
-                    assert shutil.which(tool, path=env["PATH"]) == own
             assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
         """
     )

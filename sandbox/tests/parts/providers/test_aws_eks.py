@@ -190,6 +190,18 @@ def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, els
     assert (answer["partition"], answer["dnsSuffix"]) == ("aws", "amazonaws.com")
 
 
+def test_an_account_without_a_default_vpc_is_one_line(engine, ec2):
+    of_default = [{"Name": "vpc-id", "Values": [DEFAULT_VPC]}]
+    for subnet in ec2.describe_subnets(Filters=of_default)["Subnets"]:
+        ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    [gateway] = ec2.describe_internet_gateways()["InternetGateways"]
+    gateway_id = gateway["InternetGatewayId"]
+    ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=DEFAULT_VPC)
+    ec2.delete_vpc(VpcId=DEFAULT_VPC)
+    line = refused(engine.invoke, "aws:ec2/getVpc:getVpc", default=True)
+    assert line == "no matching EC2 VPC found"
+
+
 def test_an_id_of_another_form_is_refused(engine):
     for token, form in (
         (NODES, "CLUSTER:NODE-GROUP"),
