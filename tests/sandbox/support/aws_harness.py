@@ -3,7 +3,7 @@
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -79,7 +79,7 @@ def trust(**condition: str) -> str:
     return json.dumps(issuer_trust(StringEquals=tests))
 
 
-def allow(action: str, *resources: str) -> str:
+def allow(action: str | Sequence[str], *resources: str) -> str:
     return json.dumps(document({"Effect": "Allow", "Action": action, "Resource": [*resources]}))
 
 

@@ -196,9 +196,12 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
     engine.delete(changed)
 
 
-def test_without_a_kubeconfig_it_is_the_sandbox_s(cluster, provider, namespace, monkeypatch):
+def test_without_a_kubeconfig_and_a_namespace_they_are_the_sandbox_s_and_the_provider_s(
+    cluster, provider, namespace, monkeypatch
+):
     monkeypatch.setenv("KUBECONFIG", "/theirs")  # of the caller, and ~/.kube/config
-    provider.configured().create(CONFIG_MAP, config(namespace, key="x"))
+    configured = provider.configured(namespace=namespace)
+    configured.create(CONFIG_MAP, {"metadata": {"name": "app"}, "data": {"key": "x"}})
     assert data_of(cluster, namespace) == {"key": "x"}
 
 
@@ -232,10 +235,3 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     assert engine.refresh(made) is not None, "what is held up is there"
     body = {"metadata": {"finalizers": None}}
     cluster.client.patch(ConfigMap, "app", body, namespace="held")
-
-
-def test_the_namespace_of_the_provider_is_that_of_objects_without_one(cluster, provider, namespace):
-    kubeconfig = cluster.control_plane.kubeconfig()
-    own = provider.configured(kubeconfig=kubeconfig, namespace=namespace)
-    own.create(CONFIG_MAP, {"metadata": {"name": "app"}, "data": {"a": "1"}})
-    assert data_of(cluster, namespace) == {"a": "1"}
