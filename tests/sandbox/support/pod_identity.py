@@ -29,11 +29,10 @@ def arn_of_cluster(name: str) -> str:
     return f"arn:aws:eks:{REGION}:{ACCOUNT_A}:cluster/{name}"
 
 
-def node_role(iam: Any, name: str = "nodes", *, may_ask: bool = True) -> str:
+def node_role(iam: Any, name: str = "nodes") -> str:
     trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
-    if may_ask:
-        iam.attach_role_policy(RoleName=name, PolicyArn=NODE_POLICY)
+    iam.attach_role_policy(RoleName=name, PolicyArn=NODE_POLICY)
     return role["Arn"]
 
 

@@ -200,7 +200,8 @@ def test_a_token_that_is_not_the_clusters_for_a_pod_is_refused(world, raw, code,
 
 
 def test_a_node_needs_the_permission(world: Associated):
-    arn = pods.node_role(world.iam, "bare", may_ask=False)
+    arn = pods.node_role(world.iam, "bare")
+    world.iam.detach_role_policy(RoleName="bare", PolicyArn=pods.NODE_POLICY)
     bare = world.aws.emulator.instance(arn)("eks-auth")
     ask = bare.assume_role_for_pod_identity
     status, code, message = refusal(ask, clusterName=CLUSTER, token=pod_token())
