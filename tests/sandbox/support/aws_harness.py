@@ -79,6 +79,10 @@ def trust(**condition: str) -> str:
     return json.dumps(issuer_trust(StringEquals=tests))
 
 
+def trusting(principal: Any, **more: Any) -> str:
+    return json.dumps(document(by_role({"AWS": principal}, **more)))
+
+
 def allow(action: str | Sequence[str], *resources: str) -> str:
     return json.dumps(document({"Effect": "Allow", "Action": action, "Resource": [*resources]}))
 
@@ -95,9 +99,10 @@ class Aws:
         policy = allow("*", ROLE_B_ARN, f"arn:aws:s3:::{BUCKET}")
         iam.put_role_policy(RoleName="s3-app", PolicyName="s3-app", PolicyDocument=policy)
         emulator.client("s3", ACCOUNT_A).create_bucket(Bucket=BUCKET)
-        by_a = json.dumps(document(by_role({"AWS": ROLE_ARN})))
         role = {"RoleName": "s3-app-B", "MaxSessionDuration": 43200}
-        emulator.client("iam", ACCOUNT_B).create_role(AssumeRolePolicyDocument=by_a, **role)
+        emulator.client("iam", ACCOUNT_B).create_role(
+            AssumeRolePolicyDocument=trusting(ROLE_ARN), **role
+        )
 
     @cached_property
     def unsigned_sts(self) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.providers.values import UNKNOWN
-from tests.sandbox.support.aws_harness import Aws
+from tests.sandbox.support.aws_harness import Aws, trusting
 from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import NOTHING, Difference, InvalidInput, refused, shown
@@ -34,14 +34,8 @@ DAY = "maxSessionDuration: expected it in the range (3600 - 43200), got 50000"
 HTTP = "url: expected a URL with https://, got http://issuer.example"
 
 
-def trust(account: str, **layout: Any) -> str:
-    principal = {"Principal": {"AWS": [account]}, "Action": "sts:AssumeRole"}
-    statement = {"Effect": "Allow", **principal}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, **layout)
-
-
 def role(**inputs: Any) -> dict[str, Any]:
-    return {"assumeRolePolicy": trust(ACCOUNT_A), **inputs}
+    return {"assumeRolePolicy": trusting(ACCOUNT_A), **inputs}
 
 
 def test_it_works_as_the_administrator_or_as_an_assumed_role(provider, aws: Aws):
@@ -132,7 +126,7 @@ def test_a_name_is_made_up_from_the_logical_name_and_kept(engine):
 def test_a_role_is_the_same_however_it_is_written_but_for_its_path(engine):
     made = engine.create(ROLE, role(name="changing"))
     for change in (
-        {"assumeRolePolicy": trust(f"arn:aws:iam::{ACCOUNT_A}:root")},
+        {"assumeRolePolicy": trusting(f"arn:aws:iam::{ACCOUNT_A}:root")},
         {"maxSessionDuration": 3600, "path": "/", "description": "", "tags": {}},
     ):
         assert engine.diff(made, role(name="changing") | change) == NOTHING
