@@ -83,9 +83,7 @@ user.name.apply(refuse)
     assert users(session) == before
 
 
-def test_a_destroy_whose_preview_fails_deletes_nothing_and_another_names_what_it_keeps(
-    session, project
-):
+def test_a_destroy_that_fails_deletes_nothing_and_another_names_what_stays(session, project):
     (project / "__main__.py").write_text("""
 import irsa_components as irsa
 import pulumi

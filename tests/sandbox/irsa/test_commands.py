@@ -89,7 +89,7 @@ def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload, 
     assert "✓ trust: trust policy, statement 1: allows it" in labels
     assert f"who can assume {workload.role_arn}" in labels
     at = labels.index("in this cluster")
-    assert labels[at + 1 : at + 3] == [f"{workload.namespace}/{each}" for each in (NAME, "default")]
+    assert labels[at + 1 : at + 3] == [f"{workload.namespace}/{name}" for name in (NAME, "default")]
     assert role_arn(ACCOUNT_B, "operator") in labels
     assert not [label for label in labels if label.endswith("role/reader")]
 

@@ -100,9 +100,8 @@ class Aws:
         iam.put_role_policy(RoleName="s3-app", PolicyName="s3-app", PolicyDocument=policy)
         emulator.client("s3", ACCOUNT_A).create_bucket(Bucket=BUCKET)
         role = {"RoleName": "s3-app-B", "MaxSessionDuration": 43200}
-        emulator.client("iam", ACCOUNT_B).create_role(
-            AssumeRolePolicyDocument=trusting(ROLE_ARN), **role
-        )
+        role["AssumeRolePolicyDocument"] = trusting(ROLE_ARN)
+        emulator.client("iam", ACCOUNT_B).create_role(**role)
 
     @cached_property
     def unsigned_sts(self) -> Any:

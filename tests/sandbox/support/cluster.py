@@ -77,12 +77,6 @@ class Cluster:
     def service_account(self, namespace: str, name: str, annotations: Json) -> None:
         self.apply(core_v1.ServiceAccount, namespace, name, annotations=annotations)
 
-    def config_map(self, namespace: str, name: str, data: dict[str, str]) -> None:
-        self.apply(core_v1.ConfigMap, namespace, name, data=data)
-
-    def secret(self, namespace: str, name: str, data: dict[str, str]) -> None:
-        self.apply(core_v1.Secret, namespace, name, stringData=data)
-
     def deployment(
         self, namespace: str, name: str, container: Json, replicas: int = 1, **spec: Any
     ) -> None:

@@ -151,9 +151,7 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     programs.unchanged(stack)
 
 
-def test_what_is_renamed_exists_before_the_old_one_goes_and_takes_nothing_along(
-    session, acme: Acme
-):
+def test_what_is_renamed_exists_before_the_old_and_takes_nothing_along(session, acme: Acme):
     acme.stack().up()
     uid = session.cluster.get(ServiceAccount, "reports", namespace=ACME).metadata.uid
 

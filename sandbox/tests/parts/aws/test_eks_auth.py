@@ -216,8 +216,7 @@ def test_without_session_tags_a_target_role_is_given_the_external_id(world: Asso
 
     world.target(policy(READER))
     without_tags = {"disable_session_tags": True}
-    own = pod_identity_trust_policy([CLUSTER_ARN], [READER], **without_tags)
-    trust(ROLE, own)(world)
+    trust(ROLE, pod_identity_trust_policy([CLUSTER_ARN], [READER], **without_tags))(world)
     retarget(world, targetRoleArn=TARGET_ARN, disableSessionTags=True)
     trust(ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS looks only once
     assert world.ask()["credentials"]

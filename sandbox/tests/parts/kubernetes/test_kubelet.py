@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lightkube.resources.core_v1 import Endpoints, Node, Service
+from lightkube.resources.core_v1 import ConfigMap, Endpoints, Node, Secret, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 from websockets.exceptions import InvalidStatus
 
@@ -61,7 +61,7 @@ def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, n
 
 def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespace):
     cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
-    cluster.secret(namespace, "keys", {"id": "AKIA"})
+    cluster.apply(Secret, namespace, "keys", stringData={"id": "AKIA"})
     env = [*ENV["env"], {"name": "WHO", "value": "$(KEY) of $(UNSET)"}]
     cluster.deployment(namespace, "s3-app", {"env": env}, serviceAccountName="s3-app")
     eventually(lambda: available(cluster.client, namespace, "s3-app") == 1)
@@ -95,6 +95,6 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
     cluster.deployment(namespace, "s3-app", container, **spec)
     eventually(lambda: first_waiting() == ("Pending", waiting))
     assert available(cluster.client, namespace, "s3-app") == 0
-    cluster.config_map(namespace, "aws", {"config": "[profile A]"})
-    cluster.secret(namespace, "keys", {"id": "AKIA"})
+    cluster.apply(ConfigMap, namespace, "aws", data={"config": "[profile A]"})
+    cluster.apply(Secret, namespace, "keys", stringData={"id": "AKIA"})
     eventually(lambda: available(cluster.client, namespace, "s3-app") == 1)

@@ -287,7 +287,7 @@ def test_a_switch_that_is_off_and_a_value_twice_in_a_set_settle(
 
 @EACH
 def test_a_change_has_the_same_effect_in_both_providers(account, either: Engine, token):
-    """Which spellings of a document are one: sandbox/tests/unit/providers/test_canonical.py."""
+    """Spellings of a document that are one: sandbox/tests/unit/providers/test_canonical.py."""
     inputs, in_place, replacing, *_ = TYPES[token]
     made = either.create(token, inputs)
     for changes, expected in ((in_place, "update"), (replacing, "replace")):

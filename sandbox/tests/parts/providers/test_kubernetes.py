@@ -161,9 +161,7 @@ def test_an_update_takes_over_nothing_that_a_controller_or_a_subresource_set(
     assert 'annotate the object with pulumi.com/patchForce: "true"' in line
 
 
-def test_a_change_removes_what_the_program_no_longer_has_and_makes_nothing_that_is_gone(
-    cluster, engine, namespace
-):
+def test_a_change_removes_what_leaves_the_program_and_needs_the_object(cluster, engine, namespace):
     made = engine.create(CONFIG_MAP, config(namespace, a="1"))
     assert engine.refresh(made).state[FIELD_MANAGER] == made.state[FIELD_MANAGER]
     changed = engine.update(made, config(namespace, b="2"))
@@ -196,7 +194,7 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
     engine.delete(changed)
 
 
-def test_without_a_kubeconfig_and_a_namespace_they_are_the_sandbox_s_and_the_provider_s(
+def test_the_sandbox_s_cluster_and_the_provider_s_namespace_are_the_defaults(
     cluster, provider, namespace, monkeypatch
 ):
     monkeypatch.setenv("KUBECONFIG", "/theirs")  # of the caller, and ~/.kube/config

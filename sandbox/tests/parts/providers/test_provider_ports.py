@@ -26,7 +26,7 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 @pytest.mark.cases("uid", {"another user": 65534, "unknown user": None})
 def test_a_connection_of_another_user_ends_before_any_call(port: int, monkeypatch, uid):
-    """How the user of a connection is found: sandbox/tests/unit/test_serving.py."""
+    """The user of a connection is found as sandbox/tests/unit/test_serving.py says."""
 
     def first_byte() -> bytes:
         with socket.create_connection(("127.0.0.1", port), 60) as connection:
