@@ -132,11 +132,9 @@ class Aws:
         with httpx2.Client(proxy=self.emulator.proxy, verify=trust_store) as client:
             return client.request(method, f"https://{host}{path}", **request)
 
-    def post(
-        self, content: str | bytes, path: str = "/", *, host: str = STS_HOST, **headers: str
-    ) -> httpx2.Response:
+    def post(self, content: str | bytes, **headers: str) -> httpx2.Response:
         headers = {"content-type": "application/x-www-form-urlencoded", **headers}
-        return self.http("POST", path, host=host, content=content, headers=headers)
+        return self.http("POST", content=content, headers=headers)
 
     def signed(
         self,

@@ -1,9 +1,8 @@
 """Helpers for tests with a running control plane."""
 
-import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +31,13 @@ def eventually(check: Callable[[], Any]) -> Any:
     return value
 
 
-def apply(
-    client: Any, kind: type, namespace: str, name: str, *, manager: str = "tests", **content: Any
-) -> None:
+def apply(client: Any, kind: type, namespace: str, name: str, **content: Any) -> None:
     """Create or change an object; an empty namespace is for one that is in none."""
     info = kind._api_info.resource
     metadata = {"name": name, "annotations": content.pop("annotations", {})}
     body = {"apiVersion": info.api_version, "kind": info.kind, "metadata": metadata, **content}
     where = {"namespace": namespace} if namespace else {}
-    options = {"patch_type": PatchType.APPLY, "field_manager": manager, "force": True}
+    options = {"patch_type": PatchType.APPLY, "field_manager": "tests", "force": True}
     client.patch(kind, name, body, **where, **options)
 
 
@@ -61,12 +58,11 @@ class Cluster:
     authority: Authority
     client: lightkube.Client
     folder: Path
-    _numbers: itertools.count = field(default_factory=itertools.count)
 
     def new_namespace(self) -> str:
         """Create a namespace and wait until Pods may be made in it."""
-        name = f"test-{next(self._numbers)}"
-        self.client.create(core_v1.Namespace(metadata=ObjectMeta(name=name)))
+        metadata = ObjectMeta(generateName="test-")
+        name = self.client.create(core_v1.Namespace(metadata=metadata)).metadata.name
         eventually(lambda: [*self.client.list(core_v1.ServiceAccount, namespace=name)])
         return name
 

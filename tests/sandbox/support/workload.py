@@ -67,13 +67,14 @@ class Workload:
     def trust_policy(self) -> Json:
         return irsa_trust_policy([self.world.provider_arn], [self.account])
 
-    def create(self, annotations: dict[str, str] | None = None) -> "Workload":
-        """Create all of it; the service account is annotated with the role, if nothing is said."""
-        self.create_identity(annotations)
+    def create(self) -> "Workload":
+        """Create all of it."""
+        self.create_identity()
         self.deploy()
         return self
 
     def create_identity(self, annotations: dict[str, str] | None = None) -> None:
+        """Create all but the Deployment; the annotation names the role unless others are given."""
         apply(self.session.cluster, Namespace, "", self.namespace)
         given = {ROLE_ARN_ANNOTATION: self.role_arn} if annotations is None else annotations
         self.service_account(given)
@@ -120,9 +121,9 @@ class Workload:
         apply(self.session.cluster, Deployment, self.namespace, name, spec=content)
         wait_for_pods(self.session, self.namespace, name)
 
-    def restart(self, **template: Any) -> None:
+    def restart(self) -> None:
         """Replace the Pods."""
-        self.deploy(metadata={"annotations": {"restarted": str(time.monotonic())}}, **template)
+        self.deploy(metadata={"annotations": {"restarted": str(time.monotonic())}})
 
     def irsa(self, command: str, *more: str, **environment: str) -> Result:
         """Ask one of the commands about the service account; the answer is JSON."""
