@@ -11,8 +11,6 @@ import pytest
 from tests.benches.__main__ import BENCHES, FOLDER
 from tests.support.processes import command_lines, ran
 
-pytestmark = pytest.mark.sandbox
-
 
 def test_every_bench_is_listed():
     assert sorted(BENCHES) == sorted(file.stem for file in FOLDER.glob("[a-z]*.py"))

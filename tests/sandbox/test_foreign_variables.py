@@ -16,8 +16,6 @@ from irsa_sandbox.cache import cache_folder
 from tests.support.foreign_variables import table
 from tests.support.processes import ran
 
-pytestmark = pytest.mark.sandbox
-
 
 class Shell(NamedTuple):
     """A user's shell."""

@@ -19,8 +19,6 @@ from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import SANDBOX, sandbox, started
 from tests.support.processes import command_lines, ran
 
-pytestmark = pytest.mark.sandbox
-
 SECRETS = ("key", "token", "state.json", "kubeconfig", "authenticator.yaml")
 
 
@@ -40,11 +38,6 @@ def folder(tmp_path_factory):
     lifecycle.down(made)
 
 
-@pytest.fixture
-def running(folder):
-    return lifecycle.up(folder, print)
-
-
 def test_two_ups_at_the_same_time_share_one_sandbox(folder):
     lifecycle.down(folder)
     with ThreadPoolExecutor(2) as pool:
@@ -53,7 +46,8 @@ def test_two_ups_at_the_same_time_share_one_sandbox(folder):
     assert first == second == lifecycle.up(folder, print)
 
 
-def test_a_killed_sandbox_leaves_no_process_and_is_replaced(running, folder):
+def test_a_killed_sandbox_leaves_no_process_and_is_replaced_as_after_a_down(folder):
+    running = lifecycle.up(folder, print)
     leader, left_over = os.getpgid(running.pid), folder / "pulumi" / "left-over"
     assert "kube-apiserver" in str([*processes(leader)])
     left_over.touch()
@@ -66,19 +60,14 @@ def test_a_killed_sandbox_leaves_no_process_and_is_replaced(running, folder):
     fresh = lifecycle.up(folder, print)
     assert fresh.issuer_url != running.issuer_url
     assert not left_over.exists()
-
-
-def test_down_stops_everything_and_says_when_there_was_nothing(running, folder):
-    leader = os.getpgid(running.pid)
-
+    leader = os.getpgid(fresh.pid)
     assert lifecycle.down(folder)
-
     eventually(lambda: not processes(leader))
-    assert not lifecycle.down(folder)
+    assert not lifecycle.down(folder), "nothing is left to stop"
 
 
-def test_a_sandbox_ends_when_a_part_of_it_dies(running, folder):
-    leader = os.getpgid(running.pid)
+def test_a_sandbox_ends_when_a_part_of_it_dies(folder):
+    leader = os.getpgid(lifecycle.up(folder, print).pid)
     [pid] = [pid for pid, args in processes(leader) if "/kube-apiserver " in args]
 
     os.kill(pid, signal.SIGKILL)

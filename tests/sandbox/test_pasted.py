@@ -23,8 +23,6 @@ from tests.support.processes import ran
 from tests.support.requirements import COMMAND, CORE, SANDBOX
 from tools.docs.generated import TRANSCRIPT
 
-pytestmark = pytest.mark.sandbox
-
 PARTS, PUBLISHED = "unit/test_parts.py::test_", "sandbox/test_published.py::test_the_"
 EXAMPLES, AUDIT = "examples/test_examples.py::test_the_", "../command/tests/commands/test_audit.py"
 PLAIN = "sandbox/engine/test_plain_pulumi.py::test_the_section_makes"
@@ -135,17 +133,10 @@ def has_network() -> bool:
     return done.stdout.split() == ["0", "1"]
 
 
-class Session(NamedTuple):
-    """All commands, run."""
-
-    commands: list[Pasted]
-    sent: int | None
-    """Packets to other machines; None where no network of its own can be had."""
-
-
 @pytest.fixture(scope="module")
-def session_of_all(tmp_path_factory) -> Session:
-    """All commands, run in order by one bash."""
+def session_of_all(tmp_path_factory) -> tuple[list[Pasted], int | None]:
+    """All commands, run in order by one bash, and the packets that they sent to other machines;
+    None where no network of its own can be had."""
     folder = tmp_path_factory.mktemp("pasted")
     clone = clone_in(folder)
     for name in ("home", "results"):
@@ -166,12 +157,12 @@ def session_of_all(tmp_path_factory) -> Session:
         Pasted(where, command.strip(), shown.strip("\n"), *result(folder / "results", number))
         for number, (where, command, shown) in enumerate(steps)
     ]
-    return Session(commands, int(done.stdout) if network else None)
+    return commands, int(done.stdout) if network else None
 
 
 @pytest.fixture
 def pasted(session_of_all) -> list[Pasted]:
-    return session_of_all.commands
+    return session_of_all[0]
 
 
 def result(results, step):
@@ -201,20 +192,17 @@ def test_every_transcript_is_the_output_of_its_command(pasted):
     transcripts = [each for each in pasted if each.shown]
 
     assert transcripts
+    listing = next(each for each in pasted if "sandbox exec" in each.command and not each.shown)
+    assert re.search(r"\d \S+\.csv$", listing.output, re.MULTILINE), listing.output
     for each in transcripts:
         assert as_shown(each.output) == normalised(each.shown), f"{each.where}: {each.command}"
 
 
-def test_the_first_listing_shows_an_object(pasted):
-    block = next(each for each in pasted if "sandbox exec" in each.command and not each.shown)
-
-    assert re.search(r"\d \S+\.csv$", block.output, re.MULTILINE), block.output
-
-
 def test_no_packet_goes_to_another_machine(session_of_all):
-    if session_of_all.sent is None:
+    _, sent = session_of_all
+    if sent is None:
         pytest.skip("no network of its own here: unshare and ip, or the right to use them, lack")
-    assert session_of_all.sent == 0
+    assert sent == 0
 
 
 def test_the_refusals_of_the_walk_are_those_of_the_checks():

@@ -28,8 +28,6 @@ from tests.support.processes import ran
 from tests.support.requirements import WITH_EKS
 from tests.unit.tools.test_workflows import WORKFLOWS, commands
 
-pytestmark = pytest.mark.sandbox
-
 TAG = f"v{__version__}"
 PACKAGE = f"{REPOSITORY}/components"
 

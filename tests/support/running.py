@@ -23,7 +23,10 @@ from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
+from tests.support.paths import ROOT
 from tests.support.world import ISSUER_URL
+
+PARTS, WHOLE = ROOT / "sandbox/tests/parts", ROOT / "tests/sandbox"
 
 
 @pytest.fixture(scope="session")
@@ -143,3 +146,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of a sandbox, or of parts of one, by their folders."""
+    for item in items:
+        if item.path.is_relative_to(PARTS) or item.path.is_relative_to(WHOLE):
+            item.add_marker(pytest.mark.sandbox)

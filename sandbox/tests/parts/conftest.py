@@ -8,26 +8,14 @@ from irsa_sandbox.aws.accounts import ACCOUNT_B
 from tests.sandbox.support.aws_harness import Aws
 
 
-@pytest.fixture(scope="module")
-def iam(aws: Aws) -> Any:
-    return aws.administrator()("iam")
+def client_of(service: str) -> Any:
+    """Return a fixture: account A's client of a service."""
+    return pytest.fixture(scope="module")(lambda aws: aws.administrator()(service))
+
+
+ec2, eks, iam, s3, s3control = map(client_of, ("ec2", "eks", "iam", "s3", "s3control"))
 
 
 @pytest.fixture(scope="module")
 def iam_b(aws: Aws) -> Any:
     return aws.emulator.client("iam", ACCOUNT_B)
-
-
-@pytest.fixture(scope="module")
-def eks(aws: Aws) -> Any:
-    return aws.administrator()("eks")
-
-
-@pytest.fixture(scope="module")
-def ec2(aws: Aws) -> Any:
-    return aws.administrator()("ec2")
-
-
-@pytest.fixture(scope="module")
-def s3(aws: Aws) -> Any:
-    return aws.administrator()("s3")

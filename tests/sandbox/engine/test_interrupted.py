@@ -21,8 +21,6 @@ from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.programs import in_cluster, stack_of
 from tests.support.processes import ran
 
-pytestmark = pytest.mark.sandbox
-
 NAME = "interrupted"
 TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 

@@ -26,8 +26,6 @@ from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, stack_of, unchanged
 
-pytestmark = pytest.mark.sandbox
-
 NAME = "killed"
 ROLE = "aws:iam/role:Role"
 
@@ -81,10 +79,9 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
         return NAME in [deployment.metadata.name for deployment in listed]
 
     def workloads(imported):
-        account = aws.Provider("account-a", region="us-east-1")
         trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
         for name in [f"{NAME}-{number:02}" for number in range(20)]:
-            opts = ResourceOptions(provider=account, import_=name if name in imported else None)
+            opts = ResourceOptions(import_=name if name in imported else None)
             aws.iam.Role(name, name=name, assume_role_policy=trust, opts=opts)
         opts, labels = in_cluster(session), {"app": NAME}
         namespace = k8s.core.v1.Namespace(NAME, metadata={"name": NAME}, opts=opts)
@@ -94,15 +91,8 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
         k8s.apps.v1.Deployment(NAME, metadata=metadata, spec=spec, opts=opts)
 
     def cluster(_imported):
-        account = aws.Provider("account-a", region="us-east-1")
-        eks.Cluster(
-            NAME,
-            name=NAME,
-            authentication_mode="API",
-            skip_default_node_group=True,
-            skip_default_security_groups=True,
-            opts=ResourceOptions(providers=[account]),
-        )
+        skipped = {"skip_default_node_group": True, "skip_default_security_groups": True}
+        eks.Cluster(NAME, name=NAME, authentication_mode="API", **skipped)
 
     def is_time():
         file = session.state.path / PULUMI_BACKEND / ".pulumi" / "stacks" / NAME / "dev.json"

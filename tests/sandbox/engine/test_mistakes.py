@@ -10,8 +10,6 @@ from pulumi import ResourceOptions
 import irsa_components as irsa
 from tests.sandbox.support.programs import refusal, stack_of
 
-pytestmark = pytest.mark.sandbox
-
 HERE = "test_mistakes.py:"
 ACCOUNT = irsa.ServiceAccount(namespace="default", name="mistaken")
 NO_ARN = "not-an-arn"

@@ -8,7 +8,6 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
-import pytest
 
 import irsa_components as irsa
 from irsa_core.identity.arns import provider_arn_for
@@ -17,24 +16,21 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support.programs import refusal, stack_of
 
-pytestmark = pytest.mark.sandbox
-
 TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 VERBATIM = {"mode": "verbatim"}
 ENFORCED = {"pattern": "My-${project}+${name}", "enforce": True}
 IN_AWS = {"pattern": "${name}.${hex(4)}", "resources": {"aws:iam/role:Role": ENFORCED}}
 
 
-def resources(logical: str = "web", **more: Any) -> None:
-    role = aws.iam.Role(logical, assume_role_policy=TRUST, **more)
-    bucket, account = aws.s3.Bucket(logical), k8s.core.v1.ServiceAccount(logical)
+def resources(**more: Any) -> None:
+    role = aws.iam.Role("web", assume_role_policy=TRUST, **more)
+    bucket, account = aws.s3.Bucket("web"), k8s.core.v1.ServiceAccount("web")
     pulumi.export("names", [role.name, bucket.bucket, account.metadata.name])
 
 
-def opened(session: Any, autonaming: Any, *logical: str, **more: Any) -> SandboxStack:
+def opened(session: Any, autonaming: Any, **more: Any) -> SandboxStack:
     config = {"aws:region": REGION, "pulumi:autonaming": autonaming}
-    program = partial(resources, *logical, **more)
-    return SandboxStack(session.state, program=program, project_name="names", config=config)
+    return stack_of(session, "names", partial(resources, **more), config=config)
 
 
 def test_a_stack_names_its_resources_once_by_provider_and_type(session):

@@ -19,7 +19,6 @@ from tests.support.paths import ROOT
 LANGUAGE_HOST = "pulumi-language-python"
 
 pytestmark = [
-    pytest.mark.sandbox,
     pytest.mark.skipif(
         shutil.which(LANGUAGE_HOST) is None,
         reason=f"no {LANGUAGE_HOST} on PATH: install all of Pulumi",

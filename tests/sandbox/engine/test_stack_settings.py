@@ -10,8 +10,6 @@ from irsa_sandbox.__main__ import main
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support import in_process
 
-pytestmark = pytest.mark.sandbox
-
 CLOUD_KEY = "secretsprovider: awskms://alias/ours?region=eu-west-1\nencryptedkey: AQICAHg=\n"
 PROGRAM = """
 import pulumi
@@ -85,45 +83,30 @@ user.name.apply(refuse)
     assert users(session) == before
 
 
-def test_stack_destroy_deletes_nothing_when_its_preview_fails(session, project):
+def test_a_destroy_that_fails_deletes_nothing_and_another_names_what_stays(session, project):
     (project / "__main__.py").write_text("""
+import irsa_components as irsa
 import pulumi
 import pulumi_aws as aws
 
 protect = pulumi.Config().get_bool("protect")
 aws.iam.User("kept", name="kept", opts=pulumi.ResourceOptions(protect=protect))
-aws.iam.User("other", name="other")
-""")
-    protected = operation("up", session, project, "--config", "settings:protect=true")
-    assert protected.code == 0
-
-    refused = operation("destroy", session, project)
-
-    assert refused.code == 1
-    assert "protected" in refused.err
-    assert {"kept", "other"} <= users(session)
-    freed = operation("up", session, project, "--config", "settings:protect=false")
-    assert freed.code == 0
-    assert operation("destroy", session, project).code == 0
-    assert operation("destroy", session, project).code == 0  # there is nothing left
-    assert not {"kept", "other"} & users(session)
-
-
-def test_stack_destroy_names_what_it_keeps_and_how_it_is_used_again(session, project):
-    (project / "__main__.py").write_text("""
-import irsa_components as irsa
-import pulumi_aws as aws
-from pulumi import ResourceOptions
-
+aws.iam.User("own", name="globex", opts=pulumi.ResourceOptions(retain_on_delete=True))
 irsa.DataBucket("data", irsa.DataBucketArgs(bucket_name="globex"))
 irsa.Namespace("team", irsa.NamespaceArgs(namespace="globex"))
-aws.iam.User("own", name="globex", opts=ResourceOptions(retain_on_delete=True))
 """)
-    assert operation("up", session, project, "--config", "aws:region=us-east-1").code == 0
+    up = ("up", session, project, "--config", "aws:region=us-east-1", "--config")
+    assert operation(*up, "settings:protect=true").code == 0
+    refused = operation("destroy", session, project)
+    assert (refused.code, "protected" in refused.err) == (1, True), refused.err
+    assert {"kept", "globex"} <= users(session)
+    assert operation(*up, "settings:protect=false").code == 0
 
-    lines = operation("destroy", session, project).err.splitlines()
+    done, again = (operation("destroy", session, project) for _ in range(2))
 
-    assert sorted(line for line in lines if " is kept; " in line) == [
+    assert (done.code, again.code) == (0, 0)
+    assert users(session) & {"kept", "globex"} == {"globex"}
+    assert sorted(line for line in done.err.splitlines() if " is kept; " in line) == [
         f"{what}: globex is kept; {again} uses it again"
         for what, again in (
             ("aws:iam/user:User own", 'ResourceOptions(import_="globex")'),

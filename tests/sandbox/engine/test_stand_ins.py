@@ -12,8 +12,6 @@ from pulumi.runtime import rpc
 
 from tests.sandbox.support.programs import changes_of, refusal, stack_of, unchanged
 
-pytestmark = pytest.mark.sandbox
-
 ARN = "arn:aws:sqs:us-east-1:111122223333:jobs"
 QUEUE, UUID = "aws:sqs/queue:Queue", "random:index/uuid:Uuid"
 INSTANCE, PART = "aws:rds/instance:Instance", "master_user_secrets"

@@ -18,8 +18,6 @@ from tests.sandbox.support.pod_identity import associate
 from tests.sandbox.support.workload import CLUSTER_ARN, NAME, link_of, troubles
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.sandbox
-
 NO_ROLE = "arn:aws:iam::444455556666:role/none"
 
 
@@ -69,18 +67,31 @@ def nodes(tree):
     return [tree, *(node for child in tree["children"] for node in nodes(child))]
 
 
-def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
+def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload, tmp_path):
+    """Service accounts of the cluster, and principals of another account by its policies."""
+    iam = workload.session.aws("iam", ACCOUNT_B)
+    anyone = json.dumps(principal_arn_trust_policy([role_arn(ACCOUNT_B, "x")]))
+    may = json.dumps(assume_role_permissions_policy(workload.role_arn))
+    for name in ("operator", "reader"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=anyone)
+    iam.put_role_policy(RoleName="operator", PolicyName="a", PolicyDocument=may)
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT_B}:root"}
+    statement = {"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"}
     trust = json.dumps(workload.trust_policy).replace("StringEquals", "StringLike")
-    workload.set_trust(json.loads(trust.replace(f":{NAME}", ":*")))
+    trust = json.loads(trust.replace(f":{NAME}", ":*"))
+    workload.set_trust({**trust, "Statement": [*trust["Statement"], statement]})
+    workload.administer_b(tmp_path)
 
-    done = workload.irsa("explain")
+    done = workload.irsa("explain", "--trusting-profile", "b", AWS_CONFIG_FILE=workload.profiles)
 
     labels = [node["label"] for node in nodes(done.json["trees"][0])]
-    assert done.code == 0
+    assert (done.code, done.err) == (0, "")
     assert "✓ trust: trust policy, statement 1: allows it" in labels
     assert f"who can assume {workload.role_arn}" in labels
     at = labels.index("in this cluster")
-    assert labels[at + 1 :] == [f"{workload.namespace}/app", f"{workload.namespace}/default"]
+    assert labels[at + 1 : at + 3] == [f"{workload.namespace}/{name}" for name in (NAME, "default")]
+    assert role_arn(ACCOUNT_B, "operator") in labels
+    assert not [label for label in labels if label.endswith("role/reader")]
 
 
 def test_a_missing_service_account_is_one_line_and_no_tree(workload):
@@ -90,26 +101,6 @@ def test_a_missing_service_account_is_one_line_and_no_tree(workload):
     )
     assert (done.code, done.json) == (1, {"version": 1, "trees": [], "unchecked": [gone]})
     assert done.err == f"irsa explain: {gone}\n"
-
-
-def test_the_principals_that_a_trusted_account_allows_are_listed(workload, tmp_path):
-    iam = workload.session.aws("iam", ACCOUNT_B)
-    anyone = json.dumps(principal_arn_trust_policy([role_arn(ACCOUNT_B, "x")]))
-    may = json.dumps(assume_role_permissions_policy(workload.role_arn))
-    for name in ("operator", "reader"):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=anyone)
-    iam.put_role_policy(RoleName="operator", PolicyName="a", PolicyDocument=may)
-    root = {"AWS": f"arn:aws:iam::{ACCOUNT_B}:root"}
-    statement = {"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"}
-    workload.set_trust({**workload.trust_policy, "Statement": [statement]})
-    workload.administer_b(tmp_path)
-
-    done = workload.irsa("explain", "--trusting-profile", "b", AWS_CONFIG_FILE=workload.profiles)
-
-    labels = [node["label"] for node in nodes(done.json["trees"][0])]
-    assert (done.code, done.err) == (1, ""), "the service account's own link fails"
-    assert role_arn(ACCOUNT_B, "operator") in labels
-    assert not [label for label in labels if label.endswith("role/reader")]
 
 
 def test_inside_the_pod_the_aws_cli_is_asked(workload):

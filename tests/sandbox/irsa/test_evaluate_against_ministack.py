@@ -35,8 +35,6 @@ from irsa_core.decide.principals import Caller, caller_from_arn
 from irsa_core.decide.statements import compile_policy
 from tests.support.world import ISSUER, SUBJECT
 
-pytestmark = pytest.mark.sandbox
-
 BUCKET = "arn:aws:s3:::bucket"
 POINT = f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/one"
 LIKE_ONE = "arn:aws:s3:us-east-1:1?1122223333:accesspoint/o*"

@@ -1,14 +1,16 @@
 """`python -m irsa move`: there and back while the Pods call AWS, and none of their calls fails."""
 
 import json
+import os
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Pod, ResourceQuota, ServiceAccount
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 from lightkube.types import PatchType
@@ -25,14 +27,67 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
 from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support.cluster import apply, eventually
-from tests.sandbox.support.moving import CALLS, traffic
+from tests.sandbox.support.sdk_programs import listing
 from tests.sandbox.support.workload import CLUSTER_ARN, NAME, AssociatedWorkload
-
-pytestmark = pytest.mark.sandbox
 
 LATE = 2.0  # seconds
 LIFETIME = GRACE_SECONDS + eks.DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400  # seconds after which all tokens and sessions are over
+
+
+CALLS = int(os.environ.get("MOVE_CALLS", "120"))
+"""Calls that a move there and back is to last at least."""
+
+
+class Traffic:
+    """A process of a real SDK in each Pod, which starts and ends with its Pod."""
+
+    def __init__(self, workload) -> None:
+        self._workload = workload
+        self._pods: dict[str, ExitStack] = {}
+        self.stopping = threading.Event()
+        self.lines: list[str] = []
+
+    @property
+    def failed(self) -> list[str]:
+        return [line for line in self.lines if line != "ok"]
+
+    def run(self) -> None:
+        while not self.stopping.wait(0.05):
+            self._follow()
+        for each in self._pods.values():
+            each.close()
+
+    def _follow(self) -> None:
+        session, namespace = self._workload.session, self._workload.namespace
+        listed = [pod.to_dict() for pod in session.cluster.list(Pod, namespace=namespace)]
+        running = {
+            pod["metadata"]["name"]
+            for pod in listed
+            if pod["status"].get("phase") == "Running"
+            and "deletionTimestamp" not in pod["metadata"]
+            and pod["spec"]["serviceAccountName"] == NAME
+        }
+        for name in self._pods.keys() - running:
+            self._pods.pop(name).close()
+        for name in running - self._pods.keys():
+            with suppress(ApiError, LookupError), ExitStack() as opened:  # it may be gone already
+                process = opened.enter_context(session.pod_process(namespace, name))
+                opened.enter_context(listing(process.env, self._workload.bucket, self.lines))
+                self._pods[name] = opened.pop_all()
+
+
+@contextmanager
+def traffic(workload):
+    """Calls of all Pods of a workload, for the time of the context."""
+    own = Traffic(workload)
+    thread = threading.Thread(target=own.run)
+    thread.start()
+    try:
+        yield own
+    finally:
+        own.stopping.set()
+        thread.join()
 
 
 class MovingWorkload(AssociatedWorkload):

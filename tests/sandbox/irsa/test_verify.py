@@ -18,20 +18,16 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.remedies import nothing_gained, remedied
 from tests.sandbox.support.workload import NAME, link_of
 
-pytestmark = pytest.mark.sandbox
-
 
 def broken_in(file):
     """Yield the links that a file's tests repair, or compare with the failing link."""
     for node in ast.walk(ast.parse(file.read_text())):
         match node:
-            case ast.Call(func=ast.Name("remedied" | "corrected"), args=[_, ast.Constant(key), *_]):
-                yield key
-            case ast.Call(
-                ast.Attribute(attr="parametrize"),
-                [ast.Tuple([ast.Constant("link"), *_]), ast.List(rows)],
+            case ast.Call(ast.Name("remedied"), [_, *rows]) | ast.Assign(
+                [ast.Name("BROKEN")], ast.Dict(values=rows)
             ):
-                yield from (row.elts[0].value for row in rows)
+                firsts = [row.elts[0] for row in rows]
+                yield from (first.value for first in firsts if isinstance(first, ast.Constant))
             case ast.Compare(
                 left, [ast.Eq()], [ast.Constant(key) | ast.Tuple([ast.Constant(key), *_])]
             ):
@@ -47,77 +43,65 @@ def test_every_link_is_broken_by_a_test():
     assert LINKS.keys() - {key for file in files for key in broken_in(file)} - explained == set()
 
 
-def test_a_service_account_that_was_deleted_is_created(workload):
-    workload.session.cluster.delete(ServiceAccount, NAME, namespace=workload.namespace)
-    remedied(workload, "service-account", "no such service account")
+def test_what_was_deleted_is_created(workload):
+    """The OIDC provider in the role's account, though another account has one."""
+    session, arn = workload.session, workload.world.provider_arn
+    issuer = {"Url": session.state.issuer_url, "ClientIDList": [STS_AUDIENCE]}
+    session.aws("iam", ACCOUNT_B).create_open_id_connect_provider(**issuer)
+    session.aws("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    session.cluster.delete(ServiceAccount, NAME, namespace=workload.namespace)
+    workload.delete_role()
+    remedied(
+        workload,
+        ("service-account", "no such service account"),
+        ("provider", f"account {ACCOUNT_A} has no such"),
+        ("role", "no such role"),
+        ("permissions", "the role has no policy"),
+    )
 
 
-def test_a_misspelt_annotation_is_corrected(workload):
-    workload.service_account({"eks.amazonaws.com/rolearn": workload.role_arn})
+def test_what_is_wrong_is_corrected(workload):
+    """From the annotations to the client id, and the subject of the trust policy."""
+    misspelt = {"eks.amazonaws.com/rolearn": workload.role_arn, AUDIENCE_ANNOTATION: "vault"}
+    workload.service_account(misspelt)
     workload.restart()
-    remedied(workload, "annotation", "the annotation is misspelt: eks.amazonaws.com/rolearn")
+    provider = {"OpenIDConnectProviderArn": workload.world.provider_arn}
+    iam = workload.session.aws("iam")
+    iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID=STS_AUDIENCE)
+    other = json.dumps(workload.trust_policy).replace(f":{workload.namespace}:", ":other:")
+    workload.set_trust(json.loads(other))
+    remedied(
+        workload,
+        ("annotation", "the annotation is misspelt: eks.amazonaws.com/rolearn"),
+        ("audience", "the service account asks for another audience"),
+        ("audience", "its client ids are none"),
+        ("trust", "the policy says 'system:serviceaccount:other:app'"),
+    )
 
 
 def test_a_wrong_account_in_the_annotation_is_corrected(workload):
     wrong = workload.role_arn.replace(ACCOUNT_A, "222233334444")
     workload.service_account({ROLE_ARN_ANNOTATION: wrong})
     workload.restart()
-    remedied(workload, "annotation", f"{wrong}; {workload.role_arn} trusts", "--role-arn", "")
+    found = f"{wrong}; {workload.role_arn} trusts"
+    remedied(workload, ("annotation", found), more=("--role-arn", ""))
 
 
-def test_another_audience_is_taken_off_the_service_account(workload):
-    workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn, AUDIENCE_ANNOTATION: "vault"})
-    workload.restart()
-    remedied(workload, "audience", "the service account asks for another audience")
-
-
-@pytest.mark.cases("elsewhere", {"nowhere registered": False, "registered elsewhere": True})
-def test_an_oidc_provider_is_registered_in_the_roles_account(workload, elsewhere):
-    iam, iam_b = workload.session.aws("iam"), workload.session.aws("iam", ACCOUNT_B)
-    if elsewhere:
-        provider = {"Url": workload.session.state.issuer_url, "ClientIDList": [STS_AUDIENCE]}
-        iam_b.create_open_id_connect_provider(**provider)
-    provider_arn = workload.world.provider_arn
-    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider_arn)
-    found = f"account {ACCOUNT_A} has no such" if elsewhere else "no such OIDC provider"
-    remedied(workload, "provider", found)
-
-
-def test_a_client_id_is_added_to_the_oidc_provider(workload):
-    provider = {"OpenIDConnectProviderArn": workload.world.provider_arn}
-    iam = workload.session.aws("iam")
-    iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID=STS_AUDIENCE)
-    remedied(workload, "audience", "its client ids are none")
-
-
-def test_a_role_that_was_deleted_is_created_with_its_policy(workload):
-    workload.delete_role()
-    remedied(workload, "role", "no such role")
-
-
-def test_a_trust_policy_gets_the_service_account(workload):
-    other = json.dumps(workload.trust_policy).replace(f":{workload.namespace}:", ":other:")
-    workload.set_trust(json.loads(other))
-    remedied(workload, "trust", "the policy says 'system:serviceaccount:other:app'")
-
-
-def test_a_deny_of_the_roles_own_policy_is_removed(workload):
+def test_denies_are_taken_back_and_a_policy_of_an_administrator_is_detached(workload):
+    """The bucket's makes an exception."""
     workload.put_policy(document(deny("s3:*", "*")), "guard")
-    remedied(workload, "permissions", "an explicit deny")
-
-
-def test_a_deny_of_the_bucket_makes_an_exception(workload):
     of_roles = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_A}:role/*"}}
     bucket, more = workload.bucket, {"Principal": "*", "Condition": of_roles}
     policy = json.dumps(document(deny("s3:ListBucket", bucket_arn(bucket), **more)))
     workload.session.aws("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
-    remedied(workload, "permissions", "resource policy, statement 1")
-
-
-def test_a_policy_of_an_administrator_is_detached(workload):
     arn = aws_policy_arn("AdministratorAccess")
     workload.session.aws("iam").attach_role_policy(RoleName=workload.namespace, PolicyArn=arn)
-    remedied(workload, "refused", "the role can list IAM users")
+    remedied(
+        workload,
+        ("permissions", "an explicit deny"),
+        ("permissions", "resource policy, statement 1"),
+        ("refused", "the role can list IAM users"),
+    )
 
 
 def test_a_remedy_that_lets_a_neighbour_in_would_be_noticed(workload):

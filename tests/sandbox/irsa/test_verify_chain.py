@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from irsa_core.identity import policies
 from irsa_core.identity.arns import role_arn
@@ -12,8 +12,6 @@ from irsa_core.identity.profiles import aws_config
 from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
 from tests.sandbox.support.remedies import remedied
 from tests.sandbox.support.workload import NAME, Workload, environment, link_of
-
-pytestmark = pytest.mark.sandbox
 
 EXTERNAL_ID = "tenant-42"
 
@@ -41,10 +39,10 @@ class Chained(Workload):
             },
         )
 
-    def config(self, external_id: str = EXTERNAL_ID) -> str:
+    def config(self) -> str:
         return aws_config(
             {"role_arn": self.role_arn, "web_identity_token_file": TOKEN_FILE},
-            {"B": {"role_arn": self.role_b_arn, "external_id": external_id}},
+            {"B": {"role_arn": self.role_b_arn, "external_id": EXTERNAL_ID}},
             own_profile="A",
             region=REGION,
             session_name="xactarget",
@@ -53,8 +51,8 @@ class Chained(Workload):
     def verify(self, *more, deployment=NAME):
         return self.verify_in_b("--deployment", deployment, "--profile", "B", *more)
 
-    def sdk(self, **options):
-        return super().sdk(profile="B", **options)
+    def sdk(self, *pod):
+        return super().sdk(*pod, AWS_PROFILE="B")
 
 
 @pytest.fixture(scope="module")
@@ -65,53 +63,42 @@ def chained(irsa_world, tmp_path_factory):
     return found
 
 
-def corrected(chained, key, fix, *more):
-    """Check a remedy that is a sentence about the ConfigMap, and do what it says."""
-    [result] = chained.verify(*more).chains
-    link = link_of(result, key)
-    assert (result["failing_link"], link["commands"]) == (key, [])
-    assert link["remedy"] == f"{fix} in [profile B] in ConfigMap aws, and restart the Pods"
+SETTINGS = ("source_profile = A", "credential_source = Ec2InstanceMetadata\nsource_profile = A")
+ID, ROLE_B = EXTERNAL_ID, Chained.role_b_arn
+BROKEN = {
+    "a setting that every SDK refuses": ("profile", "remove credential_source", *SETTINGS),
+    "a wrong external id": ("role-b-trust", f"set external_id = {ID}", ID, "tenant-7"),
+    "a role B that does not exist": ("role-b", f"set role_arn = {ROLE_B}", ROLE_B, f"{ROLE_B}x"),
+}
+"""Links with their fixes, and settings with what they became."""
+
+
+@pytest.mark.cases(("link", "fix", "setting", "wrong"), BROKEN)
+def test_a_profile_is_corrected_in_its_config_map(chained, link, fix, setting, wrong):
+    """The remedy is a sentence."""
+    named = ("--role-b", chained.role_b_arn) if link == "role-b" else ()
+    chained.config_map("aws", {"config": chained.config().replace(setting, wrong)})
+    with pytest.raises((BotoCoreError, ClientError)):
+        chained.sdk()
+
+    [result] = chained.verify(*named).chains
+    failing = link_of(result, link)
+    assert (result["failing_link"], failing["commands"]) == (link, [])
+    assert failing["remedy"] == f"{fix} in [profile B] in ConfigMap aws, and restart the Pods"
     chained.config_map("aws", {"config": chained.config()})
-    assert chained.verify(*more).code == 0
+    assert chained.verify(*named).code == 0
     assert chained.sdk().startswith(chained.session_arn)
 
 
-def test_a_profile_that_every_sdk_refuses_is_named(chained):
-    line = "credential_source = Ec2InstanceMetadata\nsource_profile = A"
-    chained.config_map("aws", {"config": chained.config().replace("source_profile = A", line)})
-    with pytest.raises(BotoCoreError):
-        chained.sdk()
-    corrected(chained, "profile", "remove credential_source")
-
-
-def test_a_wrong_external_id_is_corrected_in_the_profile(chained):
-    chained.config_map("aws", {"config": chained.config("tenant-7")})
-    corrected(chained, "role-b-trust", f"set external_id = {EXTERNAL_ID}")
-
-
-def test_role_a_gets_the_permission_to_assume_role_b(chained):
-    iam = chained.session.aws("iam")
-    iam.delete_role_policy(RoleName=chained.namespace, PolicyName="data")
-    remedied(chained, "role-a-permission", "there is no policy that allows it")
-
-
-def test_role_b_trusts_a_role_a_that_was_created_again(chained):
+def test_role_a_that_was_created_again_gets_to_role_b_and_that_to_its_bucket(chained):
     chained.delete_role()
     trust = json.dumps(chained.trust_policy)
-    iam = chained.session.aws("iam")
+    iam, iam_b = chained.session.aws("iam"), chained.session.aws("iam", ACCOUNT_B)
     iam.create_role(RoleName=chained.namespace, AssumeRolePolicyDocument=trust)
-    chained.put_policy(policies.assume_role_permissions_policy(chained.role_b_arn))
-    remedied(chained, "role-b-trust", "a principal that was deleted")
-
-
-def test_role_b_gets_a_policy(chained):
-    iam = chained.session.aws("iam", ACCOUNT_B)
-    iam.delete_role_policy(RoleName=chained.role_b, PolicyName="data")
-    remedied(chained, "role-b-permissions", "the role has no policy")
-
-
-def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
-    text = chained.config().replace(chained.role_b_arn, f"{chained.role_b_arn}x")
-    chained.config_map("aws", {"config": text})
-    fix = f"set role_arn = {chained.role_b_arn}"
-    corrected(chained, "role-b", fix, "--role-b", chained.role_b_arn)
+    iam_b.delete_role_policy(RoleName=chained.role_b, PolicyName="data")
+    remedied(
+        chained,
+        ("role-a-permission", "there is no policy that allows it"),
+        ("role-b-trust", "a principal that was deleted"),
+        ("role-b-permissions", "the role has no policy"),
+    )

@@ -25,8 +25,6 @@ from tests.sandbox.support.pod_identity import ADDON
 from tests.sandbox.support.remedies import apply, remedied
 from tests.sandbox.support.workload import CLUSTER_ARN, AssociatedWorkload, link_of, troubles
 
-pytestmark = pytest.mark.sandbox
-
 
 @pytest.fixture(scope="module")
 def workload(agent) -> AssociatedWorkload:
@@ -35,34 +33,25 @@ def workload(agent) -> AssociatedWorkload:
     return found
 
 
-def test_a_missing_association_is_created(workload):
+def test_what_was_deleted_is_created(workload):
     workload.dissociate()
-    remedied(workload, "association", "no association")
+    remedied(workload, ("association", "no association"))
+    workload.delete_role()
+    remedied(workload, ("role", "no such role"), ("permissions", "the role has no policy"))
 
 
-def test_an_association_gets_the_role(workload):
+def test_what_the_trust_policy_and_the_association_say_is_corrected(workload):
+    """The service account there, its role, and the session tags that the policy goes by."""
+    account = ServiceAccountRef(workload.namespace, "other")
+    workload.set_trust(pod_identity_trust_policy([CLUSTER_ARN], [account]))
+    remedied(workload, ("trust", "the request says"))
     iam, trust = workload.session.aws("iam"), json.dumps(workload.trust_policy)
     other = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    workload.associate(disableSessionTags=True)
     eks = workload.session.aws("eks")
     eks.update_pod_identity_association(**workload.association, roleArn=other)
-    remedied(workload, "association", "role/other")
-
-
-def test_session_tags_that_the_trust_policy_goes_by_are_enabled(workload):
-    workload.associate(disableSessionTags=True)
     workload.restart()
-    remedied(workload, "trust", "aws:RequestTag")
-
-
-def test_a_trust_policy_gets_a_statement_for_the_association(workload):
-    other = ServiceAccountRef(workload.namespace, "other")
-    workload.set_trust(pod_identity_trust_policy([CLUSTER_ARN], [other]))
-    remedied(workload, "trust", "the request says")
-
-
-def test_a_role_that_was_deleted_is_created_for_eks(workload):
-    workload.delete_role()
-    remedied(workload, "role", "no such role")
+    remedied(workload, ("association", "role/other"), ("trust", "aws:RequestTag"))
 
 
 def test_the_agents_add_on_is_created(workload):
@@ -83,7 +72,7 @@ def test_a_pod_that_is_older_than_its_association_is_restarted(workload):
     with held_back(workload.session.aws("eks"), workload.session.state.path):
         workload.associate()
         workload.restart()
-    remedied(workload, "injection", "the Pod was not mutated")
+    remedied(workload, ("injection", "the Pod was not mutated"))
 
 
 def test_a_pod_on_fargate_moves_to_irsa(workload):
@@ -92,7 +81,7 @@ def test_a_pod_on_fargate_moves_to_irsa(workload):
     workload.set_trust({**irsa, "Statement": both})
     workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
     workload.deploy(metadata={"labels": {FARGATE_LABEL: "default"}})
-    remedied(workload, "agent", "on Fargate, where no agent runs")
+    remedied(workload, ("agent", "on Fargate, where no agent runs"))
 
 
 def test_credentials_are_those_of_the_pods(workload):
@@ -135,4 +124,4 @@ def test_the_target_role_s_session_is_the_pod_s(agent, tmp_path, trusts_it):
         assert troubles(targeting.verify().chains[0]) == []
         assert targeting.sdk().startswith(targeting.session_arn)
     else:
-        remedied(targeting, "role-b-trust", "'other'")
+        remedied(targeting, ("role-b-trust", "'other'"))

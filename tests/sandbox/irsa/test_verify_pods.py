@@ -20,8 +20,6 @@ from tests.sandbox.support.remedies import apply as run
 from tests.sandbox.support.remedies import remedied
 from tests.sandbox.support.workload import NAME, Workload, environment, link_of
 
-pytestmark = pytest.mark.sandbox
-
 BEFORE = f"arn:aws:iam::{ACCOUNT_A}:role/before"
 API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 SKIP = "eks.amazonaws.com/skip-containers"
@@ -39,13 +37,26 @@ def env(**variables):
     return {"container": {"env": environment(variables)}}
 
 
-OF_SECRET = {"secretRef": {"name": "keys"}}
 ELSEWHERE = {"name": "aws-iam-token", "mountPath": "/elsewhere"}
 IN_ZONE = env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1")
 BY_HAND = env(AWS_ROLE_ARN=f"{BEFORE}-pods", AWS_WEB_IDENTITY_TOKEN_FILE=API_TOKEN)
 WORK = {"name": "work", "image": "work"}
 WITH_KEYS = {"containers": [PROXY, {**WORK, "env": environment(KEYS)}]}
 SKIPPED = {"containers": [PROXY, WORK], "metadata": {"annotations": {SKIP: "proxy,work"}}}
+LABELED = {"metadata": {"labels": {SKIP_LABEL: "true"}}}
+FROM_SECRET = {"container": {"envFrom": [{"secretRef": {"name": "keys"}}]}}
+OWN_MOUNT = own_volume(STS_AUDIENCE, volumeMounts=[ELSEWHERE])
+BROKEN = {
+    "another account": ("pod", "runs as default", {"serviceAccountName": "default"}),
+    "skip label": ("injection", "skip-pod-identity-webhook", LABELED),
+    "skipped container": ("injection", "skip-containers=proxy,work on the Pod keeps", SKIPPED),
+    "own volume": ("injection", "audience 'vault'", own_volume("vault")),
+    "own mount": ("injection", "/elsewhere/token", OWN_MOUNT),
+    "API token": ("injection", "sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE by h", BY_HAND),
+    "second container": ("precedence", "work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_K", WITH_KEYS),
+    "keys from a Secret": ("precedence", "envFrom of Secret keys", FROM_SECRET),
+    "zone": ("precedence", "an availability zone of region us-east-1", IN_ZONE),
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,28 +67,7 @@ def workload(irsa_world):
     return own
 
 
-@pytest.mark.parametrize(
-    ("link", "finding", "template"),
-    [
-        ("pod", "runs as default", {"serviceAccountName": "default"}),
-        ("injection", "skip-pod-identity-webhook", {"metadata": {"labels": {SKIP_LABEL: "true"}}}),
-        ("injection", "skip-containers=proxy,work on the Pod keeps the webhook away", SKIPPED),
-        ("injection", "audience 'vault'", own_volume("vault")),
-        ("injection", "/elsewhere/token", own_volume(STS_AUDIENCE, volumeMounts=[ELSEWHERE])),
-        ("injection", "template sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE by h", BY_HAND),
-        (
-            "precedence",
-            "work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY in the container",
-            WITH_KEYS,
-        ),
-        ("precedence", "envFrom of Secret keys", {"container": {"envFrom": [OF_SECRET]}}),
-        ("precedence", "an availability zone of region us-east-1", IN_ZONE),
-    ],
-    ids=[
-        *("another-account", "skip-label", "skipped-container", "own-volume", "own-mount"),
-        *("api-token", "second-container", "keys-from-secret", "zone"),
-    ],
-)
+@pytest.mark.cases(("link", "finding", "template"), BROKEN)
 def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(
     workload, link, finding, template
 ):
@@ -92,7 +82,7 @@ def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(
         with pytest.raises((BotoCoreError, ClientError, LookupError, OSError)):
             workload.sdk(container=container)
 
-    remedied(workload, link, finding, *asked, container=container)
+    remedied(workload, (link, finding), more=asked, container=container)
 
 
 def test_a_pod_older_than_the_annotation_is_replaced(workload):
@@ -109,14 +99,14 @@ def test_a_pod_older_than_the_annotation_is_replaced(workload):
     assert workload.verify().code == 0
 
     for name in ("early", "paused"):
-        remedied(workload, "injection", "the Pod was not mutated", deployment=name)
+        remedied(workload, ("injection", "the Pod was not mutated"), deployment=name)
 
 
 def test_a_pod_with_the_role_of_before_is_replaced(workload):
     workload.service_account({ROLE_ARN_ANNOTATION: BEFORE})
     workload.restart()
     workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
-    remedied(workload, "injection", "older than the annotation")
+    remedied(workload, ("injection", "older than the annotation"))
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -79,7 +79,11 @@ def trust(**condition: str) -> str:
     return json.dumps(issuer_trust(StringEquals=tests))
 
 
-def allow(action: str, *resources: str) -> str:
+def trusting(principal: Any, **more: Any) -> str:
+    return json.dumps(document(by_role({"AWS": principal}, **more)))
+
+
+def allow(action: str | Sequence[str], *resources: str) -> str:
     return json.dumps(document({"Effect": "Allow", "Action": action, "Resource": [*resources]}))
 
 
@@ -95,9 +99,9 @@ class Aws:
         policy = allow("*", ROLE_B_ARN, f"arn:aws:s3:::{BUCKET}")
         iam.put_role_policy(RoleName="s3-app", PolicyName="s3-app", PolicyDocument=policy)
         emulator.client("s3", ACCOUNT_A).create_bucket(Bucket=BUCKET)
-        by_a = json.dumps(document(by_role({"AWS": ROLE_ARN})))
         role = {"RoleName": "s3-app-B", "MaxSessionDuration": 43200}
-        emulator.client("iam", ACCOUNT_B).create_role(AssumeRolePolicyDocument=by_a, **role)
+        role["AssumeRolePolicyDocument"] = trusting(ROLE_ARN)
+        emulator.client("iam", ACCOUNT_B).create_role(**role)
 
     @cached_property
     def unsigned_sts(self) -> Any:
@@ -128,11 +132,9 @@ class Aws:
         with httpx2.Client(proxy=self.emulator.proxy, verify=trust_store) as client:
             return client.request(method, f"https://{host}{path}", **request)
 
-    def post(
-        self, content: str | bytes, path: str = "/", *, host: str = STS_HOST, **headers: str
-    ) -> httpx2.Response:
+    def post(self, content: str | bytes, **headers: str) -> httpx2.Response:
         headers = {"content-type": "application/x-www-form-urlencoded", **headers}
-        return self.http("POST", path, host=host, content=content, headers=headers)
+        return self.http("POST", content=content, headers=headers)
 
     def signed(
         self,

@@ -19,13 +19,9 @@ def clone_in(folder: Path) -> Path:
 
 def newcomer(home: Path) -> dict[str, str]:
     """Return the environment of a newcomer's shell; the tools are not obtained anew."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "KUBECONFIG", "PULUMI_", "VIRTUAL_ENV", "PYTHON"))
-    }
+    own = ("AWS_", "KUBECONFIG", "PULUMI_", "VIRTUAL_ENV", "PYTHON")
     return {
-        **kept,
+        **{name: value for name, value in os.environ.items() if not name.startswith(own)},
         "HOME": str(home),
         "XDG_CACHE_HOME": str(cache_folder().parent),
         "PYTHON": str(Path(sys.base_prefix) / "bin" / "python3"),  # the Makefile's

@@ -1,14 +1,12 @@
 """Helpers for tests with a running control plane."""
 
-import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightkube
-from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources import core_v1
 from lightkube.resources.apps_v1 import Deployment
@@ -33,16 +31,23 @@ def eventually(check: Callable[[], Any]) -> Any:
     return value
 
 
-def apply(
-    client: Any, kind: type, namespace: str, name: str, *, manager: str = "tests", **content: Any
-) -> None:
+def apply(client: Any, kind: type, namespace: str, name: str, **content: Any) -> None:
     """Create or change an object; an empty namespace is for one that is in none."""
     info = kind._api_info.resource
     metadata = {"name": name, "annotations": content.pop("annotations", {})}
     body = {"apiVersion": info.api_version, "kind": info.kind, "metadata": metadata, **content}
     where = {"namespace": namespace} if namespace else {}
-    options = {"patch_type": PatchType.APPLY, "field_manager": manager, "force": True}
+    options = {"patch_type": PatchType.APPLY, "field_manager": "tests", "force": True}
     client.patch(kind, name, body, **where, **options)
+
+
+def available(client: Any, namespace: str, name: str) -> int:
+    """Return the number of available Pods of a Deployment's newest template; 0 in a roll-out."""
+    found = client.get(Deployment, name, namespace=namespace).to_dict()
+    status, generation = found.get("status", {}), found["metadata"]["generation"]
+    is_newest = status.get("replicas") == status.get("updatedReplicas")
+    is_seen = status.get("observedGeneration") == generation
+    return status.get("availableReplicas", 0) if is_seen and is_newest else 0
 
 
 @dataclass
@@ -53,12 +58,11 @@ class Cluster:
     authority: Authority
     client: lightkube.Client
     folder: Path
-    _numbers: itertools.count = field(default_factory=itertools.count)
 
     def new_namespace(self) -> str:
         """Create a namespace and wait until Pods may be made in it."""
-        name = f"test-{next(self._numbers)}"
-        self.client.create(core_v1.Namespace(metadata=ObjectMeta(name=name)))
+        metadata = ObjectMeta(generateName="test-")
+        name = self.client.create(core_v1.Namespace(metadata=metadata)).metadata.name
         eventually(lambda: [*self.client.list(core_v1.ServiceAccount, namespace=name)])
         return name
 
@@ -69,12 +73,6 @@ class Cluster:
     def service_account(self, namespace: str, name: str, annotations: Json) -> None:
         self.apply(core_v1.ServiceAccount, namespace, name, annotations=annotations)
 
-    def config_map(self, namespace: str, name: str, data: dict[str, str]) -> None:
-        self.apply(core_v1.ConfigMap, namespace, name, data=data)
-
-    def secret(self, namespace: str, name: str, data: dict[str, str]) -> None:
-        self.apply(core_v1.Secret, namespace, name, stringData=data)
-
     def deployment(
         self, namespace: str, name: str, container: Json, replicas: int = 1, **spec: Any
     ) -> None:
@@ -83,24 +81,6 @@ class Cluster:
         template = {"metadata": {"labels": labels}, "spec": {"containers": containers, **spec}}
         content = {"selector": {"matchLabels": labels}, "template": template, "replicas": replicas}
         self.apply(Deployment, namespace, name, spec=content)
-
-    def available(self, namespace: str, name: str) -> int:
-        """Return the number of available Pods of the newest template; 0 during a roll-out."""
-        found = self.client.get(Deployment, name, namespace=namespace).to_dict()
-        status = found.get("status", {})
-        if status.get("observedGeneration") != found["metadata"]["generation"]:
-            return 0
-        if status.get("replicas") != status.get("updatedReplicas"):
-            return 0
-        return status.get("availableReplicas", 0)
-
-    def token(self, namespace: str, name: str) -> str:
-        """A service account's token for the API server."""
-        request = core_v1.ServiceAccountToken(
-            metadata=ObjectMeta(), spec=TokenRequestSpec(audiences=None)
-        )
-        answer = self.client.create(request, name, namespace=namespace)
-        return answer.to_dict()["status"]["token"]
 
     def pods(self, namespace: str) -> list[Json]:
         return [pod.to_dict() for pod in self.client.list(core_v1.Pod, namespace=namespace)]

@@ -1,9 +1,7 @@
 """`python -m irsa_sandbox`, as a user runs it: in a process of its own."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping
 
 from irsa_sandbox.engine.stack import ROOT
 from tests.support.processes import ran
@@ -11,11 +9,9 @@ from tests.support.processes import ran
 SANDBOX = (sys.executable, "-m", "irsa_sandbox")
 
 
-def sandbox(
-    *arguments: str, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """A command that came to its end; ``env`` adds to the environment."""
-    return ran(*SANDBOX, *arguments, cwd=ROOT, env={**os.environ, **(env or {})})
+def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command that came to its end."""
+    return ran(*SANDBOX, *arguments, cwd=ROOT)
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions
-from pulumi.automation import EngineEvent
+from pulumi.automation import EngineEvent, StepEventMetadata
 
 import irsa_components as irsa
 from irsa_sandbox.aws.accounts import REGION
@@ -81,15 +81,18 @@ def ids(stack: SandboxStack, kind: str) -> list[str]:
     return [each["id"] for each in stack.export()["resources"] if each["type"] == kind]
 
 
+def steps_of(stack: SandboxStack) -> list[StepEventMetadata]:
+    """Return the steps of a preview that change a resource."""
+    events: list[EngineEvent] = []
+    stack.preview(on_event=events.append)
+    steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
+    return [step for step in steps if step.op not in ("same", "read")]
+
+
 def changes_of(stack: SandboxStack) -> dict[str, list[str]]:
     """Return the changes of a preview: `type::name`, and the properties."""
     changes: dict[str, list[str]] = {}
-
-    def note(event: EngineEvent) -> None:
-        step = event.resource_pre_event and event.resource_pre_event.metadata
-        if step and step.op not in ("same", "read"):
-            kind, name = step.urn.split("::")[2:]
-            changes[f"{kind.rpartition('$')[2]}::{name}"] = sorted(step.diffs or [step.op])
-
-    stack.preview(on_event=note)
+    for step in steps_of(stack):
+        kind, name = step.urn.split("::")[2:]
+        changes[f"{kind.rpartition('$')[2]}::{name}"] = sorted(step.diffs or [step.op])
     return changes

@@ -6,14 +6,11 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, product
-from pathlib import Path
 from typing import Any
 
-import awscli
 import pytest
-from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 
 from irsa.access import allows
@@ -26,86 +23,60 @@ from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import ServiceAccountRef, parse_subject
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.session import Session
-from tests.sandbox.support import in_process
 from tests.sandbox.support.workload import NAME, Workload, link_of, troubles, wait_for_pods
 from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
-from tests.support.processes import ran
 
-# What importing the CLI put into the environment that is not there when it runs.
-_AWS_CLI_DATA = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
 _ALL = PermissionsPolicy("all", {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
 _BOTH = (ACCOUNT_A, ACCOUNT_B)
 STRANGERS = tuple(
     Role(role_arn(account, "stranger"), f"AROASTRANGER{account}", {}, policies=(_ALL,))
     for account in _BOTH
 )
-ATTEMPTS = 3
-"""Links that can be broken at once: a role that is made again needs a policy, too."""
 
 
 def remedied(
     workload: Workload,
-    link: str,
-    finding: str,
-    *more: str,
+    *breaks: tuple[str, str],
+    more: tuple[str, ...] = (),
     deployment: str = NAME,
     container: str | None = None,
 ) -> None:
-    """Verify a broken chain, which fails at this link; apply remedies until none is left.
+    """Apply the remedies of a chain that fails at these links, one after the other, with a finding.
 
     Then every link passes, and boto3 in the Pod is the role.
     """
-    done = workload.verify(*more, deployment=deployment)
-    [result] = done.chains
-    assert (done.code, result["failing_link"]) == (1, link), done.out
-    assert finding in link_of(result, link)["found"]
-    for _ in range(ATTEMPTS):
-        commands = link_of(result, result["failing_link"])["commands"]
-        assert commands
-        apply(workload, commands)
-        [result] = workload.verify(*more, deployment=deployment).chains
-        if result["verdict"] != "failed":
-            break
+    for link, finding in breaks:
+        done = workload.verify(*more, deployment=deployment)
+        [result] = done.chains
+        assert (done.code, result["failing_link"]) == (1, link), done.out
+        assert finding in link_of(result, link)["found"]
+        apply(workload, link_of(result, link)["commands"])
+    [result] = workload.verify(*more, deployment=deployment).chains
     assert troubles(result) == []
-    caller = workload.sdk(deployment=deployment, container=container)
-    assert caller.startswith(workload.session_arn)
+    assert workload.sdk(deployment, container).startswith(workload.session_arn)
 
 
 def apply(workload: Workload, commands: list[str]) -> None:
-    """Run the commands with the administrator's shell and profiles, and wait for the Pods.
-
-    The AWS CLI runs in this process, which saves most of its second.
-    """
-    state = workload.session.state
+    """Run the commands with the administrator's shell and profiles, and wait for the Pods."""
+    environment = workload.session.state.environment()
+    environment |= {"AWS_CONFIG_FILE": workload.profiles} if workload.profiles else {}
     with nothing_gained(workload.session, workload.namespace):
         for command in commands:
             program, *arguments = words = shlex.split(command)
             if program == "python":  # -m irsa move
-                done = workload.world.irsa(*arguments[2:])
-                assert done.code in (0, 4), done.err
-            elif program == "kubectl":
-                _kubectl(words, {**in_process.clean_environment(), **state.environment()})
-            else:
-                environment = {**state.aws_environment(), **_AWS_CLI_DATA}
-                environment |= {"AWS_CONFIG_FILE": workload.profiles} if workload.profiles else {}
-                done = in_process.run(
-                    lambda words: create_clidriver().main(words), arguments, state, environment
-                )
-                assert done.code == 0, f"{command}\n{done.out}{done.err}"
+                moved = workload.world.irsa(*arguments[2:])
+                assert moved.code in (0, 4), moved.err
+                continue
+            if program == "kubectl" and shutil.which(program) is None:
+                pytest.skip("kubectl is not installed, and this remedy is one of its commands")
+            done = workload.session.run(words, environment)
+            while "within the past second" in done.output:  # a person is not as fast
+                time.sleep(1)
+                done = workload.session.run(words, environment)
+            assert done.code == 0, f"{command}\n{done.output}"
         text = "\n".join(commands)
         for name in sorted({*re.findall(r"\bdeployment[/ ]([\w-]+)", text)} or {NAME}):
             wait_for_pods(workload.session, workload.namespace, name)
-
-
-def _kubectl(words: list[str], environment: dict[str, str]) -> None:
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed, and this remedy is one of its commands")
-    done = ran(*words, env=environment)
-    if "within the past second" in done.stderr:  # a person is not as fast
-        time.sleep(1)
-        _kubectl(words, environment)
-    else:
-        assert done.returncode == 0, done.stderr
 
 
 @contextlib.contextmanager
@@ -117,43 +88,42 @@ def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[No
     trusting = [e for a in _BOTH for e in _roles(session, a) if e.name in role_names]
     named = (parse_subject(value) for e in trusting for value in named_callers(e.trust_policy))
     callers = [*seven_accounts(namespace, NAME), *(account for account in named if account)]
-    before = _Answers(session, namespace, callers)
+    before = _answers(session, namespace, callers)
     yield
-    after = _Answers(session, namespace, callers)
-    no_gain(before.calls, after.calls, but=lambda call: name_of(call[0]) in role_names)
-    no_loss(before.calls, after.calls, but=lambda call: name_of(call[0]) in role_names)
+    after = _answers(session, namespace, callers)
 
     def is_own(call: Sessions) -> bool:
-        by_role = call.kind == "role" and name_of(call.source) in role_names
+        by_role = call.kind in ("role", "s3") and name_of(call.source) in role_names
         accounts = {f"{namespace}/{name}" for name in (NAME, *roles)}
         by_account = call.account in accounts and call.kind != "untagged"
         return by_role or (by_account and name_of(call.role) in role_names)
 
-    no_gain(before.sessions, after.sessions, but=is_own)
-    no_loss(before.sessions, after.sessions, but=is_own)
+    no_gain(before, after, but=is_own)
+    no_loss(before, after, but=is_own)
 
 
-class _Answers:
-    """The evaluator's answers to callers of both accounts, before or after a remedy."""
+def _answers(
+    session: Session, namespace: str, accounts: list[ServiceAccountRef]
+) -> dict[Sessions, Verdict]:
+    """Return the evaluator's answers to callers of both accounts, before or after a remedy.
 
-    def __init__(self, session: Session, namespace: str, accounts: list[ServiceAccountRef]) -> None:
-        roles = [role for account in _BOTH for role in _roles(session, account)]
-        callers = [*roles, *STRANGERS]
-        issuer = session.state.issuer_url.removeprefix("https://")
-        clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]
-        arns = [str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters]
-        asked: Any = {"issuers": [issuer, f"{issuer}0"], "clusters": arns, "callers": callers}
-        answers = (session_answers(role, accounts, now=time.time(), **asked) for role in roles)
-        self.sessions: Mapping[Sessions, Verdict] = dict(chain.from_iterable(answers))
-        """Of roles to tokens and associations of service accounts, and to all roles."""
-
-        self.calls: dict[tuple[str, str, str], Verdict] = {}
-        """Of buckets, by caller, action and resource."""
-        for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
-            for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
-                arn, bound = bucket_arn(bucket, key), {"resource_policy": policy}
-                of = {"session_name": "neighbour", "resource_account": account, **bound}
-                self.calls[role.arn, action, arn] = allows(role, action, arn, **of).verdict
+    Of roles to tokens and associations of service accounts, and to all roles; of buckets to roles.
+    """
+    roles = [role for account in _BOTH for role in _roles(session, account)]
+    callers = [*roles, *STRANGERS]
+    issuer = session.state.issuer_url.removeprefix("https://")
+    clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]
+    arns = [str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters]
+    asked: Any = {"issuers": [issuer, f"{issuer}0"], "clusters": arns, "callers": callers}
+    answers = (session_answers(role, accounts, now=time.time(), **asked) for role in roles)
+    verdicts = dict(chain.from_iterable(answers))
+    for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
+        for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
+            arn, bound = bucket_arn(bucket, key), {"resource_policy": policy}
+            of = {"session_name": "neighbour", "resource_account": account, **bound}
+            call = Sessions("s3", role.arn, action, arn)
+            verdicts[call] = allows(role, action, arn, **of).verdict
+    return verdicts
 
 
 def _roles(session: Session, account: str) -> tuple[Role, ...]:

@@ -6,7 +6,9 @@ Those that are not Python are made once per version of their sources, in the use
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -66,6 +68,27 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "Go v2": go,
     "Java 2": java,
 }
+
+
+@contextmanager
+def listing(
+    env: Mapping[str, str], bucket: str, lines: list[str], *, pause: float = 0.1
+) -> Iterator[None]:
+    """Have boto3 list a bucket in this environment, in a process of its own; collect its lines."""
+    command = [sys.executable, SOURCES / "lister.py", bucket, str(pause)]
+
+    def read() -> None:
+        for line in child.stdout or ():
+            lines.extend([line.strip()])
+
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as child:
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            yield
+        finally:
+            child.terminate()
+            reader.join()
 
 
 def _made(name: str, command: tuple[str, ...]) -> Path:

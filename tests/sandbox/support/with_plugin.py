@@ -1,61 +1,23 @@
-"""One program in two sandboxes, of which one leaves a provider to its published plugin.
+"""Sandboxes that leave a provider to its published plugin, and how the plugin differs."""
 
-The differences between the two, and the list that explains them.
-"""
-
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import pulumi_aws as aws
-import pulumi_kubernetes as k8s
 import pytest
 import yaml
-from pulumi import ResourceOptions, automation
 
-import irsa_components as irsa
-from irsa_core.identity.arns import role_arn
 from irsa_sandbox import lifecycle
-from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
-from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
-from irsa_sandbox.demo import left_overs
-from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.providers.values import DEFAULTS
 from irsa_sandbox.session import Session
 from irsa_sandbox.toolchain.plugins import Choice, find
-from tests.sandbox.support import programs
 from tests.support.paths import ROOT
 
-NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
-PROJECT, IMAGE = "compared", "public.ecr.aws/aws-cli/aws-cli"
 MISSING = "(missing)"
 
 Resources = Mapping[tuple[str, str], Mapping[str, Any]]
 """Resources, or steps of the engine, by their type and their URN."""
-
-State = Mapping[str, Mapping[str, Any]]
-"""The resources of a stack, whole, by their URNs."""
-
-_RANDOM = (
-    (r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)", "<time>"),
-    (r"(AKIA|AIDA|ANPA|AROA)[A-Z0-9]{12,}", r"\1<id>"),
-    (r"\bsg-[0-9a-f]{8,}", "<the cluster's own group>"),
-    (r"\bsgr-[0-9a-f]+", "<rule id>"),
-    (r"(:(?:addon|nodegroup)/[^/\"]+/[^/\"]+/)[0-9a-f-]+", r"\1<uuid>"),
-    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uid>"),
-    (r"\bpulumi-kubernetes-[0-9a-f]{8}\b", "<field manager>"),
-    (r"\b(eks-[^/\"]+)-[0-9a-f]{8}\b", r"\1-<id>"),
-    (r"\beks\.\d+", "<EKS's own version>"),
-    (r"\b(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/)[A-F0-9]{32}", r"\1<id>"),
-    (r"https://127\.0\.0\.1:\d+", "<the cluster's address>"),
-    (r"\b10\.100(\.\d+){2}\b", "<a service's address>"),
-)
-"""Values that AWS, Kubernetes, the sandbox and the engine generate each time."""
 
 
 class Difference(NamedTuple):
@@ -88,76 +50,6 @@ def listed(of: str) -> dict[str, list[Written]]:
     return {plugin: [Written(**row) for row in rows] for plugin, rows in tables[of].items()}
 
 
-def program(
-    *,
-    bucket: str = "compared",
-    permissions: str = "read",
-    user: str = "s3-manager",
-    key_version: int = 1,
-    role: str = "s3-app",
-    of_role: Mapping[str, Any] = MappingProxyType({}),
-    role_b: str = "s3-app-B",
-    service_account: str = IRSA,
-    duration: int = 3600,
-    container: Mapping[str, Any] = MappingProxyType({}),
-    **of_workload: Any,
-) -> None:
-    """The three systems, in both accounts, with every component."""
-    in_a = ResourceOptions(providers=[aws.Provider("account-a", region=REGION)])
-    administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
-    account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
-    in_b = ResourceOptions(providers=[account_b])
-    cluster = irsa.EksCluster("dev", irsa.EksClusterArgs(cluster_name="dev"), in_a)
-    in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
-    opts = programs.in_namespace(in_cluster, NAMESPACE, force_destroy=True)
-    app = {"name": "app", "image": f"{IMAGE}:2.31.0", "command": ["sleep", "infinity"], **container}
-    spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [app]}
-
-    def pods(name: str, account: irsa.ServiceAccount, **identity: Any) -> None:
-        programs.pods(name, account, opts, pod_spec=spec, **identity)
-
-    def new_role(name: str, role_name: str, account: irsa.ServiceAccount, **args: Any) -> Any:
-        role_args: Any = {"provider_arns": [cluster.provider_arn], "service_accounts": [account]}
-        role_args |= {"role_name": role_name, **args}
-        return irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(**role_args), in_a)
-
-    account = partial(irsa.ServiceAccount, namespace=NAMESPACE)
-    named: dict[str, Any] = {f"{permissions}_policy_name": "compared"}
-    data_args = irsa.DataBucketArgs(bucket_name=bucket, force_destroy=True, **named)
-    data = irsa.DataBucket("bucket", data_args, in_a)
-    access = {"bucket": getattr(data, f"{permissions}_policy_arn")}
-    key = {"user_name": user, "key_version": key_version, "policy_arns": access}
-    made = irsa.AccessKeyUser("user", irsa.AccessKeyUserArgs(**key), in_a)
-    pods("s3-app-key", account(name="s3-app-key"), access_key=programs.key_of(made))
-
-    selector, ports = {"app": IRSA}, [{"port": 80}]
-    exposed = {"selector": selector, "ports": ports}
-    metadata = {"name": "plain", "namespace": NAMESPACE}
-    k8s.core.v1.Service("plain", metadata=metadata, spec=exposed, opts=opts)
-    template = {"metadata": {"labels": selector}, "spec": spec}
-    plain = {"selector": {"matchLabels": selector}, "service_name": "plain", "template": template}
-    k8s.apps.v1.StatefulSet("plain", metadata=metadata, spec=plain, opts=opts)
-
-    irsa_account = account(name=service_account)
-    irsa_role = new_role(IRSA, role, irsa_account, policy_arns=access, **of_role)
-    pods(IRSA, irsa_account, role_arn=irsa_role.role_arn, **of_workload)
-
-    role_b_arn, chained = role_arn(ACCOUNT_B, role_b), account(name=CHAIN)
-    role_a = new_role("role-a", "s3-app-A", chained, role_b_arns=[role_b_arn])
-    target = irsa.TargetRoleArgs(role_arn=role_b_arn, duration_seconds=duration)
-    chain = irsa.RoleChainArgs(targets=[target], region=REGION)
-    pods(CHAIN, chained, role_arn=role_a.role_arn, chain=chain)
-    trusted = irsa.TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
-    role_b_args = irsa.CrossAccountRoleArgs(role_name=role_b, trusted_roles=[trusted])
-    irsa.CrossAccountRole("role-b", role_b_args, in_b)
-
-
-def opened(session: Session, **changes: Any) -> SandboxStack:
-    """The program's stack, with other arguments if wanted."""
-    changed = partial(program, **changes)
-    return SandboxStack(session.state, program=changed, project_name=PROJECT)
-
-
 @contextmanager
 def sandbox_with(plugin: str, folder: Path) -> Iterator[Session]:
     """A sandbox that leaves this provider, or none, to its plugin; skips the test without it."""
@@ -185,43 +77,6 @@ def either_session(
         yield published
 
 
-@contextmanager
-def brought_up(*sessions: Session) -> Iterator[tuple[Session, ...]]:
-    """The program's stack in each sandbox, destroyed at the end."""
-    before = [left_overs(session) for session in sessions]
-    for session in sessions:
-        opened(session).up()
-    yield sessions
-    for session in sessions:
-        opened(session).destroy()
-    assert [left_overs(session) for session in sessions] == before
-
-
-class Steps:
-    """Listens to a run of the engine for what it does to resources, and why."""
-
-    def __init__(self) -> None:
-        self.taken: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def __call__(self, event: automation.EngineEvent) -> None:
-        # Only the second kind says what a refresh has found.
-        told = event.resource_pre_event or event.res_outputs_event
-        step = told and told.metadata
-        if step and step.op not in ("same", "read", "refresh"):
-            # A replacement is several steps on one URN.
-            self.taken[step.type, step.urn] = {
-                **self.taken.get((step.type, step.urn), {}),
-                str(step.op.value): {
-                    "keys": sorted(step.keys or []),
-                    "diffs": sorted(step.diffs or []),
-                    "detailed": {
-                        path: difference.diff_kind.value
-                        for path, difference in (step.detailed_diff or {}).items()
-                    },
-                },
-            }
-
-
 def differences(attached: Resources, published: Resources) -> list[Difference]:
     found: list[Difference] = []
     for kind, urn in sorted({*attached, *published}):
@@ -231,33 +86,10 @@ def differences(attached: Resources, published: Resources) -> list[Difference]:
     return found
 
 
-def differences_of_previews(
-    sessions: Sequence[Session], changes: Sequence[Mapping[str, Any]]
-) -> list[Difference]:
-    """Compare the previews of changes of arguments."""
-    mismatches: list[Difference] = []
-    for arguments in changes:
-        listeners = [Steps() for _ in sessions]
-        for session, listener in zip(sessions, listeners, strict=True):
-            opened(session, **arguments).preview(on_event=listener)
-        attached, published = (listener.taken for listener in listeners)
-        assert attached
-        assert attached.keys() == published.keys()
-        mismatches += differences(attached, published)
-    return mismatches
-
-
 def explained(found: list[Difference], written: list[Written]) -> None:
     """Fail for a difference that is not on the list."""
     new = [str(each) for each in found if not any(entry.covers(each) for entry in written)]
     assert not new, "on no list:\n" + "\n".join(new)
-
-
-def settled(sessions: Sequence[Session]) -> tuple[Resources, Resources]:
-    """The resources of the stack in both, without times, ids and made-up names."""
-    states = [opened(session).export()["resources"] for session in sessions]
-    ours, theirs = ({each["urn"]: each for each in resources} for resources in states)
-    return _settled(ours, theirs), _settled(theirs, ours)
 
 
 def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -270,38 +102,3 @@ def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, An
             yield from _differences(f"{path}[{number}]", *both)
     elif one != other:
         yield path, one, other
-
-
-def _settled(state: State, other: State) -> Resources:
-    made_up = _made_up(state, other)
-    things: dict[tuple[str, str], dict[str, Any]] = {}
-    for urn, resource in state.items():
-        times_and_places = {"created", "id", "modified", "sourcePosition", "stackTrace"}
-        compared = {k: v for k, v in resource.items() if k not in times_and_places}
-        compared["dependencies"] = sorted(compared.get("dependencies", ()))
-        compared["propertyDependencies"] = {
-            name: sorted(urns or ())
-            for name, urns in compared.get("propertyDependencies", {}).items()
-        }
-        text = json.dumps(compared)
-        for made, name in made_up.items():
-            text = text.replace(made, name)
-        for pattern, name in _RANDOM:
-            text = re.sub(pattern, name, text)
-        things[resource["type"], urn] = json.loads(text)
-    return things
-
-
-def _made_up(state: State, other: State) -> dict[str, str]:
-    """The ids and generated names of a state's resources, where the other state differs."""
-    names: dict[str, str] = {}
-    for urn in state.keys() & other.keys():
-        resource, logical = state[urn], urn.rpartition("::")[2]
-        if "id" in resource and resource["id"] != other[urn].get("id"):
-            names[resource["id"]] = f"<id of {logical}>"
-        inputs = resource.get("inputs", {})
-        for key in ("name", "nodeGroupName"):
-            if key in inputs.get(DEFAULTS, ()):
-                names[inputs[key]] = f"<name of {logical}>"
-    # An id may have a name within: the longer one first.
-    return dict(sorted(names.items(), key=lambda pair: -len(pair[0])))

@@ -1,18 +1,13 @@
 """Workloads that the tests of `python -m irsa` break, and repair by the remedies as printed."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
-import boto3.session
-import botocore.session
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
@@ -24,10 +19,11 @@ from irsa_core.identity.policies import bucket_permissions_policy, irsa_trust_po
 from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.clients import session_in
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER
-from tests.sandbox.support.cluster import apply, eventually
-from tests.sandbox.support.in_process import RegisteredCluster, Result, loader
+from tests.sandbox.support.cluster import apply, available, eventually
+from tests.sandbox.support.in_process import RegisteredCluster, Result
 from tests.sandbox.support.pod_identity import arn_of_cluster, associate
 
 NAME = "app"
@@ -71,13 +67,14 @@ class Workload:
     def trust_policy(self) -> Json:
         return irsa_trust_policy([self.world.provider_arn], [self.account])
 
-    def create(self, annotations: dict[str, str] | None = None) -> "Workload":
-        """Create all of it; the service account is annotated with the role, if nothing is said."""
-        self.create_identity(annotations)
+    def create(self) -> "Workload":
+        """Create all of it."""
+        self.create_identity()
         self.deploy()
         return self
 
     def create_identity(self, annotations: dict[str, str] | None = None) -> None:
+        """Create all but the Deployment; the annotation names the role unless others are given."""
         apply(self.session.cluster, Namespace, "", self.namespace)
         given = {ROLE_ARN_ANNOTATION: self.role_arn} if annotations is None else annotations
         self.service_account(given)
@@ -124,9 +121,9 @@ class Workload:
         apply(self.session.cluster, Deployment, self.namespace, name, spec=content)
         wait_for_pods(self.session, self.namespace, name)
 
-    def restart(self, **template: Any) -> None:
+    def restart(self) -> None:
         """Replace the Pods."""
-        self.deploy(metadata={"annotations": {"restarted": str(time.monotonic())}}, **template)
+        self.deploy(metadata={"annotations": {"restarted": str(time.monotonic())}})
 
     def irsa(self, command: str, *more: str, **environment: str) -> Result:
         """Ask one of the commands about the service account; the answer is JSON."""
@@ -173,12 +170,12 @@ class Workload:
         self.session.aws("s3").delete_bucket(Bucket=self.bucket)  # not in account A
         self.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=name)
 
-    def sdk(self, deployment: str = NAME, **options: str | None) -> str:
+    def sdk(self, deployment: str = NAME, container: str | None = None, **env: str) -> str:
         """Return the caller ARN of boto3 in a Deployment's Pod, after it has listed the bucket.
 
         Raises as boto3 does, and `LookupError` when no Pod runs.
         """
-        with sdk_in(self.session, self.namespace, deployment, **options) as sdk:
+        with sdk_in(self.session, self.namespace, deployment, container, **env) as sdk:
             sdk.client("s3").list_objects_v2(Bucket=self.bucket)
             return sdk.client("sts").get_caller_identity()["Arn"]
 
@@ -214,42 +211,16 @@ class AssociatedWorkload(Workload):
 
 
 @contextmanager
-def sdk_in(
-    session: Session,
-    namespace: str,
-    deployment: str,
-    container: str | None = None,
-    profile: str | None = None,
-) -> Iterator[Any]:
-    """A boto3 session of a Deployment's Pod, as boto3 there makes one; its clients are closed."""
-    with (
-        session.pod_process(namespace, deployment, container) as process,
-        mock.patch.dict(os.environ, process.env, clear=True),
-        ExitStack() as clients,
-    ):
-        core = botocore.session.Session(profile=profile)
-        core.register_component("data_loader", loader(None))
-        sdk = boto3.session.Session(botocore_session=core)
-        sdk.client("eks").close()  # S3 and STS have global hosts; this one needs a region
-
-        def client(name: str) -> Any:
-            made = sdk.client(name)
-            clients.callback(made.close)
-            return made
-
-        yield SimpleNamespace(client=client)
+def sdk_in(session: Session, namespace: str, *pod: str | None, **env: str) -> Iterator[Any]:
+    """A boto3 session of a Deployment's Pod, with the credentials that boto3 there finds."""
+    with session.pod_process(namespace, *pod) as process:
+        state = session.state
+        yield session_in(process.env | env, state.aws_proxy, Path(state.aws_ca_bundle))
 
 
 def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:
     """Wait until a Deployment's only Pod is of its newest revision."""
-
-    def replaced() -> bool:
-        found = session.cluster.get(Deployment, name, namespace=namespace).to_dict()
-        status, generation = found.get("status", {}), found["metadata"]["generation"]
-        counted = [status.get(key) for key in ("observedGeneration", "replicas", "updatedReplicas")]
-        return counted == [generation, 1, 1]
-
-    eventually(replaced)
+    eventually(lambda: available(session.cluster, namespace, name) == 1)
 
 
 def environment(variables: dict[str, str]) -> list[dict[str, str]]:

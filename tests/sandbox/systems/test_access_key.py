@@ -16,8 +16,6 @@ from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import in_cluster, in_namespace, key_of, pods, refusal, stack_of
 from tests.support.processes import command_lines
 
-pytestmark = pytest.mark.sandbox
-
 NAMESPACE, KEY, USER, BUCKET = "keys", "app", "key-user", "key-data"
 OBJECT = "reports/2026/november.csv"
 LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}"]

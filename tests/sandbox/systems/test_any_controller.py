@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as k8s
-import pytest
 from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
 from lightkube.resources.batch_v1 import CronJob
 from pulumi import ComponentResource, ResourceOptions
@@ -15,8 +14,6 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.support import programs
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, in_namespace, stack_of
 from tests.sandbox.support.with_plugin import either_session
-
-pytestmark = pytest.mark.sandbox
 
 session = either_session
 NAMESPACE = "anything"

@@ -19,8 +19,6 @@ from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
-pytestmark = pytest.mark.sandbox
-
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
@@ -33,23 +31,11 @@ def eks(session):
 
 @pytest.fixture(scope="module")
 def where(session):
-    """The one VPC of the account, with two subnets. A new default VPC would have other subnets, so
-    that the sandbox is put back."""
+    """A VPC beside the default one, with two subnets; the sandbox is put back afterwards."""
     # The sandbox's cluster has one issuer, and so an account has one OIDC provider for it.
     SandboxStack(session.state).destroy()
     with closing(Snapshots(session.state.path, session.state.snapshots)):
-        ec2 = session.aws("ec2")
-        (default,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
-        of_vpc = {"Name": "vpc-id", "Values": [default["VpcId"]]}
-        for subnet in ec2.describe_subnets(Filters=[of_vpc])["Subnets"]:
-            ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-        attached = {"Name": "attachment.vpc-id", "Values": [default["VpcId"]]}
-        for gateway in ec2.describe_internet_gateways(Filters=[attached])["InternetGateways"]:
-            gateway_id = {"InternetGatewayId": gateway["InternetGatewayId"]}
-            ec2.detach_internet_gateway(**gateway_id, VpcId=default["VpcId"])
-        ec2.delete_vpc(VpcId=default["VpcId"])
-        assert "no matching EC2 VPC found" in refusal(open_cluster(session).preview)
-        vpc, subnets = network(ec2, "a", "b")
+        vpc, subnets = network(session.aws("ec2"), "a", "b")
         yield {"vpc_id": vpc, "subnet_ids": subnets}
 
 

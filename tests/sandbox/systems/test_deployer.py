@@ -21,8 +21,6 @@ from tests.sandbox.support.with_plugin import sandbox_with
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.sandbox
-
 ACCOUNTS = {"a": ACCOUNT_A, "b": ACCOUNT_B}
 PROJECTS = {"a": "irsa", "b": "irsa-account-b"}
 FOLDERS = {"a": ROOT, "b": ROOT / "account_b"}

@@ -31,8 +31,6 @@ from tests.sandbox.support.programs import changes_of, unchanged
 from tests.sandbox.support.sdk_programs import PROGRAMS
 from tests.support.processes import ran
 
-pytestmark = pytest.mark.sandbox
-
 CLUSTER_ARN = arn_of_cluster(CLUSTER)
 NAMESPACE = "several"
 IRSA, AGENT = "irsa", "agent"

@@ -1,6 +1,5 @@
 """Stacks `dev` and `prod` of both programs, side by side on another stack's cluster."""
 
-import pytest
 import yaml
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
@@ -8,8 +7,6 @@ from irsa_sandbox.demo import PROJECT_B, left_overs
 from irsa_sandbox.engine.stack import ROOT, SandboxStack
 from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import unchanged
-
-pytestmark = pytest.mark.sandbox
 
 ACCOUNTS = {ROOT: ACCOUNT_A, PROJECT_B: ACCOUNT_B}
 SYSTEMS = {"s3-app-key": "", "s3-app": "", "s3-app-chain": " --profile B"}

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from contextlib import ExitStack, contextmanager
 
 import pulumi
@@ -23,9 +22,7 @@ from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import node_role, nodes_with_agent, wait_for_agent
 from tests.sandbox.support.previews import preview
 from tests.sandbox.support.programs import exported, in_cluster, stack_of
-from tests.sandbox.support.sdk_programs import SOURCES
-
-pytestmark = pytest.mark.sandbox
+from tests.sandbox.support.sdk_programs import listing
 
 BUCKET, S3, MORE = "shapes-data", *map(aws_policy_arn, ("AmazonS3ReadOnlyAccess", "ReadOnlyAccess"))
 DATA = json.dumps(bucket_permissions_policy(f"arn:aws:s3:::{BUCKET}"))
@@ -153,28 +150,24 @@ def identities(session):
 
 
 @contextmanager
-def calls(sandbox, roles, folder):
+def calls(sandbox, roles):
     """Let a pod of each role call STS and S3, also before and after; no call may fail."""
-    files = {name: folder / name for name in roles}
+    lines: dict[str, list[str]] = {name: [] for name in roles}
 
     def each_calls():
-        before = {name: file.stat().st_size for name, file in files.items()}
-        eventually(lambda: all(files[name].stat().st_size > before[name] for name in files))
+        before = {name: len(lines[name]) for name in lines}
+        eventually(lambda: all(len(lines[name]) > before[name] for name in lines))
 
     with ExitStack() as running:
-        for name, file in files.items():
+        for name in lines:
             annotated = None if name == "account" else roles[name]
             pod = running.enter_context(sandbox.pod(f"shapes/{name}", annotated))
-            command = [sys.executable, str(SOURCES / "lister.py"), BUCKET, "0.5"]
-            output = running.enter_context(file.open("w"))
-            child = subprocess.Popen(command, env=pod.environment, stdout=output)
-            running.callback(running.enter_context(child).terminate)
+            running.enter_context(listing(pod.environment, BUCKET, lines[name], pause=0.5))
         each_calls()
         yield
         each_calls()
-    answers = {name: file.read_text().splitlines() for name, file in files.items()}
-    print({name: len(lines) for name, lines in answers.items()}, "calls")
-    assert {line for lines in answers.values() for line in lines} == {"ok"}
+    print({name: len(lines[name]) for name in lines}, "calls")
+    assert {line for name in lines for line in lines[name]} == {"ok"}
 
 
 def deleted(world, stack, folder, *flags):
@@ -202,7 +195,7 @@ def test_shapes_are_taken_over_without_a_failed_call(world, sandbox, tmp_path, t
     taken = stack_with(world, sandbox, to, *rest, lines=lines)
     assert deleted(world, taken, tmp_path) == []
 
-    with calls(sandbox, roles, tmp_path):
+    with calls(sandbox, roles):
         before = identities(world.session)
         print(taken.up(on_output=output.append))
         if moves:

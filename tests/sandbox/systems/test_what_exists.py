@@ -18,8 +18,6 @@ from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import programs
 from tests.sandbox.support.programs import in_cluster, refusal, stack_of, unchanged
 
-pytestmark = pytest.mark.sandbox
-
 NAME, OTHERS = "taken", "theirs"
 BUCKET, IRISH_BUCKET = "taken-in-virginia", "taken-in-ireland"
 TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))

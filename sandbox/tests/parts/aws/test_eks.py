@@ -14,7 +14,7 @@ from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
 from tests.support.world import ROLE_B_ARN
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("cluster")]
+pytestmark = pytest.mark.usefixtures("cluster")
 
 VERSION = "1.34"
 CLUSTER = {"name": "dev", "version": VERSION, "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
@@ -271,8 +271,15 @@ def test_associations_are_listed_in_pages_and_without_their_roles(eks, role):
     assert listed == [{name: association[name] for name in summary} for association in made]
 
 
-def test_an_add_on_owns_its_associations(eks, role):
+def test_an_add_on_owns_its_associations_and_takes_none_of_others(eks, role):
     """Each update writes all of them, unless it says nothing of them."""
+    theirs = create(eks, namespace="kube-system", serviceAccount="aws-node")
+    refused = refusal(eks.create_addon, **CNI, podIdentityAssociations=NODE_ROLE)
+    assert refused[:2] == (409, "ResourceInUseException")
+    other = [{"serviceAccount": "s3-app", "roleArn": ROLE}]
+    assert refusal(eks.create_addon, **CNI, podIdentityAssociations=other)[:2] == INVALID
+    assert eks.list_addons(**AT)["addons"] == []
+    eks.delete_pod_identity_association(**one(theirs))
     addon = eks.create_addon(**CNI, podIdentityAssociations=NODE_ROLE)["addon"]
     (arn,) = addon["podIdentityAssociations"]
     at = {**AT, "associationId": arn.rpartition("/")[2]}
@@ -291,15 +298,6 @@ def test_an_add_on_owns_its_associations(eks, role):
     eks.update_addon(**CNI, podIdentityAssociations=NODE_ROLE)
     eks.delete_addon(**CNI, preserve=True)
     assert eks.list_pod_identity_associations(**AT)["associations"] == []
-
-
-def test_an_add_on_takes_no_association_of_others(eks, role):
-    create(eks, namespace="kube-system", serviceAccount="aws-node")
-    refused = refusal(eks.create_addon, **CNI, podIdentityAssociations=NODE_ROLE)
-    assert refused[:2] == (409, "ResourceInUseException")
-    other = [{"serviceAccount": "s3-app", "roleArn": ROLE}]
-    assert refusal(eks.create_addon, **CNI, podIdentityAssociations=other)[:2] == INVALID
-    assert eks.list_addons(**AT)["addons"] == []
 
 
 def test_a_call_with_the_same_token_is_made_once(aws: Aws, eks, ec2):

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from unittest.mock import Mock
 
 import botocore.session
@@ -24,17 +25,23 @@ from irsa_core.identity.pod_identity import (
 from irsa_core.identity.policies import service_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.aws.clients import AccessKeys
+from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
 from irsa_sandbox.kubernetes import pod_identity_agent
 from irsa_sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node
 from tests.sandbox.support import pod_identity as pods
-from tests.sandbox.support.aws_harness import ROLE_ARN, STRANGER, Aws, refusal, token
+from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, STRANGER, VPC, Aws, refusal, token
 from tests.sandbox.support.aws_harness import allow as document
 from tests.support.world import BUCKET, ISSUER
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
+CLUSTER = "production-blue"
+READER = ServiceAccountRef("dev", "reader")
+POD = {"name": "reader-6d5f9c-x2x7k", "uid": "11111111-2222-3333-4444-555555555555"}
+ROLE, TARGET = "pod-reader", "target-reader"
+TARGET_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/{TARGET}"
+CLUSTER_ARN = pods.arn_of_cluster(CLUSTER)
 OTHER = ServiceAccountRef("dev", "writer")
 UNAUTHORIZED = (
     "Unauthorized Exception! EKS does not have permissions to assume the associated role."
@@ -45,79 +52,130 @@ NOT_ITS_ADDRESS = (
     "not example.org\n"
 )
 EXPIRED = "Service account token failed basic claim validations: token is expired"
+
+
+def pod_token(account: ServiceAccountRef = READER, key: Any = KEY, **changed: Any) -> str:
+    bound = {"serviceaccount": {"name": account.name, "uid": "1"}, "pod": POD}
+    claims: dict[str, Any] = {"aud": ["pods.eks.amazonaws.com"], "sub": account.subject}
+    claims["kubernetes.io"] = {"namespace": account.namespace, **bound}
+    return token(key, **claims | changed)
+
+
+def allow(iam: Any, role: str, *actions: str) -> None:
+    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document(actions, "*"))
+
+
+class Associated:
+    """A cluster whose service account `dev/reader` has an association."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+        self.iam = aws.emulator.client("iam", ACCOUNT_A)
+        self.iam_b = aws.emulator.client("iam", ACCOUNT_B)
+        self.eks = aws.emulator.client("eks", ACCOUNT_A)
+        self.create_cluster(CLUSTER)
+        self.node_role = pods.node_role(self.iam)
+        self.role_arn = pods.pod_role(self.iam, ROLE, CLUSTER, READER)
+        allow(self.iam, ROLE, "s3:*", "sts:*")
+        pods.associate(self.eks, CLUSTER, READER, self.role_arn)
+
+    def create_cluster(self, name: str) -> None:
+        role = ROLE_ARN  # any that exists
+        self.eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig=VPC)
+
+    def target(self, trust: Any = None) -> None:
+        by = TargetedBy(self.role_arn, CLUSTER_ARN, READER)
+        text = json.dumps(trust or target_role_trust_policy([by]))
+        self.iam_b.create_role(RoleName=TARGET, AssumeRolePolicyDocument=text)
+        allow(self.iam_b, TARGET, "s3:*")
+
+    @property
+    def node(self) -> Any:
+        return self.aws.emulator.instance(self.node_role)("eks-auth")
+
+    def ask(self) -> dict[str, Any]:
+        return self.node.assume_role_for_pod_identity(clusterName=CLUSTER, token=pod_token())
+
+    def refused(self, raw: str | None = None, cluster: str = CLUSTER) -> tuple[int, str, str]:
+        call = self.node.assume_role_for_pod_identity
+        return refusal(call, clusterName=cluster, token=raw or pod_token())
+
+    def session(self) -> AwsClients:
+        keys = self.ask()["credentials"]
+        given = AccessKeys(keys["accessKeyId"], keys["secretAccessKey"], keys["sessionToken"])
+        return self.aws.administrator().with_credentials(given)
+
+
 DAY = int(time.time()) + 24 * 3600
-RAW, RENEWED, OLD = (pods.pod_token(exp=seconds) for seconds in (DAY, DAY + 1, 1))
+RAW, RENEWED, OLD = (pod_token(exp=seconds) for seconds in (DAY, DAY + 1, 1))
 
 
 @pytest.fixture
-def world(aws: Aws, restored: None) -> pods.Associated:
-    """A cluster whose service account `dev/reader` has an association."""
-    world = pods.Associated(aws)
-    world.associate()
-    return world
+def world(aws: Aws, restored: None) -> Associated:
+    return Associated(aws)
 
 
-def retarget(world: pods.Associated, **more: object) -> None:
+def retarget(world: Associated, **more: object) -> None:
     """Change the association."""
-    [made] = world.eks.list_pod_identity_associations(clusterName=pods.CLUSTER)["associations"]
+    [made] = world.eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"]
     which = {name: made[name] for name in ("associationId", "clusterName")}
     world.eks.update_pod_identity_association(**which, **more)
 
 
-def test_a_pod_gets_a_session_of_the_associations_role(world: pods.Associated):
+def test_a_pod_gets_a_session_of_the_associations_role(world: Associated):
     answer = world.ask()
     assert answer["subject"] == {"namespace": "dev", "serviceAccount": "reader"}
     assert answer["audience"] == "pods.eks.amazonaws.com"
     assert re.fullmatch(
-        rf"arn:aws:sts::{ACCOUNT_A}:assumed-role/{pods.ROLE}/eks-production-reader-6d5-[0-9a-f-]{{36}}",
+        rf"arn:aws:sts::{ACCOUNT_A}:assumed-role/{ROLE}/eks-production-reader-6d5-[0-9a-f-]{{36}}",
         answer["assumedRoleUser"]["arn"],
     )
     seconds = answer["credentials"]["expiration"].timestamp() - time.time()
     assert SESSION_SECONDS - 60 < seconds <= SESSION_SECONDS
 
 
-def test_only_the_cluster_and_account_of_an_association_get_a_session(world: pods.Associated):
+def test_only_the_cluster_and_account_of_an_association_get_a_session(world: Associated):
     world.create_cluster("other")
     for raw, cluster in (
-        (pods.pod_token(), "other"),
-        (pods.pod_token(), "missing"),
-        (pods.pod_token(OTHER), pods.CLUSTER),
-        (pods.pod_token(ServiceAccountRef("prod", "reader")), pods.CLUSTER),
+        (pod_token(), "other"),
+        (pod_token(), "missing"),
+        (pod_token(OTHER), CLUSTER),
+        (pod_token(ServiceAccountRef("prod", "reader")), CLUSTER),
     ):
         assert world.refused(raw, cluster)[:2] == (404, "ResourceNotFoundException")
-    pods.associate(world.eks, "other", pods.READER, world.role_arn)  # which trusts the first
+    pods.associate(world.eks, "other", READER, world.role_arn)  # which trusts the first
     assert world.refused(cluster="other") == DENIED
 
 
-def trust(role: str, document: object) -> Callable[[pods.Associated], object]:
+def trust(role: str, document: object) -> Callable[[Associated], object]:
     """Rewrite the trust policy of one of the two roles."""
 
-    def rewrite(world: pods.Associated) -> None:
-        iam = world.iam if role == pods.ROLE else world.iam_b
+    def rewrite(world: Associated) -> None:
+        iam = world.iam if role == ROLE else world.iam_b
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
 
     return rewrite
 
 
-def bound(world: pods.Associated) -> None:
+def bound(world: Associated) -> None:
     narrow = document("s3:ListBucket", "*")
     made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=narrow)["Policy"]["Arn"]
-    world.iam.put_role_permissions_boundary(RoleName=pods.ROLE, PermissionsBoundary=made)
+    world.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=made)
 
 
 @pytest.mark.cases("change", {
-    "trust of the role": trust(pods.ROLE, pod_identity_trust_policy([pods.CLUSTER_ARN], [OTHER])),
-    "trust of the target role": trust(pods.TARGET, service_trust_policy("pods.eks.amazonaws.com")),
+    "trust of the role": trust(ROLE, pod_identity_trust_policy([CLUSTER_ARN], [OTHER])),
+    "trust of the target role": trust(TARGET, service_trust_policy("pods.eks.amazonaws.com")),
     "permission for sts:TagSession":
-        lambda world: pods.allow(world.iam, pods.ROLE, "sts:AssumeRole"),
+        lambda world: allow(world.iam, ROLE, "sts:AssumeRole"),
     "boundary": bound,
 })  # fmt: skip
-def test_a_session_needs_every_policy_on_its_way(world: pods.Associated, change):
+def test_a_session_needs_every_policy_on_its_way(world: Associated, change):
     """EKS looks at both roles with an association, and STS at each call."""
     world.target()
-    retarget(world, targetRoleArn=pods.TARGET_ARN)
+    retarget(world, targetRoleArn=TARGET_ARN)
     answer = world.ask()
-    target = f"::{ACCOUNT_B}:assumed-role/{pods.TARGET}/eks-production-"
+    target = f"::{ACCOUNT_B}:assumed-role/{TARGET}/eks-production-"
     assert target in answer["assumedRoleUser"]["arn"]
     seconds = answer["credentials"]["expiration"].timestamp() - time.time()
     assert TARGET_SESSION_SECONDS - 60 < seconds <= TARGET_SESSION_SECONDS
@@ -126,11 +184,11 @@ def test_a_session_needs_every_policy_on_its_way(world: pods.Associated, change)
 
 
 @pytest.mark.cases(("raw", "code", "words"), {
-    "another audience": (pods.pod_token(aud=["sts.amazonaws.com"]), "InvalidToken",
+    "another audience": (pod_token(aud=["sts.amazonaws.com"]), "InvalidToken",
         "Incorrect token audience"),
-    "expired": (pods.pod_token(exp=int(time.time()) - 3600), "ExpiredToken", "is expired: current"),
-    "another key": (pods.pod_token(key=STRANGER), "InvalidToken", "verification key"),
-    "another issuer": (pods.pod_token(iss="https://example.org"), "InvalidToken",
+    "expired": (pod_token(exp=int(time.time()) - 3600), "ExpiredToken", "is expired: current"),
+    "another key": (pod_token(key=STRANGER), "InvalidToken", "verification key"),
+    "another issuer": (pod_token(iss="https://example.org"), "InvalidToken",
         "https://example.org"),
     "no Pod": (token(aud="pods.eks.amazonaws.com"), "InvalidToken", "bound to a Pod"),
     "no JWT": ("x.y.z", "InvalidToken", "not a valid JWT"),
@@ -141,30 +199,32 @@ def test_a_token_that_is_not_the_clusters_for_a_pod_is_refused(world, raw, code,
     assert (status, found, words in message) == (400, f"{code}Exception", True), message
 
 
-def test_a_node_needs_the_permission(world: pods.Associated):
-    arn = pods.node_role(world.iam, "bare", may_ask=False)
+def test_a_node_needs_the_permission(world: Associated):
+    arn = pods.node_role(world.iam, "bare")
+    world.iam.detach_role_policy(RoleName="bare", PolicyArn=pods.NODE_POLICY)
     bare = world.aws.emulator.instance(arn)("eks-auth")
     ask = bare.assume_role_for_pod_identity
-    status, code, message = refusal(ask, clusterName=pods.CLUSTER, token=pods.pod_token())
+    status, code, message = refusal(ask, clusterName=CLUSTER, token=pod_token())
     assert (status, code) == (400, "AccessDeniedException")
-    assert message.endswith(f"eks-auth:AssumeRoleForPodIdentity on resource: {pods.CLUSTER_ARN}")
+    assert message.endswith(f"eks-auth:AssumeRoleForPodIdentity on resource: {CLUSTER_ARN}")
 
 
-def test_without_session_tags_a_target_role_is_given_the_external_id(world: pods.Associated):
+def test_without_session_tags_a_target_role_is_given_the_external_id(world: Associated):
     def policy(account: ServiceAccountRef) -> object:
-        by = TargetedBy(world.role_arn, pods.CLUSTER_ARN, account, disable_session_tags=True)
+        by = TargetedBy(world.role_arn, CLUSTER_ARN, account, disable_session_tags=True)
         return target_role_trust_policy([by])
 
-    world.target(policy(pods.READER))
-    world.trust_without_tags()
-    retarget(world, targetRoleArn=pods.TARGET_ARN, disableSessionTags=True)
-    trust(pods.ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS looks only once
+    world.target(policy(READER))
+    without_tags = {"disable_session_tags": True}
+    trust(ROLE, pod_identity_trust_policy([CLUSTER_ARN], [READER], **without_tags))(world)
+    retarget(world, targetRoleArn=TARGET_ARN, disableSessionTags=True)
+    trust(ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS looks only once
     assert world.ask()["credentials"]
-    trust(pods.TARGET, policy(OTHER))(world)
+    trust(TARGET, policy(OTHER))(world)
     assert world.refused() == DENIED
 
 
-def test_a_bucket_policy_sees_the_tags_of_the_pod(world: pods.Associated):
+def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
     s3, bucket = world.aws.emulator.client("s3", ACCOUNT_A), {"Bucket": BUCKET}
     denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket"}
     for namespace in ("dev", "prod"):
@@ -180,7 +240,7 @@ def test_a_bucket_policy_sees_the_tags_of_the_pod(world: pods.Associated):
     assert refusal(world.session()("s3").list_objects_v2, **bucket)[1] == "AccessDenied"
 
 
-def test_a_session_passes_its_tags_on_to_the_next_role(world: pods.Associated):
+def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": root_arn(ACCOUNT_A)},
@@ -189,30 +249,30 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: pods.Associated):
     }
     world.target({"Version": "2012-10-17", "Statement": [statement]})
     sts = world.session()("sts")
-    keys = sts.assume_role(RoleArn=pods.TARGET_ARN, RoleSessionName="next")["Credentials"]
+    keys = sts.assume_role(RoleArn=TARGET_ARN, RoleSessionName="next")["Credentials"]
     access_keys = AccessKeys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     again = world.aws.administrator().with_credentials(access_keys)("sts")
-    pods.allow(world.iam_b, pods.TARGET, "sts:*")
+    allow(world.iam_b, TARGET, "sts:*")
     refused = (400, "InvalidParameterValue", transitive_tag_is_set().message)
     for next_sts in (sts, again):
         for key in ("kubernetes-namespace", "Kubernetes-Namespace"):
             forged = {"Tags": [{"Key": key, "Value": "prod"}], "RoleSessionName": "next"}
-            assert refusal(next_sts.assume_role, RoleArn=pods.TARGET_ARN, **forged) == refused
-    pods.allow(world.iam, pods.ROLE, "sts:AssumeRole")
-    message = refusal(sts.assume_role, RoleArn=pods.TARGET_ARN, RoleSessionName="next")[2]
-    assert message.endswith(f"perform: sts:TagSession on resource: {pods.TARGET_ARN}")
+            assert refusal(next_sts.assume_role, RoleArn=TARGET_ARN, **forged) == refused
+    allow(world.iam, ROLE, "sts:AssumeRole")
+    message = refusal(sts.assume_role, RoleArn=TARGET_ARN, RoleSessionName="next")[2]
+    assert message.endswith(f"perform: sts:TagSession on resource: {TARGET_ARN}")
 
 
-def test_eks_auth_needs_a_signature(world: pods.Associated):
-    path = f"/clusters/{pods.CLUSTER}/assume-role-for-pod-identity"
-    token = {"token": pods.pod_token()}
+def test_eks_auth_needs_a_signature(world: Associated):
+    path = f"/clusters/{CLUSTER}/assume-role-for-pod-identity"
+    token = {"token": pod_token()}
     answer = world.aws.http("POST", path, host="eks-auth.us-east-1.api.aws", json=token)
     assert (answer.status_code, ISSUER in answer.text) == (403, False), answer.text
 
 
 @pytest.fixture
-def node(world: pods.Associated) -> Node:
-    return Node(pods.CLUSTER, world.node_role)
+def node(world: Associated) -> Node:
+    return Node(CLUSTER, world.node_role)
 
 
 @pytest.fixture
@@ -233,13 +293,13 @@ def agent(aws: Aws, ahead: list[float]) -> Agent:
 
 @pytest.mark.cases(("more", "seconds"), {
     "role": ({}, SESSION_SECONDS),
-    "target role": ({"targetRoleArn": pods.TARGET_ARN}, TARGET_SESSION_SECONDS),
+    "target role": ({"targetRoleArn": TARGET_ARN}, TARGET_SESSION_SECONDS),
 })  # fmt: skip
 def test_a_pods_credentials_stay_while_they_are_valid(world, node, agent, ahead, more, seconds):
     world.target()
     retarget(world, **more)
     first = agent.credentials(node, RAW)
-    world.eks.delete_cluster(name=pods.CLUSTER)
+    world.eks.delete_cluster(name=CLUSTER)
     ahead[0] = seconds - 30
     for raw in (RAW, RENEWED, RAW):
         assert agent.credentials(node, raw) == first
@@ -251,19 +311,19 @@ def test_a_pods_credentials_stay_while_they_are_valid(world, node, agent, ahead,
 
 def test_the_cache_serves_neither_another_pod_nor_a_forged_token(world, node: Node, agent: Agent):
     first = agent.credentials(node, RAW)
-    account = {"namespace": "dev", "serviceaccount": {"name": pods.READER.name}}
-    other = pods.pod_token(**{"kubernetes.io": {**account, "pod": {**pods.POD, "uid": "another"}}})
+    account = {"namespace": "dev", "serviceaccount": {"name": READER.name}}
+    other = pod_token(**{"kubernetes.io": {**account, "pod": {**POD, "uid": "another"}}})
     assert agent.credentials(node, other) != first
-    for forged in (pods.pod_token(key=STRANGER), pods.pod_token(aud=["vault"])):
+    for forged in (pod_token(key=STRANGER), pod_token(aud=["vault"])):
         with pytest.raises(
             AwsError, match=r"^\[.*\]: \(InvalidTokenException\): .*, fault: client$"
         ):
             agent.credentials(node, forged)
     with pytest.raises(AwsError, match="no EC2 IMDS role found"):  # no instance may have it
-        agent.credentials(Node(pods.CLUSTER, world.role_arn), pods.pod_token(key=STRANGER))
+        agent.credentials(Node(CLUSTER, world.role_arn), pod_token(key=STRANGER))
 
 
-def test_the_agent_runs_on_nodes_with_the_addon_and_in_auto_mode(aws: Aws, world: pods.Associated):
+def test_the_agent_runs_on_nodes_with_the_addon_and_in_auto_mode(aws: Aws, world: Associated):
     nodes = [aws.emulator.node_with_agent()]
     world.create_cluster("other")
     pods.nodes_with_agent(world.eks, "other", world.node_role)

@@ -1,25 +1,18 @@
 """IAM in front of MiniStack's: trust policies, OIDC providers and limits as AWS keeps them."""
 
-import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, allow, refusal, trust
+from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, allow, refusal, trust, trusting
 from tests.support.world import BUCKET, ISSUER, PROVIDER_ARN, ROLE_B_ARN, SUBJECT
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 TO_ROLE_B = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
 INLINE = {"RoleName": "s3-app", "PolicyName": "s3-app"}
 OF_AWS = "arn:aws:iam::aws:policy"
-
-
-def document(principal: Any, **more: Any) -> str:
-    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [{**statement, **more}]})
 
 
 def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
@@ -29,20 +22,20 @@ def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
 
     missing = f"arn:aws:iam::{ACCOUNT_A}:role/missing"
     user = iam.create_user(UserName="s3-manager")["User"]
-    policy = document([user["Arn"], ROLE_ARN])
+    policy = trusting([user["Arn"], ROLE_ARN])
     iam.create_role(RoleName="for-user", AssumeRolePolicyDocument=policy)
     iam.delete_user(UserName="s3-manager")
     assert principal(iam, "for-user") == {"AWS": [user["UserId"], ROLE_ARN]}
     invalid = f'Invalid principal in policy: "AWS":"{missing}"'
     expected = (400, "MalformedPolicyDocument", invalid)
-    new = {"RoleName": "early", "AssumeRolePolicyDocument": document(missing)}
-    change = {"RoleName": "s3-app-B", "PolicyDocument": document([ROLE_ARN, missing])}
+    new = {"RoleName": "early", "AssumeRolePolicyDocument": trusting(missing)}
+    change = {"RoleName": "s3-app-B", "PolicyDocument": trusting([ROLE_ARN, missing])}
     assert refusal(iam_b.create_role, **new) == expected
     assert refusal(iam_b.update_assume_role_policy, **change) == expected
     for text, words in (
         ("{", "This policy contains invalid Json"),
         ("[]", "Syntax errors in policy."),
-        (document("*", Resource="*"), "Has prohibited field Resource"),
+        (trusting("*", Resource="*"), "Has prohibited field Resource"),
     ):
         refused = refusal(iam_b.create_role, RoleName="early", AssumeRolePolicyDocument=text)
         assert refused == (400, "MalformedPolicyDocument", words)
@@ -80,10 +73,10 @@ def test_policies_have_a_size_without_counting_spaces(iam):
     large = {"PolicyDocument": sized(6145)}
     assert refusal(iam.create_policy, PolicyName="larger", **large) == too_large
     assert refusal(iam.create_policy_version, PolicyArn=made, **large) == too_large
-    spare = 2048 - len(document("*", Sid="").replace(" ", ""))
-    long = {"RoleName": "long", "AssumeRolePolicyDocument": document("*", Sid="x" * spare)}
+    spare = 2048 - len(trusting("*", Sid="").replace(" ", ""))
+    long = {"RoleName": "long", "AssumeRolePolicyDocument": trusting("*", Sid="x" * spare)}
     iam.create_role(**long)
-    longer = {**long, "AssumeRolePolicyDocument": document("*", Sid="x" * (spare + 1))}
+    longer = {**long, "AssumeRolePolicyDocument": trusting("*", Sid="x" * (spare + 1))}
     exceeded = "Cannot exceed quota for ACLSizePerRole: 2048"
     assert refusal(iam.create_role, **longer) == (409, "LimitExceeded", exceeded)
     for size in (9000, 10000):  # the second replaces the first
@@ -94,7 +87,7 @@ def test_policies_have_a_size_without_counting_spaces(iam):
 
 
 def test_names_and_durations_are_within_the_limits_of_the_api(iam):
-    role = {"RoleName": "x" * 65, "AssumeRolePolicyDocument": document(ROLE_ARN)}
+    role = {"RoleName": "x" * 65, "AssumeRolePolicyDocument": trusting(ROLE_ARN)}
     message = (
         f"2 validation errors detected: Value '{'x' * 65}' at 'roleName' failed to satisfy "
         "constraint: Member must have length less than or equal to 64; Value '43201' at "
@@ -116,8 +109,8 @@ def test_the_principal_arn_of_a_session_is_its_role(aws: Aws, iam_b):
     session = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app/app"
     for arn in (without_path, session, ROLE_ARN):
         condition = {"ArnEquals": {"aws:PrincipalArn": arn}}
-        trusting = document(f"arn:aws:iam::{ACCOUNT_A}:root", Condition=condition)
-        iam_b.update_assume_role_policy(RoleName="s3-app-B", PolicyDocument=trusting)
+        policy = trusting(f"arn:aws:iam::{ACCOUNT_A}:root", Condition=condition)
+        iam_b.update_assume_role_policy(RoleName="s3-app-B", PolicyDocument=policy)
         if arn != ROLE_ARN:
             assert refusal(sts.assume_role, **TO_ROLE_B)[1] == "AccessDenied"
     assert "Credentials" in sts.assume_role(**TO_ROLE_B)

@@ -8,16 +8,9 @@ import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AccessKeys
-from tests.sandbox.support.aws_harness import Aws, refusal
-
-pytestmark = pytest.mark.sandbox
+from tests.sandbox.support.aws_harness import refusal
 
 TEAM, TIER = {"Key": "team", "Value": "payments & <more>"}, {"Key": "tier", "Value": ""}
-
-
-@pytest.fixture(scope="module")
-def control(aws: Aws) -> Any:
-    return aws.administrator()("s3control")
 
 
 @pytest.fixture
@@ -36,21 +29,21 @@ def name_of(bucket: dict[str, str]) -> str:
     return bucket["ResourceArn"].rpartition(":")[2]
 
 
-def tags_of(control: Any, bucket: dict[str, str]) -> list[dict[str, str]]:
-    return control.list_tags_for_resource(**bucket)["Tags"]
+def tags_of(s3control: Any, bucket: dict[str, str]) -> list[dict[str, str]]:
+    return s3control.list_tags_for_resource(**bucket)["Tags"]
 
 
-def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
+def test_tags_change_and_s3_shows_the_same(s3control, s3, bucket):
     changed = {"Key": "tier", "Value": "gold"}
-    assert tags_of(control, bucket) == []
-    assert tags_of(control, new_bucket(s3, CreateBucketConfiguration={"Tags": [TIER]})) == [TIER]
-    control.tag_resource(**bucket, Tags=[TEAM, TIER])
-    control.tag_resource(**bucket, Tags=[changed])
-    assert tags_of(control, bucket) == [TEAM, changed]
+    assert tags_of(s3control, bucket) == []
+    assert tags_of(s3control, new_bucket(s3, CreateBucketConfiguration={"Tags": [TIER]})) == [TIER]
+    s3control.tag_resource(**bucket, Tags=[TEAM, TIER])
+    s3control.tag_resource(**bucket, Tags=[changed])
+    assert tags_of(s3control, bucket) == [TEAM, changed]
     assert s3.get_bucket_tagging(Bucket=name_of(bucket))["TagSet"] == [TEAM, changed]
-    control.untag_resource(**bucket, TagKeys=["team", "other"])
-    assert tags_of(control, bucket) == [changed]
-    control.untag_resource(**bucket, TagKeys=["tier"])
+    s3control.untag_resource(**bucket, TagKeys=["team", "other"])
+    assert tags_of(s3control, bucket) == [changed]
+    s3control.untag_resource(**bucket, TagKeys=["tier"])
     missing = refusal(s3.get_bucket_tagging, Bucket=name_of(bucket))
     assert missing[:2] == (404, "NoSuchTagSet")
 
@@ -60,9 +53,9 @@ def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
     "tag": ("tag_resource", {"Tags": [TEAM]}),
     "untag": ("untag_resource", {"TagKeys": ["team"]}),
 })  # fmt: skip
-def test_tags_are_for_permitted_callers_of_the_account(aws, control, bucket, operation, inputs):
+def test_tags_are_for_permitted_callers_of_the_account(aws, s3control, bucket, operation, inputs):
     """Neither at another account's host, nor for another account's bucket."""
-    control.tag_resource(**bucket, Tags=[TEAM])
+    s3control.tag_resource(**bucket, Tags=[TEAM])
     request, admin = {**bucket, **inputs}, aws.emulator.administrator
     at_b = {**request, "AccountId": ACCOUNT_B}
     account_b, guessed = (
@@ -80,15 +73,15 @@ def test_tags_are_for_permitted_callers_of_the_account(aws, control, bucket, ope
     ):
         client = aws.administrator().with_credentials(credentials)("s3control")
         assert refusal(getattr(client, operation), **asked)[:2] == expected
-    assert tags_of(control, bucket) == [TEAM]
+    assert tags_of(s3control, bucket) == [TEAM]
 
 
-def test_other_operations_of_s3_control_are_refused_by_name(control, bucket):
-    refused = refusal(control.get_public_access_block, AccountId=ACCOUNT_A)
+def test_other_operations_of_s3_control_are_refused_by_name(s3control, bucket):
+    refused = refusal(s3control.get_public_access_block, AccountId=ACCOUNT_A)
     assert refused[1] == "ValidationError"
     assert "GET /v20180820/configuration/publicAccessBlock, is not supported" in refused[2]
     point = {**bucket, "ResourceArn": f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/a"}
-    assert "tags of 'arn:aws:s3:us-east-1" in refusal(control.list_tags_for_resource, **point)[2]
+    assert "tags of 'arn:aws:s3:us-east-1" in refusal(s3control.list_tags_for_resource, **point)[2]
 
 
 def test_a_declaration_in_the_body_is_refused(aws, bucket):

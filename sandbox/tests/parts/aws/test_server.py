@@ -18,8 +18,6 @@ from tests.sandbox.support.aws_harness import HOSTS, ROLE_ARN, VPC, Aws, allow, 
 from tests.sandbox.support.cluster import eventually
 from tests.support.world import BUCKET, PROVIDER_ARN, ROLE_B_ARN
 
-pytestmark = pytest.mark.sandbox
-
 DENIED = (403, "<Code>AccessDenied</Code>")
 NO_TOKEN = (403, "<Code>MissingAuthenticationToken</Code>")
 NO_ACTION = (400, "MalformedQueryString")

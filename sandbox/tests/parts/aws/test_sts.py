@@ -13,8 +13,6 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.aws_harness import NEXT_KEY, ROLE_ARN, STRANGER, Aws, refusal, token
 from tests.support.world import BUCKET, PROVIDER_ARN, ROLE_B_ARN, SUBJECT
 
-pytestmark = pytest.mark.sandbox
-
 DENIED = (403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
 LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
 POLICY = "A session policy of AssumeRoleWithWebIdentity is not supported by the sandbox"

@@ -27,7 +27,7 @@ from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import Cluster, eventually
 from tests.support.world import ROLE_ARN
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.published]
+pytestmark = pytest.mark.published
 
 Review = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -3,15 +3,15 @@
 import re
 
 import pytest
-from lightkube.resources.core_v1 import Endpoints, Node, Service
+from lightkube.resources.core_v1 import ConfigMap, Endpoints, Node, Secret, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 from websockets.exceptions import InvalidStatus
 
-from tests.sandbox.support.cluster import ROLE_ANNOTATION, eventually
+from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
+from irsa_sandbox.session import service_account_token
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, available, eventually
 from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
-
-pytestmark = pytest.mark.sandbox
 
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
@@ -37,7 +37,7 @@ def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, n
             {"name": "sidecar", "image": "sidecar", "restartPolicy": "Always"},
         ],
     )
-    eventually(lambda: cluster.available(namespace, "web") == 3)
+    eventually(lambda: available(cluster.client, namespace, "web") == 3)
 
     [node] = [node.to_dict() for node in cluster.client.list(Node)]
     assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
@@ -61,16 +61,17 @@ def test_a_deployments_pods_are_ready_and_their_service_has_endpoints(cluster, n
 
 def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespace):
     cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
-    cluster.secret(namespace, "keys", {"id": "AKIA"})
+    cluster.apply(Secret, namespace, "keys", stringData={"id": "AKIA"})
     env = [*ENV["env"], {"name": "WHO", "value": "$(KEY) of $(UNSET)"}]
     cluster.deployment(namespace, "s3-app", {"env": env}, serviceAccountName="s3-app")
-    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+    eventually(lambda: available(cluster.client, namespace, "s3-app") == 1)
     [pod] = cluster.pods(namespace)
     target = (cluster.control_plane.kubeconfig_file, namespace, pod["metadata"]["name"])
     done = through_api_server(*target, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
+    token = service_account_token(cluster.client, namespace, "s3-app", API_AUDIENCE)
     with pytest.raises(InvalidStatus) as refused:
-        through_api_server(*target, ["true"], token=cluster.token(namespace, "s3-app"))
+        through_api_server(*target, ["true"], token=token)
     assert refused.value.response.status_code == 403
     assert b"pods/exec" in refused.value.response.body
 
@@ -93,7 +94,7 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
 
     cluster.deployment(namespace, "s3-app", container, **spec)
     eventually(lambda: first_waiting() == ("Pending", waiting))
-    assert cluster.available(namespace, "s3-app") == 0
-    cluster.config_map(namespace, "aws", {"config": "[profile A]"})
-    cluster.secret(namespace, "keys", {"id": "AKIA"})
-    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+    assert available(cluster.client, namespace, "s3-app") == 0
+    cluster.apply(ConfigMap, namespace, "aws", data={"config": "[profile A]"})
+    cluster.apply(Secret, namespace, "keys", stringData={"id": "AKIA"})
+    eventually(lambda: available(cluster.client, namespace, "s3-app") == 1)

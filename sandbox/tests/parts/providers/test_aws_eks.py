@@ -12,7 +12,7 @@ from tests.sandbox.support.networks import network
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
 from tests.sandbox.support.provider_harness import NOTHING, Difference, refused
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+pytestmark = pytest.mark.usefixtures("restored")
 
 CLUSTER, NODES = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup"
 ADDON, TEMPLATE = "aws:eks/addon:Addon", "aws:ec2/launchTemplate:LaunchTemplate"
@@ -46,22 +46,6 @@ def elsewhere(ec2: Any, restored) -> dict[str, Any]:
     vpc, subnets = network(ec2, "a", "b")
     group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
     return {"vpc": vpc, "subnets": subnets, "group": group}
-
-
-def test_a_change_of_a_cluster_is_named_by_its_path(engine):
-    inputs = cluster(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
-    made = engine.create(CLUSTER, inputs)
-    endpoints = {"endpointPrivateAccess": True, "endpointPublicAccess": True}
-    for change, replacing, *paths in (
-        ({"roleArn": f"{ROLE_ARN}-2"}, ["roleArn"]),
-        ({"accessConfig": {"authenticationMode": "API"}}, [], "accessConfig.authenticationMode"),
-        ({"vpcConfig": {**VPC, **endpoints}}, [], "vpcConfig.endpointPrivateAccess"),
-    ):
-        changed = {**inputs, **change}
-        assert engine.diff(made, changed) == Difference(paths, replacing, bool(replacing))
-        if not replacing:
-            made, inputs = engine.update(made, changed), changed
-            assert engine.refresh(made) == made
 
 
 def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(engine, dev, elsewhere):
@@ -204,6 +188,18 @@ def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, els
         assert (answer["version"][:6], answer["mostRecent"]) == ("v1.34.", is_newest)
     answer = engine.invoke("aws:index/getPartition:getPartition")
     assert (answer["partition"], answer["dnsSuffix"]) == ("aws", "amazonaws.com")
+
+
+def test_an_account_without_a_default_vpc_is_one_line(engine, ec2):
+    of_default = [{"Name": "vpc-id", "Values": [DEFAULT_VPC]}]
+    for subnet in ec2.describe_subnets(Filters=of_default)["Subnets"]:
+        ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    [gateway] = ec2.describe_internet_gateways()["InternetGateways"]
+    gateway_id = gateway["InternetGatewayId"]
+    ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=DEFAULT_VPC)
+    ec2.delete_vpc(VpcId=DEFAULT_VPC)
+    line = refused(engine.invoke, "aws:ec2/getVpc:getVpc", default=True)
+    assert line == "no matching EC2 VPC found"
 
 
 def test_an_id_of_another_form_is_refused(engine):

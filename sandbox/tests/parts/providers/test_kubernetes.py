@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import pytest
-from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import ReplicaSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
@@ -17,8 +16,6 @@ from irsa_sandbox.providers.kubernetes import ready
 from irsa_sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import NOTHING, InvalidInput, refused, serving
-
-pytestmark = pytest.mark.sandbox
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
@@ -120,14 +117,6 @@ def test_a_name_is_checked_in_the_preview_and_replaces_when_it_leaves(engine, na
     assert engine.diff(account, unnamed) == NOTHING
 
 
-def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namespace):
-    made = engine.create(CONFIG_MAP, config(namespace, a="1"))
-    assert engine.refresh(made).state[FIELD_MANAGER] == made.state[FIELD_MANAGER]
-    changed = engine.update(made, config(namespace, b="2"))
-    assert data_of(cluster, namespace) == {"b": "2"}
-    assert engine.diff(changed, config(namespace, b="2")) == NOTHING
-
-
 @pytest.mark.parametrize("kind", [SERVICE_ACCOUNT, SERVICE_ACCOUNT_PATCH])
 def test_an_update_takes_over_what_kubectl_set_but_no_preview_and_no_patch(
     cluster, engine, namespace, kind
@@ -150,9 +139,9 @@ def test_an_update_takes_over_what_kubectl_set_but_no_preview_and_no_patch(
     assert annotations_of(cluster, namespace) == {ROLE_ARN_ANNOTATION: "r2"}
 
 
-def test_an_update_takes_over_nothing_that_was_set_by_a_subresource(cluster, engine, namespace):
-    """Nor what a controller set: tests/sandbox/systems/test_changes.py."""
-
+def test_an_update_takes_over_nothing_that_a_controller_or_a_subresource_set(
+    cluster, engine, namespace
+):
     def replica_set(replicas: int) -> dict[str, Any]:
         labels = {"app": "app"}
         pod = {"containers": [{"name": "app", "image": "app"}]}
@@ -165,18 +154,25 @@ def test_an_update_takes_over_nothing_that_was_set_by_a_subresource(cluster, eng
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
     line = refused(engine.update, made, replica_set(2))
     assert 'conflict with "kubectl" with subresource "scale"' in line
+    made, theirs = engine.create(SERVICE_ACCOUNT, account(namespace, "r")), account(namespace, "x")
+    cluster.client.patch(ServiceAccount, "app", theirs, namespace=namespace, field_manager="flux")
+    line = refused(engine.update, made, account(namespace, "r2"))
+    assert 'conflict with "flux"' in line
+    assert 'annotate the object with pulumi.com/patchForce: "true"' in line
 
 
-def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
+def test_a_change_removes_what_leaves_the_program_and_needs_the_object(cluster, engine, namespace):
     made = engine.create(CONFIG_MAP, config(namespace, a="1"))
+    assert engine.refresh(made).state[FIELD_MANAGER] == made.state[FIELD_MANAGER]
+    changed = engine.update(made, config(namespace, b="2"))
+    assert data_of(cluster, namespace) == {"b": "2"}
+    assert engine.diff(changed, config(namespace, b="2")) == NOTHING
     cluster.client.delete(ConfigMap, "app", namespace=namespace)
-    assert refused(engine.update, made, config(namespace, a="2")) == (
+    assert refused(engine.update, changed, config(namespace, a="2")) == (
         f"ConfigMap {namespace}/app is gone, so it cannot be changed; run a refresh, after which "
         "the next up creates it again"
     )
-    with pytest.raises(ApiError):
-        data_of(cluster, namespace)
-    assert engine.refresh(made) is None
+    assert engine.refresh(changed) is None
 
 
 def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
@@ -198,9 +194,12 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
     engine.delete(changed)
 
 
-def test_without_a_kubeconfig_it_is_the_sandbox_s(cluster, provider, namespace, monkeypatch):
+def test_the_sandbox_s_cluster_and_the_provider_s_namespace_are_the_defaults(
+    cluster, provider, namespace, monkeypatch
+):
     monkeypatch.setenv("KUBECONFIG", "/theirs")  # of the caller, and ~/.kube/config
-    provider.configured().create(CONFIG_MAP, config(namespace, key="x"))
+    configured = provider.configured(namespace=namespace)
+    configured.create(CONFIG_MAP, {"metadata": {"name": "app"}, "data": {"key": "x"}})
     assert data_of(cluster, namespace) == {"key": "x"}
 
 
@@ -234,11 +233,3 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     assert engine.refresh(made) is not None, "what is held up is there"
     body = {"metadata": {"finalizers": None}}
     cluster.client.patch(ConfigMap, "app", body, namespace="held")
-    eventually(lambda: engine.refresh(made) is None)
-
-
-def test_the_namespace_of_the_provider_is_that_of_objects_without_one(cluster, provider, namespace):
-    kubeconfig = cluster.control_plane.kubeconfig()
-    own = provider.configured(kubeconfig=kubeconfig, namespace=namespace)
-    own.create(CONFIG_MAP, {"metadata": {"name": "app"}, "data": {"a": "1"}})
-    assert data_of(cluster, namespace) == {"a": "1"}

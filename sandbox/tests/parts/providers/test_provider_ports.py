@@ -1,9 +1,6 @@
 """The providers' ports serve the sandbox's own user."""
 
-import json
-import os
-import subprocess
-import sys
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +10,8 @@ from irsa_sandbox.providers.eks.server import EksServer
 from irsa_sandbox.providers.kubernetes import provider as kubernetes
 from irsa_sandbox.providers.server import ProviderServer
 from irsa_sandbox.serving import owner_port
-from tests.sandbox.support import stranger
 from tests.sandbox.support.provider_harness import refused, serving
-from tests.support.paths import ROOT
-from tests.support.trial_pods import command, kubeconfig
+from tests.support.trial_pods import kubeconfig
 
 
 @pytest.fixture(
@@ -29,30 +24,17 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
     server.stop()
 
 
-def test_another_user_is_refused_every_call_and_nothing_runs(port: int, monkeypatch, tmp_path):
-    """A real one where root runs the tests; elsewhere this process, for which the port is told
-    another owner, because only root can change its user."""
-    if os.geteuid() != 0:
-        monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: stranger.NOBODY)
-    mark = tmp_path / "mark"
-    config = {"kubeconfig": command("sh", "-c", f"id > {mark}")}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.sandbox.support.stranger"],
-        input=json.dumps({"port": port, "config": config}),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
-    answers = json.loads(done.stdout)
-    assert [*answers] == [method.name for method in stranger.SERVICE.methods]
-    assert {status for status, _ in answers.values()} == {"UNAVAILABLE"}
-    assert not mark.exists()
+@pytest.mark.cases("uid", {"another user": 65534, "unknown user": None})
+def test_a_connection_of_another_user_ends_before_any_call(port: int, monkeypatch, uid):
+    """The user of a connection is found as sandbox/tests/unit/test_serving.py says."""
 
+    def first_byte() -> bytes:
+        with socket.create_connection(("127.0.0.1", port), 60) as connection:
+            return connection.recv(1)
 
-def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: None)
-    assert {status for status, _ in stranger.answers(port, {}).values()} == {"UNAVAILABLE"}
+    assert first_byte(), "a gRPC server begins with its settings"
+    monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: uid)
+    assert first_byte() == b""
 
 
 def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
