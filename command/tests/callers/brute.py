@@ -185,8 +185,8 @@ def call_of(witness: Any) -> Any:
         claims = token(facts["sub"], facts["aud"])
         return AssumeRoleWithWebIdentity(**common, token=claims, context=keys)
     if kind == "role":
-        own = {n.removeprefix("its tag "): v for n, v in facts.items() if n.startswith("its tag ")}
-        keys |= {f"aws:principaltag/{name.lower()}": value for name, value in own.items()}
+        tagged = {n.removeprefix("its tag "): v for n, v in facts.items() if n[:8] == "its tag "}
+        keys |= {f"aws:principaltag/{name.lower()}": value for name, value in tagged.items()}
         common |= {"external_id": facts.get("external id"), "context": keys}
         return AssumeRole(caller=session_of(facts["principal"], "session", "AROAX"), **common)
     if kind not in ("association", "untagged"):

@@ -80,7 +80,7 @@ def answers(facts, name, context, external_id):
     role, of_role = facts.role, DocumentType.IDENTITY
     keys = {key.lower(): context.get(key, Key.ABSENT) for key in ALIKE[:6]}
     asked = {
-        "identity": [compile_policy(each.document, "p", of_role) for each in role.policies],
+        "identity": [compile_policy(policy.document, "p", of_role) for policy in role.policies],
         "boundary": role.boundary and compile_policy(role.boundary.document, "b", of_role),
         "context": {"aws:principaltag/team": "web", **WITHOUT_MFA, **keys},
     }

@@ -76,7 +76,7 @@ def test_audit_names_both_urns_and_the_lines(tmp_path, capsys):
     code = main(["audit", "--stack", str(file), "--output", "json"])
 
     report = json.loads(capsys.readouterr().out)
-    findings = [each for each in report["findings"] if each["severity"] == "error"]
+    findings = [entry for entry in report["findings"] if entry["severity"] == "error"]
     assert (code, len(findings)) == (1, 2)
     lines = {"role": f"{ROLE}::reports", "read": f"{ATTACHMENT}::reports-0"}
     for finding, before, after in zip(findings, gone, made, strict=True):

@@ -75,7 +75,7 @@ def test_no_caller_gains_and_each_that_loses_is_in_a_statement_that_is_named(doc
         assert after is before or (problems and before is Verdict.ALLOW), call
 
 
-def test_what_the_components_write_needs_no_further_statement_whatever_its_ids():
+def test_what_the_components_write_needs_no_more_statements_with_any_ids():
     names = ["dev/app", "dev/web-*"]
     given = {"provider_arns": [PROVIDER], "cluster_arns": CLUSTERS, "audience": "vault"}
     document = service_account_trust_policy(subjects(names), **given, quota=8192)

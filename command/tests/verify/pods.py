@@ -61,7 +61,7 @@ def template(mutated, foreign=(), **metadata):
             injected = INJECTED[part] + ASSOCIATED[part]
             entry[part] = [item for item in entry.get(part, []) if item not in injected]
     of_webhook = TOKEN_VOLUME, AGENT_VOLUME
-    bare_spec["volumes"] = [each for each in bare_spec["volumes"] if each not in of_webhook]
+    bare_spec["volumes"] = [item for item in bare_spec["volumes"] if item not in of_webhook]
     return {"metadata": metadata, "spec": bare_spec}
 
 

@@ -212,7 +212,7 @@ def test_an_unread_call_of_eks_is_judged_as_every_call_that_it_may_be(unread, di
     identities, clusters = UNKNOWN_CALLS[unread]
     trust_a = pod_identity_trust_policy([EKS.arn], [chains.ACCOUNT], disable_session_tags=disabled)
     associations = [replace(chains.ASSOCIATION, disable_session_tags=e) for e in (False, True)]
-    calls = [identity(each, cluster) for cluster, each in product(clusters, associations)]
+    calls = [identity(entry, cluster) for cluster, entry in product(clusters, associations)]
     chain = replace(GOOD_EKS, expects_association=True, expected_role=ROLE_ARN, bucket="s3-app")
     for (name, statements), (name_b, trust_b) in product(POLICIES.items(), TRUST_B.items()):
         policies = (PermissionsPolicy("own", {"Statement": statements}),)

@@ -269,14 +269,14 @@ CAUSES = {
 @pytest.mark.parametrize("name", CAUSES)
 def test_the_cause_is_the_same_with_and_without_the_role_s_name(name):
     where, command = CAUSES[name]
-    found, commands, link = cause(where)
+    first, commands, link = cause(where)
     key = "annotation" if command == "annotate" else "association"
-    assert found == key
+    assert first == key
     assert command in commands[0]
     assert world.ROLE_ARN in commands[0]
     assert "create-role" not in " ".join(commands)
     named = cause(where, expected_role=ROLE.arn, expects_association="association" in key)
-    assert named[:2] == (found, commands)
+    assert named[:2] == (first, commands)
     assert (key == "association" and where.aws.association(0, 0)) or "trusts" in link.found
 
 

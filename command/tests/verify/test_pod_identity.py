@@ -255,7 +255,7 @@ def test_a_session_policy_limits_the_session():
         assert link.remedy.text.startswith("allow it in the association's session policy")
 
 
-def test_a_missing_role_is_that_of_the_association_and_of_an_unread_one_not_created():
+def test_a_missing_role_is_the_association_s_and_of_an_unread_one_not_made():
     assert eks_links(role=None)["role"].remedy.text == "create the role, or correct the association"
     link = eks_links(**EXPECTED, **identity(UNREAD), role=None)["role"]
     assert (link.status, link.remedy.commands) == (FAILED, ())
@@ -338,8 +338,8 @@ def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, 
 
     assert link.status is status
     if trust is BY_OTHER:
-        wanted = {**trust, "Statement": [*trust["Statement"], *WANTED["Statement"]]}
-        assert [written(each) for each in link.remedy.shell] == [wanted]
+        joined = {**trust, "Statement": [*trust["Statement"], *WANTED["Statement"]]}
+        assert [written(command) for command in link.remedy.shell] == [joined]
     elif status is FAILED:
         asks = f"role B asks for external id {chains.SENT_ID!r}, the caller sends 'tenant-7'"
         assert link.found == asks

@@ -45,7 +45,7 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
     for pod_spec in (elsewhere, at_home):
         assert profile(A + B, pod_spec).status is Status.UNKNOWN
     objects = ({("ConfigMap", "aws"): values} for values in (UNREAD, {"x": ""}))
-    unread, empty = (profile("", objects=each) for each in objects)
+    unread, empty = (profile("", objects=values) for values in objects)
     assert (unread.status, empty.status) == (Status.UNKNOWN, Status.FAILED)
     assert empty.found == "ConfigMap aws has no key config"
     assert profile(A + B).status is Status.PASSED
@@ -206,8 +206,8 @@ def test_a_new_statement_for_role_a_requires_the_external_id_that_is_sent(sent):
     denied = {"Condition": {"StringEquals": {"sts:ExternalId": "tenant-7"}}}
     by_account = principal_arn_trust_policy([NEIGHBOUR])["Statement"][0]
     document["Statement"].append({**by_account, "Effect": "Deny", **denied})
-    known = {"role": role_b(document), "target": replace(TARGET, external_id=sent)}
-    [command] = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
-    wanted = {"Condition": {"StringEquals": {"sts:ExternalId": sent}}} if sent else {}
+    facts = {"role": role_b(document), "target": replace(TARGET, external_id=sent)}
+    [command] = chained(assumed=DENIED, **facts)["role-b-trust"].remedy.shell
+    condition = {"Condition": {"StringEquals": {"sts:ExternalId": sent}}} if sent else {}
     added = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
-    assert written(command)["Statement"] == [*document["Statement"], {**added, **wanted}]
+    assert written(command)["Statement"] == [*document["Statement"], {**added, **condition}]
