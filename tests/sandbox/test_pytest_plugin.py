@@ -225,6 +225,7 @@ def test_a_failed_test_shows_no_secret(project, borrowed):
 def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
     project.write(
         test_it="""
+        import shutil
         import subprocess
 
 
@@ -238,6 +239,9 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
 
             for account in accounts:
                 env = irsa_sandbox.environment(account)
+                assert not [name for name, value in env.items() if "theirs" in value]
+                assert env["KUBECONFIG"] == str(irsa_sandbox.kubeconfig)
+                assert shutil.which("pulumi", path=env["PATH"]).startswith(str(irsa_sandbox.folder))
                 command = ["aws", "sts", "get-caller-identity"]
                 done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
                 assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in done.stdout

@@ -1,13 +1,18 @@
 """Workloads that the tests of `python -m irsa` break, and repair by the remedies as printed."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
+import boto3.session
+import botocore.session
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
@@ -19,11 +24,10 @@ from irsa_core.identity.policies import bucket_permissions_policy, irsa_trust_po
 from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.aws.clients import session_in
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.cluster import apply, available, eventually
-from tests.sandbox.support.in_process import RegisteredCluster, Result
+from tests.sandbox.support.in_process import RegisteredCluster, Result, loader
 from tests.sandbox.support.pod_identity import arn_of_cluster, associate
 
 NAME = "app"
@@ -212,10 +216,21 @@ class AssociatedWorkload(Workload):
 
 @contextmanager
 def sdk_in(session: Session, namespace: str, *pod: str | None, **env: str) -> Iterator[Any]:
-    """A boto3 session of a Deployment's Pod, with the credentials that boto3 there finds."""
-    with session.pod_process(namespace, *pod) as process:
-        state = session.state
-        yield session_in(process.env | env, state.aws_proxy, Path(state.aws_ca_bundle))
+    """A boto3 session of a Deployment's Pod, as boto3 there makes one; its clients are closed."""
+    with (
+        session.pod_process(namespace, *pod) as process,
+        mock.patch.dict(os.environ, process.env | env, clear=True),
+        ExitStack() as clients,
+    ):
+        core = botocore.session.Session()
+        core.register_component("data_loader", loader(None))
+        sdk = boto3.session.Session(botocore_session=core)
+        sdk.client("eks").close()  # S3 and STS have global hosts; this one needs a region
+
+        def client(name: str) -> Any:
+            return clients.enter_context(closing(sdk.client(name)))
+
+        yield SimpleNamespace(client=client)
 
 
 def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:

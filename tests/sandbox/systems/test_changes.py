@@ -61,7 +61,7 @@ class Acme:
         account = irsa.ServiceAccount(namespace=ACME, name=self.account)
         by = {"service_accounts": [account], "subjects": [f"{LOGS}/loki"]}
         by |= {"provider_arns": [SECOND_CLUSTER, self.provider_arn], "policy_arns": policies}
-        role_args = {"role_name": self.role, "path": self.path}
+        role_args = {"role_name": self.role, "path": self.path, "exclusive": True}
         role_args |= {"max_session_duration": self.duration}
         role = irsa.ServiceAccountRole("reports", irsa.ServiceAccountRoleArgs(**role_args, **by))
         export("role_arn", role.role_arn)
@@ -123,7 +123,6 @@ def test_a_property_changes_in_place_and_a_path_not_at_all(session, acme: Acme):
 
 
 def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acme: Acme):
-    """Policies that the role alone may have: sandbox/tests/parts/providers/test_aws.py."""
     stack = acme.stack()
     stack.up()
     iam, before = session.aws("iam"), stack.export()
@@ -137,15 +136,16 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     session.cluster.patch(ServiceAccount, "reports", annotations, namespace=ACME)
     [policy] = iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"]
     iam.detach_role_policy(RoleName="reports", PolicyArn=policy["PolicyArn"])
+    iam.attach_role_policy(RoleName="reports", PolicyArn="arn:aws:iam::aws:policy/IAMFullAccess")
 
     with pytest.raises(SandboxError, match="no changes were expected"):
         programs.unchanged(stack)
     assert stack.export()["resources"] == before["resources"], "a preview writes nothing"
 
     refreshed = stack.refresh()
-    assert (refreshed["update"], refreshed["delete"]) == (3, 1)
+    assert (refreshed["update"], refreshed["delete"]) == (4, 1)
     repaired = stack.up()
-    assert (repaired["update"], repaired["create"]) == (3, 1)
+    assert (repaired["update"], repaired["create"]) == (4, 1)
     assert iam.get_role(RoleName="reports")["Role"]["AssumeRolePolicyDocument"] == trust
     assert iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"] == [policy]
     programs.unchanged(stack)
