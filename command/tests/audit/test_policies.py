@@ -75,6 +75,7 @@ def rules(*statements: dict[str, Any], version="2012-10-17", arn: str = ROLE_ARN
 
 def allow(principal: Any, condition: Any = None, action: Any = "sts:AssumeRole", **more: Any):
     condition = {} if condition is None else {"Condition": condition}
+    principal = {"AWS": "*"} if principal == "*" else principal
     return {"Effect": "Allow", "Principal": principal, "Action": action, **condition, **more}
 
 
@@ -218,6 +219,7 @@ BROKEN = {
         "Sid with a hyphen": tokens(GOOD, Sid="by-token"),
         "Sid twice": [tokens(GOOD, Sid="A"), allow(OWN_APP["Principal"], Sid="A")],
     },
+    "malformed everyone": {"a bare star": {**TO_ASSUME, "Principal": "*"}},
     "provider-arn": {"ARN with https://": of(f"https://{ISSUER}", SUBJECT)},
     "any-certificate": {
         "Roles Anywhere": service(ANYWHERE),

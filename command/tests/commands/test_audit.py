@@ -29,7 +29,7 @@ CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
 EXACT = irsa_trust_policy([PROVIDER_ARN], [APP])
 NO_CONDITION = {"Statement": [EXACT["Statement"][0] | {"Condition": {}}]}
 BY_EKS = pod_identity_trust_policy([CLUSTER_ARN], [APP])
-EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
+EVERYONE = {"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}}
 
 
 @pytest.fixture

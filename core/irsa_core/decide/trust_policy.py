@@ -28,7 +28,7 @@ from irsa_core.identity.arns import (
 )
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE
 from irsa_core.identity.errors import invalid_principal
-from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping
 
 _PROVIDERS = ("oidc-provider", "saml-provider")
 _DOMAIN = re.compile(r"[a-z0-9.-]+\.[a-z]+")
@@ -68,8 +68,12 @@ def check_storable(document: Json) -> None:
     if not listed:
         raise DocumentError("Statement", "an empty list")
     seen: set[str] = set()
-    for statement in listed:
+    for statement, fields in zip(listed, as_list(document["Statement"]), strict=True):
         at = f"Statement[{statement.number}]"
+        # https://github.com/aws/aws-cdk/pull/5746
+        if mapping(fields).get("Principal") == "*":
+            message = 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'
+            raise DocumentError(f"{at}.Principal", 'a bare *; give {"AWS": "*"}', message)
         if statement.excepts:
             message = (
                 "Allow with NotPrincipal is not allowed."

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-FOR_ALL = {"Principal": "*"}
+FOR_ALL = {"Principal": {"AWS": "*"}}
 
 
 def document(*statements: dict[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,8 @@ def create(*statements, **changed):
     "NotPrincipal": ([EXCEPT_A], "Allow with NotPrincipal is not allowed."),
     "NotPrincipal, Deny": ([EXCEPT_A | {"Effect": "Deny"}],
         "AssumeRole policy must not contain NotPrincipal field."),
+    "bare star": ([trust("*")],
+        'AssumeRolepolicy contained an invalid principal: "STAR":"*".'),
     "Sid twice": ([trust(A_ROLE, Sid="A")] * 2,
         "Statement IDs (SID) in a single policy must be unique."),
     "Sid with a hyphen": ([trust(A_ROLE, Sid="A-B")], SID + "expression [0-9A-Za-z]*"),
