@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from irsa_core.decide.document import DocumentError
+from irsa_core.decide.document import CURRENT_VERSION, DocumentError, DocumentType
+from irsa_core.decide.statements import compile_policy
 from irsa_core.decide.trust_policy import (
     check_existence,
     check_shared_issuers,
@@ -23,7 +24,7 @@ from irsa_core.decide.trust_policy import (
 from irsa_core.identity.arns import provider_arn_for
 from irsa_core.identity.errors import malformed_policy, quota_exceeded
 from irsa_core.identity.policies import size, size_of_text
-from irsa_core.identity.policy_json import with_principals
+from irsa_core.identity.policy_json import Json, with_principals
 from irsa_core.identity.quotas import (
     ACCESS_KEYS_MAX,
     CLIENT_IDS_MAX,
@@ -92,7 +93,10 @@ class Iam:
                 raise errors.inline_policies_too_large(INLINE_POLICIES_SIZE_MAX, role["RoleName"])
 
     def _check_policies(self, parameters: Parameters) -> None:
-        """Refuse policies that do not exist, which MiniStack would attach."""
+        """Refuse what IAM does not store, and policies that do not exist."""
+        document, action = parameters.get("PolicyDocument", ""), parameters["Action"]
+        if document and action not in _TRUST:
+            _check_permissions(document, managed=action.startswith("CreatePolicy"))
         attaches = parameters.get("Action", "").startswith("Attach")
         attached = parameters["PolicyArn"] if attaches else ""
         boundary = parameters.get("PermissionsBoundary", "")
@@ -198,10 +202,7 @@ def _stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
     ``unique_ids`` are the roles and users that exist: the ARN of each by its unique id.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise malformed_policy("This policy contains invalid Json") from error
+    document = _read(text)
     try:
         compile_trust_policy(document)
         check_storable(document)
@@ -213,6 +214,24 @@ def _stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
     if size(document) > TRUST_POLICY_QUOTA:
         raise quota_exceeded("ACLSizePerRole", TRUST_POLICY_QUOTA)
     return json.dumps(document)
+
+
+def _read(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise malformed_policy("This policy contains invalid Json") from error
+
+
+def _check_permissions(text: str, *, managed: bool) -> None:
+    document = _read(text)
+    try:
+        compile_policy(document, "policy", DocumentType.IDENTITY)
+        check_storable(document)
+    except DocumentError as error:
+        raise malformed_policy(error.message) from error
+    if managed and document.get("Version") != CURRENT_VERSION:
+        raise malformed_policy(f"Policy document must be version {CURRENT_VERSION} or greater.")
 
 
 @cache

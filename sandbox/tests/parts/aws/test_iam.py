@@ -43,6 +43,27 @@ def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
     assert principal(iam_b, "s3-app-B") == {"AWS": ROLE_ARN}
 
 
+@pytest.mark.cases(("text", "words"), {
+    "no JSON": ("{", "This policy contains invalid Json"),
+    "a Sid with a hyphen": (allow("s3:*", "*").replace('"Effect"', '"Sid": "a-b", "Effect"'),
+        ("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular "
+        "expression [0-9A-Za-z]*")),
+    "a principal": (trusting("*"), "Policy document should not specify a principal."),
+})  # fmt: skip
+def test_a_permissions_policy_is_one_that_iam_stores(iam, text, words):
+    refused = (400, "MalformedPolicyDocument", words)
+    assert refusal(iam.put_role_policy, **INLINE, PolicyDocument=text) == refused
+    assert refusal(iam.create_policy, PolicyName="made", PolicyDocument=text) == refused
+
+
+def test_a_managed_policy_is_of_the_version_of_2012(iam):
+    old = allow("s3:*", "*").replace("2012", "2008")
+    words = "Policy document must be version 2012-10-17 or greater."
+    refused = (400, "MalformedPolicyDocument", words)
+    assert refusal(iam.create_policy, PolicyName="made", PolicyDocument=old) == refused
+    iam.put_role_policy(**INLINE, PolicyDocument=old)
+
+
 def test_an_issuer_has_one_provider_in_an_account_and_an_https_url(aws: Aws, iam, iam_b):
     provider = {"OpenIDConnectProviderArn": PROVIDER_ARN}
     url = f"https://{ISSUER}"
@@ -65,8 +86,8 @@ def test_an_issuer_has_one_provider_in_an_account_and_an_https_url(aws: Aws, iam
 
 def test_policies_have_a_size_without_counting_spaces(iam):
     def sized(size: int) -> str:
-        empty = allow("s3:*", "").replace(" ", "")
-        return allow("s3:*", "x" * (size - len(empty)))
+        empty = allow("s3:*", "arn:aws:s3:::").replace(" ", "")
+        return allow("s3:*", "arn:aws:s3:::" + "x" * (size - len(empty)))
 
     made = iam.create_policy(PolicyName="largest", PolicyDocument=sized(6144))["Policy"]["Arn"]
     too_large = (409, "LimitExceeded", "Cannot exceed quota for PolicySize: 6144")
@@ -162,7 +183,9 @@ def test_authorization_details_show_boundary_and_last_use(aws: Aws, iam):
     ],
 )
 def test_a_policy_that_does_not_exist_is_neither_attached_nor_a_boundary(iam, iam_b, arn, meant):
-    iam_b.create_policy(PolicyName="reads", PolicyDocument=allow("s3:GetObject", BUCKET))
+    iam_b.create_policy(
+        PolicyName="reads", PolicyDocument=allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*")
+    )
     iam.create_user(UserName="reports")
     before = iam.get_account_authorization_details()["RoleDetailList"]
     text = f"{arn} does not exist or is not attachable."
