@@ -118,7 +118,8 @@ NO_PRINCIPAL = "file.json: not a trust policy: no statement names a principal\n"
     **{f"{each} of PowerShell": (POLICY_OF_EC2.encode(each), 0, "the service ec2.amazonaws.com")
         for each in ("utf-8-sig", "utf-16")},
     **{f"unknown operator {each!r}": (by_operator(each), 3,
-        f"undecided: there is no operator {each!r}") for each in ("StringLik", " StringLike", "StringLikeIgnoreCase")},
+        f"undecided: there is no operator {each!r}")
+        for each in ("StringLik", " StringLike", "StringLikeIgnoreCase")},
     "key twice in an object": (b'{"Statement": {"Condition": {"a": 1, "a": 2}}}', 2,
         "the key 'a' stands twice in one object"),
     **{f"no trust policy {json.dumps(each)}": (each, 2, NO_PRINCIPAL)

@@ -51,6 +51,8 @@ def test_every_phrase_of_awss_page_names_its_type_in_any_frame(phrase, on):
 NO_POLICY = "no identity-based policy allows"
 BY_TOKEN = "sts:AssumeRoleWithWebIdentity"
 SCP_ARN = "arn:aws:organizations::111122223333:policy/o-1/service_control_policy/p-2"
+BY_SCP = "with an explicit deny in a service control policy"
+SECOND_REFUSAL = f"caused by: User: {JOHN} is not authorized to perform:"
 OF_KEY = (
     "the resource associated with this ciphertext because the resource does not exist in this "
     "Region, no resource-based policies allow access, or a resource-based policy explicitly denies "
@@ -66,15 +68,13 @@ OF_KEY = (
     "no policy allows": (f"{LIST} because {NO_POLICY}",
         Denial(LIST, JOHN, "", Type.IDENTITY, NO_ALLOW), f"{NO_POLICY} {LIST}"),
     "no reason": (LIST, Denial(LIST, JOHN), ""),
-    "policy with its ARN": (f'{LIST} on resource: "arn:aws:s3:::b/a file" with an explicit deny in '
-        f"a service control policy: {SCP_ARN}.",
+    "policy with its ARN": (f'{LIST} on resource: "arn:aws:s3:::b/a file" {BY_SCP}: {SCP_ARN}.',
         Denial(LIST, JOHN, "arn:aws:s3:::b/a file", SCP, DENY, SCP_ARN),
         f"explicit deny in a service control policy ({SCP_ARN})"),
     "KMS, key policy or region": (f"kms:Decrypt on {OF_KEY}",
         Denial("kms:Decrypt", JOHN, policy_type=Type.RESOURCE),
         "a resource-based policy is missing or denies it"),
-    "two refusals": (f"sts:AssumeRole on resource: x, caused by: User: {JOHN} is not authorized to "
-        f"perform: {LIST} with an explicit deny in a service control policy",
+    "two refusals": (f"sts:AssumeRole on resource: x, {SECOND_REFUSAL} {LIST} {BY_SCP}",
         Denial("sts:AssumeRole", JOHN, "x"), ""),
 })  # fmt: skip
 def test_the_first_refusal_is_read_with_its_reason_and_the_policy(refused, expected, reason):
