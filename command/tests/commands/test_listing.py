@@ -72,36 +72,26 @@ KEY_ID, ENDPOINT = "AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 KEY = {"name": KEY_ID, "valueFrom": {"secretKeyRef": {"name": "s3", "key": "id"}}}
 AGENT = {"name": ENDPOINT, "value": "http://169.254.170.23/v1/credentials"}
 
-PODS = {
-    "the webhook's role": (INJECTED, [irsa(0)]),
-    "a key from a Secret": ([KEY, *INJECTED], [key("Secret s3"), irsa(0)]),
-    "a key in the spec": ([{"name": KEY_ID, "value": "AKIA"}], [key("its spec"), irsa(0)]),
-    "an empty key, which SDKs ignore": ([{"name": KEY_ID, "value": ""}], [irsa(0)]),
-    "the agent of Pod Identity": ([AGENT], [{"kind": "Pod Identity", "source": ""}, irsa(0)]),
-    "another endpoint for credentials": ([{"name": ENDPOINT, "value": "http://a/"}], [irsa(0)]),
-    "another role": ([{"name": "AWS_ROLE_ARN", "value": role(1)}], [irsa(0), irsa(1)]),
-}
+FILE = {"volumes": [{"name": "aws", "secret": {"secretName": "keys"}}]}
+OWN_TOKEN = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
+TOKEN = {"volumes": [{"name": "aws", "projected": {"sources": [OWN_TOKEN]}}]}
 
 
-@pytest.mark.cases(("env", "identities"), PODS)
-def test_the_variables_of_a_pod_tell_its_identity(listed, env, identities):
-    listed.pod(0, env=env)
+@pytest.mark.cases(("env", "spec", "identities"), {
+    "role of the webhook": (INJECTED, {}, [irsa(0)]),
+    "key from a Secret": ([KEY, *INJECTED], {}, [key("Secret s3"), irsa(0)]),
+    "key in the spec": ([{"name": KEY_ID, "value": "AKIA"}], {}, [key("its spec"), irsa(0)]),
+    "empty key, which SDKs ignore": ([{"name": KEY_ID, "value": ""}], {}, [irsa(0)]),
+    "agent of Pod Identity": ([AGENT], {}, [{"kind": "Pod Identity", "source": ""}, irsa(0)]),
+    "another endpoint for credentials": ([{"name": ENDPOINT, "value": "http://a/"}], {}, [irsa(0)]),
+    "another role": ([{"name": "AWS_ROLE_ARN", "value": role(1)}], {}, [irsa(0), irsa(1)]),
+    "credentials file on a Secret": ([], FILE, [key("Secret keys"), irsa(0)]),
+    "token of its own": ([], TOKEN, [irsa(0), {"kind": "IRSA by profile", "source": ""}]),
+})  # fmt: skip
+def test_the_variables_and_volumes_of_a_pod_tell_its_identity(listed, env, spec, identities):
+    listed.pod(0, env=env, volumeMounts=[{"name": "aws", "mountPath": "/home/app/.aws"}])
+    listed.pods[0]["spec"] |= spec
     assert listed.rows()[0]["identities"] == identities
-
-
-def test_a_credentials_file_on_a_secret_is_an_access_key(listed):
-    mounts = [{"name": "aws", "mountPath": "/home/app/.aws"}]
-    listed.pod(1, volumeMounts=mounts)
-    listed.pods[0]["spec"]["volumes"] = [{"name": "aws", "secret": {"secretName": "keys"}}]
-    assert listed.rows()[1]["identities"][0] == key("Secret keys")
-
-
-def test_a_token_of_its_own_is_irsa_by_profile(listed):
-    del listed.account(1)["annotations"]
-    listed.pod(1, volumeMounts=[{"name": "t", "mountPath": "/t"}])
-    token = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
-    listed.pods[0]["spec"]["volumes"] = [{"name": "t", "projected": {"sources": [token]}}]
-    assert listed.rows()[1]["identities"] == [{"kind": "IRSA by profile", "source": ""}]
 
 
 def test_running_pods_without_the_annotated_role_are_counted(listed):
