@@ -94,13 +94,15 @@ def test_the_variables_and_volumes_of_a_pod_tell_its_identity(listed, env, spec,
     assert listed.rows()[0]["identities"] == identities
 
 
-def test_running_pods_without_the_annotated_role_are_counted(listed):
-    listed.pod(0, env=INJECTED)
-    listed.pod(0)
+def test_running_pods_are_counted_with_those_without_the_role_and_their_owners(listed):
+    web = {"kind": "ReplicaSet", "name": "web-6f846d5576"}
+    listed.pod(0, env=INJECTED, owner=web, labels={"pod-template-hash": "6f846d5576"})
+    listed.pod(0, owner={"kind": "StatefulSet", "name": "db"})
     listed.pod(0, phase="Succeeded")
     row = listed.rows()[0]
     assert (row["pods"], row["pods_without_role"]) == (["pod-0", "pod-1"], 1)
     assert "IRSA (1 of 2 Pods without)" in listed.list()[1]
+    assert "2 (Deployment web, StatefulSet db)" in listed.list("-o", "wide")[1]
 
 
 def test_a_whole_secret_is_listed_as_unread(listed):
@@ -112,13 +114,6 @@ def test_a_whole_secret_is_listed_as_unread(listed):
     assert "one may be an access key (Secrets are not read): 1\n" in out
 
 
-def test_pods_are_listed_by_their_deployment(listed):
-    owner = {"kind": "ReplicaSet", "name": "web-6f846d5576"}
-    listed.pod(0, owner=owner, labels={"pod-template-hash": "6f846d5576"})
-    listed.pod(0, owner={"kind": "StatefulSet", "name": "db"})
-    assert "2 (Deployment web, StatefulSet db)" in listed.list("-o", "wide")[1]
-
-
 def test_a_service_account_has_the_findings_of_its_role(listed):
     del listed.statement(0)["Condition"]["StringEquals"][f"{ISSUER}:sub"]
     del listed.roles[2]
@@ -128,17 +123,13 @@ def test_a_service_account_has_the_findings_of_its_role(listed):
 def test_service_accounts_without_an_identity_are_counted_and_left_out(listed):
     del listed.account(1)["annotations"]
     _, out, err = listed.list()
+    namespace = listed.account(1)["namespace"]
     _, everything, _ = listed.list("--all")
+    _, report, _ = listed.list("-n", namespace, "--all", "-o", "json")
     assert (err, "app-00001" in out) == ("", False), out
     assert f"2 service accounts of https://{ISSUER}; 1 more have no AWS identity" in out
     assert re.search(r"^  app-00001 +\? +\? ", everything, re.MULTILINE)
-
-
-def test_one_namespace_is_listed(listed):
-    namespace = listed.account(1)["namespace"]
-    code, out, _ = listed.list("-n", namespace, "--all", "-o", "json")
-    shown = {row["namespace"] for row in json.loads(out)["service_accounts"]}
-    assert (code, shown) == (0, {namespace})
+    assert {row["namespace"] for row in json.loads(report)["service_accounts"]} == {namespace}
 
 
 def test_an_unread_fact_is_a_line_and_a_question_mark(listed):
