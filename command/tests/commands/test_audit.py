@@ -134,7 +134,7 @@ def test_roles_are_listed_where_authorization_details_are_denied(audited):
     assert gaps(out) == json.loads(audited(fleet, *JSON)[1])["unchecked"] == [NO_DETAILS]
     code, out, err = audited(fleet, "--output", "sarif")
     [invocation] = json.loads(out)["runs"][0]["invocations"]
-    texts = [each["message"]["text"] for each in invocation["toolExecutionNotifications"]]
+    texts = [notice["message"]["text"] for notice in invocation["toolExecutionNotifications"]]
     assert (code, texts, err) == (0, [NO_DETAILS], f"irsa audit: {NO_DETAILS}\n")
 
 

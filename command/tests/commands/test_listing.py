@@ -94,7 +94,7 @@ def test_the_variables_and_volumes_of_a_pod_tell_its_identity(listed, env, spec,
     assert listed.rows()[0]["identities"] == identities
 
 
-def test_running_pods_are_counted_with_those_without_the_role_and_their_owners(listed):
+def test_running_pods_are_counted_by_owner_and_those_without_the_role(listed):
     web = {"kind": "ReplicaSet", "name": "web-6f846d5576"}
     listed.pod(0, env=INJECTED, owner=web, labels={"pod-template-hash": "6f846d5576"})
     listed.pod(0, owner={"kind": "StatefulSet", "name": "db"})

@@ -102,7 +102,7 @@ def test_every_form_says_the_same(text):
     assert read(text) == read(state())
 
 
-def test_a_preview_has_a_replaced_role_once_and_changes_as_the_program_gives_them():
+def test_a_preview_has_a_replaced_role_once_and_changes_of_the_program():
     old, new = role(), {**role(), "outputs": {"arn": UNKNOWN_OUTPUT}}
     changed = {**role(assumeRolePolicy='{"Statement": []}'), "outputs": old["outputs"]}
     operations = ("create-replacement", new), ("replace", new), ("delete-replaced", None)
