@@ -148,6 +148,12 @@ def denied(action, resource="*", **condition):
 
 
 CHAIN = permissions(allowed(["sts:AssumeRole", "sts:TagSession"], TARGET))
+[ASSUME, TAG] = BY_TAGS.trust_policy["Statement"]
+TRANSITIVE_TAG = {"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "kubernetes-namespace"}}
+# The caller that forges tags also chooses which are transitive.
+TRANSITIVE = role(
+    {"Statement": [{**ASSUME, "Condition": ASSUME["Condition"] | TRANSITIVE_TAG}, TAG]}, TARGET
+)
 NO_KUBERNETES_TAGS = denied("sts:TagSession", **KUBERNETES)
 
 
@@ -165,8 +171,9 @@ NO_KUBERNETES_TAGS = denied("sts:TagSession", **KUBERNETES)
         [], []),
 })  # fmt: skip
 def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associations, expected):
-    told = found(caller, BY_TAGS, associations=associations)
-    assert [each for each in told if each[0] == "forged-tags"] == expected
+    for target in (BY_TAGS, TRANSITIVE):
+        told = found(caller, target, associations=associations)
+        assert [each for each in told if each[0] == "forged-tags"] == expected
 
 
 @pytest.mark.cases(("policies", "target", "disabled", "is_found"), {
@@ -189,13 +196,6 @@ def test_the_role_of_an_association_may_assume_the_target_role(
     told = rules(role(TAGGED_OR_NOT, **policies), trusting, associations=[one])
     assert ("target-not-allowed" in told) is is_found
     assert "trust-mismatch" not in told
-
-
-def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
-    [assume, tag] = BY_TAGS.trust_policy["Statement"]
-    transitive = {"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "kubernetes-namespace"}}
-    assume = {**assume, "Condition": assume["Condition"] | transitive}
-    assert found(role(BOTH, **CHAIN), role({"Statement": [assume, tag]}, TARGET)) == FORGED
 
 
 @pytest.mark.cases(("statements", "is_found"), {

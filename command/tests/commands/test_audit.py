@@ -131,7 +131,11 @@ def test_roles_are_listed_where_authorization_details_are_denied(audited):
     assert code == 0
     assert out.startswith("1100 annotated service accounts and 1100 roles")
     assert fleet.calls["ListRoles"] == 2
-    assert gaps(out) == [NO_DETAILS]
+    assert gaps(out) == json.loads(audited(fleet, *JSON)[1])["unchecked"] == [NO_DETAILS]
+    code, out, err = audited(fleet, "--output", "sarif")
+    [invocation] = json.loads(out)["runs"][0]["invocations"]
+    texts = [notice["message"]["text"] for notice in invocation["toolExecutionNotifications"]]
+    assert (code, texts, err) == (0, [NO_DETAILS], f"irsa audit: {NO_DETAILS}\n")
 
 
 def test_two_missing_permissions_are_one_line(audited):
@@ -148,16 +152,6 @@ def gaps(out):
 
 def rules(out):
     return [(each["rule"], each["subject"]) for each in json.loads(out)["findings"]]
-
-
-def test_unchecked_rules_are_on_stderr_and_in_sarif_and_json(audited):
-    fleet = Fleet(1, refused=frozenset({"GetAccountAuthorizationDetails"}))
-    assert json.loads(audited(fleet, *JSON)[1])["unchecked"] == [NO_DETAILS]
-    code, out, err = audited(fleet, "--output", "sarif")
-    [invocation] = json.loads(out)["runs"][0]["invocations"]
-    texts = [each["message"]["text"] for each in invocation["toolExecutionNotifications"]]
-    assert (code, texts) == (0, [NO_DETAILS])
-    assert err == f"irsa audit: {NO_DETAILS}\n"
 
 
 def test_associations_are_missing_only_where_a_role_trusts_eks(audited):
@@ -308,6 +302,10 @@ def test_a_stack_is_listed_by_its_state_alone(of_stack):
     assert {"no-sub", "no-aud"} <= set(row["findings"])
     assert (other["name"], other["identities"][0]["kind"]) == ("other", "Pod Identity")
     assert "(a stack's state does not say it)" in of_stack(resources, command="list")[1]
+    assert gaps(of_stack(resources)[1])[-1] == (
+        "not checked: no-agent: could not read Pods: needs a run without --stack (a stack's state "
+        "does not have them)"
+    )
 
 
 def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
@@ -337,21 +335,16 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
     ) in of_stack(resources, "-o", "wide", command="list")[1]
 
 
-def test_an_association_of_a_stack_is_judged_but_for_its_pods(of_stack):
-    resources = [role(EXACT), ACCOUNT_OF_APP, CLUSTER, association("app")]
-
-    _, out = of_stack(resources, *JSON)
-
-    assert [rule for rule, _ in rules(out)] == ["trust-mismatch"]
-    assert gaps(of_stack(resources)[1])[-1] == (
-        "not checked: no-agent: could not read Pods: needs a run without --stack (a stack's state "
-        "does not have them)"
-    )
-
-
 def created(trust):
     """The role as a preview has it before its `up`; ``trust`` may be unknown."""
     return role(trust, UNKNOWN_OUTPUT)
+
+
+PASS_ALL = {"Effect": "Allow", "Action": ["iam:PassRole", "eks:*"], "Resource": "*"}
+PASSING = (
+    "aws:iam/rolePolicy:RolePolicy",
+    {"role": "app", "name": "own", "policy": json.dumps({"Statement": [PASS_ALL]})},
+)
 
 
 @pytest.mark.cases(("resources", "found"), {
@@ -372,6 +365,8 @@ def created(trust):
         [("trust-mismatch", "service account dev/b")]),
     "annotation, trust of associations": ([role(BY_EKS), ACCOUNT_OF_APP],
         [("trust-mismatch", "service account dev/app")]),
+    "trust not known yet, permissions are": ([created(UNKNOWN_OUTPUT), PASSING],
+        [("pass-any-role", "role app")]),
     "target role not known yet": ([role(BY_EKS), association("app", targetRoleArn=UNKNOWN_OUTPUT)],
         []),
     # The target role is another stack's; the own role may not assume it.
@@ -406,14 +401,6 @@ def test_an_issuer_is_a_cluster_s_if_the_stack_has_the_cluster(of_stack):
     issuer = [{"oidcs": [{"issuer": "https://id.example.com"}]}]
     for more, rule in (([], "any-subject"), ([(CLUSTER_TYPE, {"identities": issuer})], "no-sub")):
         assert rule in [each for each, _ in rules(of_stack([*resources, *more], *JSON)[1])]
-
-
-def test_a_role_without_a_known_trust_policy_is_judged_by_its_permissions(of_stack):
-    passing = {"Effect": "Allow", "Action": ["iam:PassRole", "eks:*"], "Resource": "*"}
-    policy = {"role": "app", "name": "own", "policy": json.dumps({"Statement": [passing]})}
-    resources = [created(UNKNOWN_OUTPUT), ("aws:iam/rolePolicy:RolePolicy", policy)]
-
-    assert rules(of_stack(resources, *JSON)[1]) == [("pass-any-role", "role app")]
 
 
 OUTPUT_TEXTS = {

@@ -23,39 +23,27 @@ STATEMENT = "steps.1.identity_policies.0.Statement.0"
 BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
 
 
-def test_the_whole_chain_is_allowed():
-    result = answer(web_identity_step(), assume_step(), list_step())
-
-    trusted = "trust policy, statement 1: allows it"
-    identity = "identity policy 1, statement 1: allows it"
-    assert result == {
-        "decision": "allow",
-        "failing_step": None,
-        "error": None,
-        "steps": [
-            {"decision": "allow", "reasons": reasons}
-            for reasons in ([trusted], [trusted, identity], [identity])
-        ],
-        "not_considered": (
-            "resource control policies, the policy of a VPC endpoint, service control policies"
-        ),
-    }
+TRUSTED = "trust policy, statement 1: allows it"
+GRANTED = "identity policy 1, statement 1: allows it"
+NOT_ENOUGH = [
+    "no statement of these policies allows it: trust policy",
+    f"{TRUSTED}, which is not enough",
+]
+NOT_CONSIDERED = "resource control policies, the policy of a VPC endpoint, service control policies"
 
 
-def test_a_denied_step_ends_the_chain_with_the_error_of_aws():
-    result = answer(web_identity_step(), assume_step(identity_policies=[]), list_step())
-
-    trusted = "trust policy, statement 1: allows it"
-    denied = "no statement of these policies allows it: trust policy"
-    assert result == {
-        "decision": "deny",
-        "failing_step": 2,
-        "error": {"code": "AccessDenied", "http": 403, "message": A_MAY_NOT},
-        "steps": [
-            {"decision": "allow", "reasons": [trusted]},
-            {"decision": "deny", "reasons": [denied, f"{trusted}, which is not enough"]},
-        ],
-    }
+@pytest.mark.cases(("changed", "expected", "steps"), {
+    "allowed": ({}, {"decision": "allow", "failing_step": None, "error": None,
+        "not_considered": NOT_CONSIDERED}, [[TRUSTED], [TRUSTED, GRANTED], [GRANTED]]),
+    "denied at the second step": ({"identity_policies": []}, {"decision": "deny", "failing_step": 2,
+        "error": {"code": "AccessDenied", "http": 403, "message": A_MAY_NOT}},
+        [[TRUSTED], NOT_ENOUGH]),
+})  # fmt: skip
+def test_a_chain_is_answered_by_step_until_one_is_denied(changed, expected, steps):
+    decisions = [*["allow"] * (len(steps) - 1), expected["decision"]]
+    listed = [{"decision": e, "reasons": f} for e, f in zip(decisions, steps, strict=True)]
+    result = answer(web_identity_step(), assume_step(**changed), list_step())
+    assert result == {**expected, "steps": listed}
 
 
 def refused(text, tmp_path, capsys):

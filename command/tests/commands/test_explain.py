@@ -104,41 +104,34 @@ def test_the_callers_of_all_roles_of_a_program_in_a_file(tmp_path, capsys):
     assert err == "irsa explain: later: the trust policy is (known after up)\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_file_that_powershell_wrote_is_read(tmp_path, capsys, encoding):
-    file = tmp_path / "trust.json"
-    file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")), encoding=encoding)
-    assert main(["explain", "--trust-policy", str(file)]) == 0
-    assert "the service ec2.amazonaws.com" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("operator", ["StringLik", " StringLike", "StringLikeIgnoreCase"])
-def test_an_operator_that_does_not_exist_is_undecided(tmp_path, capsys, operator):
-    file = tmp_path / "trust.json"
-    trust = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "app")])
-    trust["Statement"][0]["Condition"] = {operator: {f"{ISSUER}:sub": "x"}}
-    file.write_text(json.dumps(trust))
-    assert main(["explain", "--trust-policy", str(file)]) == 3
-    assert f"undecided: there is no operator {operator!r}" in capsys.readouterr().out
-
-
-def test_a_key_that_stands_twice_is_refused_and_not_lost(tmp_path, capsys):
-    file = tmp_path / "trust.json"
-    file.write_text('{"Statement": {"Condition": {"a": 1, "a": 2}}}')
-    assert main(["explain", "--trust-policy", str(file)]) == 2
-    assert "the key 'a' stands twice in one object" in capsys.readouterr().err
+def by_operator(operator):
+    [statement] = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "app")])["Statement"]
+    return {"Statement": [{**statement, "Condition": {operator: {f"{ISSUER}:sub": "x"}}}]}
 
 
 OF_S3 = {"Statement": {"Effect": "Allow", "Action": "s3:*"}}
+POLICY_OF_EC2 = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+NO_PRINCIPAL = "file.json: not a trust policy: no statement names a principal\n"
 
 
-@pytest.mark.parametrize("document", [{}, {"Statement": "x"}, OF_S3])
-def test_another_file_is_one_line(tmp_path, capsys, document):
+@pytest.mark.cases(("content", "code", "text"), {
+    **{f"{each} of PowerShell": (POLICY_OF_EC2.encode(each), 0, "the service ec2.amazonaws.com")
+        for each in ("utf-8-sig", "utf-16")},
+    **{f"unknown operator {each!r}": (by_operator(each), 3,
+        f"undecided: there is no operator {each!r}")
+        for each in ("StringLik", " StringLike", "StringLikeIgnoreCase")},
+    "key twice in an object": (b'{"Statement": {"Condition": {"a": 1, "a": 2}}}', 2,
+        "the key 'a' stands twice in one object"),
+    **{f"no trust policy {json.dumps(each)}": (each, 2, NO_PRINCIPAL)
+        for each in ({}, {"Statement": "x"}, OF_S3)},
+})  # fmt: skip
+def test_a_file_is_decided_or_refused_in_one_line(tmp_path, capsys, content, code, text):
     file = tmp_path / "file.json"
-    file.write_text(json.dumps(document))
-    assert main(["explain", "--trust-policy", str(file)]) == 2
-    problem = "not a trust policy: no statement names a principal"
-    assert capsys.readouterr().err == f"irsa explain: {file}: {problem}\n"
+    file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    assert main(["explain", "--trust-policy", str(file)]) == code
+    out, err = capsys.readouterr()
+    assert text in (err if code == 2 else out)
+    assert err.count("\n") == (code == 2)
 
 
 def test_a_long_label_is_wrapped_beside_its_rail():

@@ -72,45 +72,37 @@ KEY_ID, ENDPOINT = "AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 KEY = {"name": KEY_ID, "valueFrom": {"secretKeyRef": {"name": "s3", "key": "id"}}}
 AGENT = {"name": ENDPOINT, "value": "http://169.254.170.23/v1/credentials"}
 
-PODS = {
-    "the webhook's role": (INJECTED, [irsa(0)]),
-    "a key from a Secret": ([KEY, *INJECTED], [key("Secret s3"), irsa(0)]),
-    "a key in the spec": ([{"name": KEY_ID, "value": "AKIA"}], [key("its spec"), irsa(0)]),
-    "an empty key, which SDKs ignore": ([{"name": KEY_ID, "value": ""}], [irsa(0)]),
-    "the agent of Pod Identity": ([AGENT], [{"kind": "Pod Identity", "source": ""}, irsa(0)]),
-    "another endpoint for credentials": ([{"name": ENDPOINT, "value": "http://a/"}], [irsa(0)]),
-    "another role": ([{"name": "AWS_ROLE_ARN", "value": role(1)}], [irsa(0), irsa(1)]),
-}
+FILE = {"volumes": [{"name": "aws", "secret": {"secretName": "keys"}}]}
+OWN_TOKEN = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
+TOKEN = {"volumes": [{"name": "aws", "projected": {"sources": [OWN_TOKEN]}}]}
 
 
-@pytest.mark.cases(("env", "identities"), PODS)
-def test_the_variables_of_a_pod_tell_its_identity(listed, env, identities):
-    listed.pod(0, env=env)
+@pytest.mark.cases(("env", "spec", "identities"), {
+    "role of the webhook": (INJECTED, {}, [irsa(0)]),
+    "key from a Secret": ([KEY, *INJECTED], {}, [key("Secret s3"), irsa(0)]),
+    "key in the spec": ([{"name": KEY_ID, "value": "AKIA"}], {}, [key("its spec"), irsa(0)]),
+    "empty key, which SDKs ignore": ([{"name": KEY_ID, "value": ""}], {}, [irsa(0)]),
+    "agent of Pod Identity": ([AGENT], {}, [{"kind": "Pod Identity", "source": ""}, irsa(0)]),
+    "another endpoint for credentials": ([{"name": ENDPOINT, "value": "http://a/"}], {}, [irsa(0)]),
+    "another role": ([{"name": "AWS_ROLE_ARN", "value": role(1)}], {}, [irsa(0), irsa(1)]),
+    "credentials file on a Secret": ([], FILE, [key("Secret keys"), irsa(0)]),
+    "token of its own": ([], TOKEN, [irsa(0), {"kind": "IRSA by profile", "source": ""}]),
+})  # fmt: skip
+def test_the_variables_and_volumes_of_a_pod_tell_its_identity(listed, env, spec, identities):
+    listed.pod(0, env=env, volumeMounts=[{"name": "aws", "mountPath": "/home/app/.aws"}])
+    listed.pods[0]["spec"] |= spec
     assert listed.rows()[0]["identities"] == identities
 
 
-def test_a_credentials_file_on_a_secret_is_an_access_key(listed):
-    mounts = [{"name": "aws", "mountPath": "/home/app/.aws"}]
-    listed.pod(1, volumeMounts=mounts)
-    listed.pods[0]["spec"]["volumes"] = [{"name": "aws", "secret": {"secretName": "keys"}}]
-    assert listed.rows()[1]["identities"][0] == key("Secret keys")
-
-
-def test_a_token_of_its_own_is_irsa_by_profile(listed):
-    del listed.account(1)["annotations"]
-    listed.pod(1, volumeMounts=[{"name": "t", "mountPath": "/t"}])
-    token = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
-    listed.pods[0]["spec"]["volumes"] = [{"name": "t", "projected": {"sources": [token]}}]
-    assert listed.rows()[1]["identities"] == [{"kind": "IRSA by profile", "source": ""}]
-
-
-def test_running_pods_without_the_annotated_role_are_counted(listed):
-    listed.pod(0, env=INJECTED)
-    listed.pod(0)
+def test_running_pods_are_counted_by_owner_and_those_without_the_role(listed):
+    web = {"kind": "ReplicaSet", "name": "web-6f846d5576"}
+    listed.pod(0, env=INJECTED, owner=web, labels={"pod-template-hash": "6f846d5576"})
+    listed.pod(0, owner={"kind": "StatefulSet", "name": "db"})
     listed.pod(0, phase="Succeeded")
     row = listed.rows()[0]
     assert (row["pods"], row["pods_without_role"]) == (["pod-0", "pod-1"], 1)
     assert "IRSA (1 of 2 Pods without)" in listed.list()[1]
+    assert "2 (Deployment web, StatefulSet db)" in listed.list("-o", "wide")[1]
 
 
 def test_a_whole_secret_is_listed_as_unread(listed):
@@ -122,13 +114,6 @@ def test_a_whole_secret_is_listed_as_unread(listed):
     assert "one may be an access key (Secrets are not read): 1\n" in out
 
 
-def test_pods_are_listed_by_their_deployment(listed):
-    owner = {"kind": "ReplicaSet", "name": "web-6f846d5576"}
-    listed.pod(0, owner=owner, labels={"pod-template-hash": "6f846d5576"})
-    listed.pod(0, owner={"kind": "StatefulSet", "name": "db"})
-    assert "2 (Deployment web, StatefulSet db)" in listed.list("-o", "wide")[1]
-
-
 def test_a_service_account_has_the_findings_of_its_role(listed):
     del listed.statement(0)["Condition"]["StringEquals"][f"{ISSUER}:sub"]
     del listed.roles[2]
@@ -138,17 +123,13 @@ def test_a_service_account_has_the_findings_of_its_role(listed):
 def test_service_accounts_without_an_identity_are_counted_and_left_out(listed):
     del listed.account(1)["annotations"]
     _, out, err = listed.list()
+    namespace = listed.account(1)["namespace"]
     _, everything, _ = listed.list("--all")
+    _, report, _ = listed.list("-n", namespace, "--all", "-o", "json")
     assert (err, "app-00001" in out) == ("", False), out
     assert f"2 service accounts of https://{ISSUER}; 1 more have no AWS identity" in out
     assert re.search(r"^  app-00001 +\? +\? ", everything, re.MULTILINE)
-
-
-def test_one_namespace_is_listed(listed):
-    namespace = listed.account(1)["namespace"]
-    code, out, _ = listed.list("-n", namespace, "--all", "-o", "json")
-    shown = {row["namespace"] for row in json.loads(out)["service_accounts"]}
-    assert (code, shown) == (0, {namespace})
+    assert {row["namespace"] for row in json.loads(report)["service_accounts"]} == {namespace}
 
 
 def test_an_unread_fact_is_a_line_and_a_question_mark(listed):

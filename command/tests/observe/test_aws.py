@@ -41,38 +41,44 @@ def test_a_proxy_that_does_not_answer_ends_the_command(monkeypatch):
             assert line.startswith("HTTPS_PROXY of this shell: Failed to connect to proxy URL: ")
 
 
-REMEDIES = {"Throttling": "run it again", "AccessDenied": "grant iam:GetRole"}
+USER = "arn:aws:iam::111122223333:user/team/app"
+ROLE, KEYS, BUCKET, KEY = (
+    lambda aws: aws.role(ROLE_ARN),
+    lambda aws: aws.access_keys(USER),
+    lambda aws: aws.bucket_policy("bucket"),
+    lambda aws: aws.resource_policy("arn:aws:kms:us-east-1:111122223333:key/1"),
+)
 
 
-@pytest.mark.parametrize("code", REMEDIES)
-def test_a_call_that_is_throttled_needs_no_permission(aws, monkeypatch, code):
+@pytest.mark.cases(("call", "read", "code", "expected"), {
+    "throttled": ("iam get_role", ROLE, "Throttling", "run it again"),
+    "role denied": ("iam get_role", ROLE, "AccessDenied", "grant iam:GetRole"),
+    "access keys denied": ("iam list_access_keys", KEYS, "AccessDenied",
+        "grant iam:ListAccessKeys"),
+    "user missing": ("iam list_access_keys", KEYS, "NoSuchEntity", []),
+    "bucket without a policy": ("s3 get_bucket_policy", BUCKET, "NoSuchBucketPolicy", None),
+    "bucket missing": ("s3 get_bucket_policy", BUCKET, "NoSuchBucket",
+        "correct the bucket's name, or create the bucket"),
+    "bucket denied": ("s3 get_bucket_policy", BUCKET, "AccessDenied", "grant s3:GetBucketPolicy"),
+    "KMS key denied": ("kms get_key_policy", KEY, "AccessDeniedException",
+        "grant kms:GetKeyPolicy"),
+})  # fmt: skip
+def test_an_error_of_a_call_is_an_answer_or_has_a_remedy(
+    aws, monkeypatch, call, read, code, expected
+):
     monkeypatch.setattr(aws, "account", "111122223333")
-    with Stubber(aws.client("iam")) as iam:
-        iam.add_client_error("get_role", code, "Rate exceeded")
-        assert aws.role(ROLE_ARN).remedy == REMEDIES[code]
+    service, operation = call.split()
+    with Stubber(aws.client(service)) as stub:
+        stub.add_client_error(operation, code, "Rate exceeded")
+        answer = read(aws)
+    assert (answer.remedy if isinstance(answer, Unread) else answer) == expected
 
 
-def test_a_user_has_the_keys_that_iam_lists_and_a_missing_one_has_none(aws):
+def test_a_user_has_the_keys_that_iam_lists(aws):
     listed = {"AccessKeyId": "AKIAEXAMPLE000000000", "UserName": "app"}
     with Stubber(aws.client("iam")) as iam:
         iam.add_response("list_access_keys", {"AccessKeyMetadata": [listed]}, {"UserName": "app"})
-        iam.add_client_error("list_access_keys", "NoSuchEntity")
-        iam.add_client_error("list_access_keys", "AccessDenied", http_status_code=403)
-        found = [aws.access_keys("arn:aws:iam::111122223333:user/team/app") for _ in range(3)]
-    assert found[:2] == [["AKIAEXAMPLE000000000"], []]
-    assert found[2].remedy == "grant iam:ListAccessKeys"
-
-
-def test_a_bucket_that_does_not_exist_is_not_one_without_a_policy(aws):
-    found = []
-    for code in ("NoSuchBucketPolicy", "NoSuchBucket", "AccessDenied"):
-        with Stubber(aws.client("s3")) as s3:
-            s3.add_client_error("get_bucket_policy", code, code)
-            found.append(aws.bucket_policy("bucket"))
-    none, missing, denied = found
-    assert none is None
-    assert missing.remedy == "correct the bucket's name, or create the bucket"
-    assert denied.remedy == "grant s3:GetBucketPolicy"
+        assert aws.access_keys(USER) == ["AKIAEXAMPLE000000000"]
 
 
 POLICY = {"Statement": []}
@@ -94,13 +100,6 @@ def test_the_policy_of_a_resource_is_read_with_its_service_s_call(aws, service, 
             stub.add_client_error(reader.operation, NO_POLICY[0])
         assert aws.resource_policy(arn) == (POLICY if has_one else None)
     assert aws.resource_policy(f"{arn}*") is aws.resource_policy("*") is None
-
-
-def test_a_resource_policy_that_may_not_be_read_names_the_permission(aws):
-    with Stubber(aws.client("kms")) as stub:
-        stub.add_client_error("get_key_policy", "AccessDeniedException")
-        found = aws.resource_policy("arn:aws:kms:us-east-1:111122223333:key/1")
-    assert found.remedy == "grant kms:GetKeyPolicy"
 
 
 def test_a_queue_is_asked_by_its_url(aws):

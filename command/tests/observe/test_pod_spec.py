@@ -4,7 +4,7 @@ import pytest
 
 from irsa.observe import pod_spec
 from irsa.observe.aws_config import Profile, profiles
-from irsa.observe.facts import ConfigFile, Unread
+from irsa.observe.facts import ConfigFile
 from irsa.observe.pod_spec import Reference, TokenMount, Variable, config_file, containers
 from irsa_core.identity.eks import TOKEN_FILE
 from irsa_core.identity.profiles import aws_config
@@ -106,18 +106,16 @@ def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
         assert file == ConfigFile(name, key, text, kind)
 
 
-def test_a_config_file_that_is_in_no_object_is_unread():
-    empty = [{"name": "aws", "emptyDir": {}}]
-    for volumes, mounts in ((config_volume(), mounted("/elsewhere")), (empty, FOLDER)):
-        found = spec(volumes, env=FILE, volumeMounts=mounts)
-        file = config_file(found, containers(found)[0], {})
-        assert isinstance(file, Unread)
-        assert file.remedy == "ask inside the Pod, with --exec"
-
-
-def test_without_variable_and_home_folder_there_is_no_config_file():
-    found = spec(config_volume(), volumeMounts=FOLDER)
-    assert (config_file(found, containers(found)[0], {}), pod_spec.references(found)) == (None, [])
+@pytest.mark.cases(("volumes", "env", "mounts"), {
+    "mounted elsewhere": (config_volume(), FILE, mounted("/elsewhere")),
+    "empty folder": ([{"name": "aws", "emptyDir": {}}], FILE, FOLDER),
+    "no variable, no home folder": (config_volume(), [], FOLDER),
+})  # fmt: skip
+def test_a_config_file_that_is_in_no_object_is_unread_or_missing(volumes, env, mounts):
+    found = spec(volumes, env=env, volumeMounts=mounts)
+    file = config_file(found, containers(found)[0], {})
+    assert (file and file.remedy) == ("ask inside the Pod, with --exec" if env else None)
+    assert env or pod_spec.references(found) == []
 
 
 def test_variables_and_what_they_are_taken_from():

@@ -65,20 +65,19 @@ def deployment(*conditions):
     }
 
 
-def test_the_end_of_a_rollout_is_known_once_it_is_complete():
-    last = {"type": "Progressing", "lastUpdateTime": "2026-11-24T23:00:00Z"}
-    for reason, moment in (("NewReplicaSetAvailable", last["lastUpdateTime"]), ("Updated", "")):
-        progressing = deployment({"reason": reason, **last})
-        [owner] = read_workloads(cluster(deployments=[progressing]), "dev").owners
-        assert owner.rolled_out == moment
+ROLLED_OUT = "2026-11-24T23:00:00Z"
 
 
-def test_the_newest_revision_is_told_from_older_ones_by_its_number():
+@pytest.mark.cases(("reason", "moment"), {
+    "complete": ("NewReplicaSetAvailable", ROLLED_OUT), "in progress": ("Updated", ""),
+})  # fmt: skip
+def test_a_rollout_has_an_end_and_the_newest_revision_by_its_number(reason, moment):
+    progress = {"type": "Progressing", "reason": reason, "lastUpdateTime": ROLLED_OUT}
     failure = {"type": "ReplicaFailure", "message": "quota\nexceeded"}
     owners = [controlled_by("ReplicaSet", name, name) for name in ("r9", "r10")]
     pods = [pod("old", 1, owners[0]), pod("new", 2, owners[1])]
     lists = {"replicasets": [replica_set(9), replica_set(10)], "pods": pods}
-    deployments = [deployment({"type": "Progressing"}, failure)]
+    deployments = [deployment(progress, failure)]
     workloads = read_workloads(cluster(deployments=deployments, **lists), "dev")
 
     new, old = workloads.pods
@@ -86,7 +85,7 @@ def test_the_newest_revision_is_told_from_older_ones_by_its_number():
     assert (old.name, old.outdated, old.deployment) == ("old", True, "app")
     [owner] = workloads.owners
     assert (owner.trouble, owner.paused, owner.target) == ("quota exceeded", True, "deployment/app")
-    assert new.template == TEMPLATE
+    assert (owner.rolled_out, new.template) == (moment, TEMPLATE)
 
 
 def test_other_owners_are_read_once_and_may_stay_unread():

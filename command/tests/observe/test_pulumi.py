@@ -102,17 +102,19 @@ def test_every_form_says_the_same(text):
     assert read(text) == read(state())
 
 
-def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
-    new = {**role(), "outputs": {"arn": UNKNOWN_OUTPUT}}
-    steps = [
-        {"op": "create-replacement", "urn": new["urn"], "oldState": role(), "newState": new},
-        {"op": "replace", "urn": new["urn"], "oldState": role(), "newState": new},
-        {"op": "delete-replaced", "urn": new["urn"], "oldState": role(), "newState": None},
-    ]
+def test_a_preview_has_a_replaced_role_once_and_changes_of_the_program():
+    old, new = role(), {**role(), "outputs": {"arn": UNKNOWN_OUTPUT}}
+    changed = {**role(assumeRolePolicy='{"Statement": []}'), "outputs": old["outputs"]}
+    operations = ("create-replacement", new), ("replace", new), ("delete-replaced", None)
 
-    [facts] = read(json.dumps({"steps": steps, "changeSummary": {}})).roles
+    def read_steps(*steps):
+        steps = [{"op": op, "urn": old["urn"], "oldState": old, "newState": e} for op, e in steps]
+        [facts] = read(json.dumps({"steps": steps, "changeSummary": {}})).roles
+        return facts
 
-    assert (facts.name, facts.arn) == ("s3-app", LATER)
+    replaced = read_steps(*operations)
+    assert (replaced.name, replaced.arn) == ("s3-app", LATER)
+    assert read_steps(("update", changed)).trust_policy == {"Statement": []}
 
 
 @pytest.mark.cases(("text", "message"), {
@@ -210,12 +212,6 @@ def test_two_roles_of_one_name_in_a_program_are_told_apart():
         each["urn"] = f"urn:pulumi:dev::irsa::{kind}$aws:iam/role:Role::role"
     labels = {each.label for each in read(digest(two, operation="create")).roles}
     assert labels == {f"{each}$aws:iam/role:Role::role" for each in ("acme:Web", "acme:Job")}
-
-
-def test_a_change_of_a_preview_is_what_the_program_gives():
-    old, new = role(), role(assumeRolePolicy='{"Statement": []}')
-    steps = [{"op": "update", "oldState": old, "newState": {**new, "outputs": old["outputs"]}}]
-    assert read(json.dumps({"steps": steps})).roles[0].trust_policy == {"Statement": []}
 
 
 def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():

@@ -48,56 +48,42 @@ def test_every_phrase_of_awss_page_names_its_type_in_any_frame(phrase, on):
     assert (framed.policy_type, framed.refusal) == PHRASES[phrase]
 
 
-def test_the_policy_that_aws_names_is_kept():
-    arn = "arn:aws:organizations::111122223333:policy/o-1/service_control_policy/p-2"
-    text = (
-        f"User: {JOHN} is not authorized to perform: s3:PutObject on resource: "
-        f'"arn:aws:s3:::b/a file" with an explicit deny in a service control policy: {arn}.'
-    )
-
-    denial = read_denial(text)
-
-    assert (denial.resource, denial.policy_arn) == ("arn:aws:s3:::b/a file", arn)
-    assert denial.reason == f"explicit deny in a service control policy ({arn})"
-
-
-def test_the_reason_is_said_in_words():
-    no_policy = "no identity-based policy allows"
-    reasons = {f"with an {each}": each for each in (DENIED_BY_IDENTITY, "explicit deny")}
-    reasons |= {f"because {no_policy}": f"{no_policy} {LIST}", "": ""}
-    for phrase, reason in reasons.items():
-        denial = read_denial(f"User: {JOHN} is not authorized to perform: {LIST} {phrase}")
-        assert denial.reason == reason
+NO_POLICY = "no identity-based policy allows"
+BY_TOKEN = "sts:AssumeRoleWithWebIdentity"
+SCP_ARN = "arn:aws:organizations::111122223333:policy/o-1/service_control_policy/p-2"
+BY_SCP = "with an explicit deny in a service control policy"
+SECOND_REFUSAL = f"caused by: User: {JOHN} is not authorized to perform:"
+OF_KEY = (
+    "the resource associated with this ciphertext because the resource does not exist in this "
+    "Region, no resource-based policies allow access, or a resource-based policy explicitly denies "
+    "access"
+)
 
 
-def test_sts_names_no_caller_of_a_web_identity():
-    text = (
-        "An error occurred (AccessDenied) when calling the AssumeRoleWithWebIdentity operation: "
-        "Not authorized to perform sts:AssumeRoleWithWebIdentity"
-    )
-    assert read_denial(text) == Denial("sts:AssumeRoleWithWebIdentity")
+@pytest.mark.cases(("refused", "expected", "reason"), {
+    "identity-based policy": (f"{LIST} with an {DENIED_BY_IDENTITY}",
+        Denial(LIST, JOHN, "", Type.IDENTITY, DENY), DENIED_BY_IDENTITY),
+    "explicit deny alone": (f"{LIST} with an explicit deny", Denial(LIST, JOHN, "", None, DENY),
+        "explicit deny"),
+    "no policy allows": (f"{LIST} because {NO_POLICY}",
+        Denial(LIST, JOHN, "", Type.IDENTITY, NO_ALLOW), f"{NO_POLICY} {LIST}"),
+    "no reason": (LIST, Denial(LIST, JOHN), ""),
+    "policy with its ARN": (f'{LIST} on resource: "arn:aws:s3:::b/a file" {BY_SCP}: {SCP_ARN}.',
+        Denial(LIST, JOHN, "arn:aws:s3:::b/a file", SCP, DENY, SCP_ARN),
+        f"explicit deny in a service control policy ({SCP_ARN})"),
+    "KMS, key policy or region": (f"kms:Decrypt on {OF_KEY}",
+        Denial("kms:Decrypt", JOHN, policy_type=Type.RESOURCE),
+        "a resource-based policy is missing or denies it"),
+    "two refusals": (f"sts:AssumeRole on resource: x, {SECOND_REFUSAL} {LIST} {BY_SCP}",
+        Denial("sts:AssumeRole", JOHN, "x"), ""),
+})  # fmt: skip
+def test_the_first_refusal_is_read_with_its_reason_and_the_policy(refused, expected, reason):
+    denial = read_denial(f"User: {JOHN} is not authorized to perform: {refused}")
+    assert (denial, denial.reason) == (expected, reason)
 
 
-def test_kms_says_that_the_key_policy_or_the_region_is_the_reason():
-    text = (
-        f"User: {JOHN} is not authorized to perform: kms:Decrypt on the resource associated with "
-        "this ciphertext because the resource does not exist in this Region, no resource-based "
-        "policies allow access, or a resource-based policy explicitly denies access"
-    )
-    denial = Denial("kms:Decrypt", JOHN, policy_type=NamedPolicyType.RESOURCE)
-    assert read_denial(text) == denial
-    assert denial.reason == "a resource-based policy is missing or denies it"
-
-
-def test_of_two_refusals_the_first_counts_with_its_own_reason():
-    text = (
-        f"User: {JOHN} is not authorized to perform: sts:AssumeRole on resource: x, caused by: "
-        f"User: {JOHN} is not authorized to perform: s3:ListBucket with an explicit deny in a "
-        "service control policy"
-    )
-    assert read_denial(text) == Denial("sts:AssumeRole", JOHN, "x")
-
-
-def test_what_is_no_refusal_says_nothing():
+def test_sts_names_no_caller_of_a_web_identity_and_other_texts_say_nothing():
+    when = "An error occurred (AccessDenied) when calling the AssumeRoleWithWebIdentity operation"
+    assert read_denial(f"{when}: Not authorized to perform {BY_TOKEN}") == Denial(BY_TOKEN)
     for text in ("", "Access Denied", "not authorized to perform", "s3:ListBucket"):
         assert read_denial(text) is None, text
