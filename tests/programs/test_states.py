@@ -81,10 +81,9 @@ def test_no_resource_is_replaced_or_deleted(project):
 
     assert STATES[project].keys() <= today.keys(), "a missing one would be deleted"
     for urn, inputs in STATES[project].items():
-        given = {key: today[urn][key] for key in inputs if key in today[urn]}
+        current = {key: today[urn][key] for key in inputs if key in today[urn]}
         before = yaml.safe_load(yaml.safe_dump(inputs).replace(*OTHER_ACCOUNT))
-        if metadata := given.get("metadata"):
-            given["metadata"] = {
-                key: metadata[key] for key in metadata.keys() & {"name", "namespace"}
-            }
-        assert given == {key: before[key] for key in given}, urn
+        if metadata := current.get("metadata"):
+            keys = metadata.keys() & {"name", "namespace"}
+            current["metadata"] = {key: metadata[key] for key in keys}
+        assert current == {key: before[key] for key in current}, urn

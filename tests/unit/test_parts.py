@@ -392,8 +392,8 @@ JUDGED = pytest.mark.cases(("claims", "code"), {
 @JUDGED
 @pytest.mark.parametrize("page", ["README.md", "docs/fleet.md"])
 def test_the_lines_of_a_page_judge_a_preview(folder_of_a_user, tmp_path, page, claims, code):
-    commands = (each for b in blocks() if b.document == page for each in b.commands())
-    [(lines, shown)] = (each for each in commands if each[0].startswith("pulumi preview --json"))
+    commands = (pair for b in blocks() if b.document == page for pair in b.commands())
+    [(lines, shown)] = (pair for pair in commands if pair[0].startswith("pulumi preview --json"))
     preview = previewed(*claims, op="create" if shown else "same")
 
     done = folder_of_a_user(lines, preview, tmp_path)
