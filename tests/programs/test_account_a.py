@@ -141,9 +141,8 @@ def test_a_cluster_is_created_in_given_subnets_or_used_with_its_provider():
     assert engine.one("aws:eks/cluster:Cluster").resource_id == "theirs"
 
 
-def test_no_name_of_aws_is_in_the_program():
+def test_no_name_of_aws_is_in_the_program(engine):
     """Pulumi names them, but for the cluster, which the stack's configuration names."""
-    engine = run_program(stack_file(), Engine())
     for kind in ("aws:iam/role:Role", "User", "aws:iam/policy:Policy"):
         assert [each.name for each in engine.of(kind) if "name" in each.inputs] == [], kind
     assert "bucket" not in engine.one("Bucket").inputs

@@ -12,37 +12,30 @@ from irsa_core.identity.eks import STS_AUDIENCE
 from irsa_core.identity.subjects import ServiceAccountRef
 
 CallT = TypeVar("CallT")
-_ORDER = (Verdict.DENY, Verdict.UNKNOWN, Verdict.ALLOW)
+Answers = Mapping[CallT, Verdict]
+Choice = Callable[[CallT], bool]
 
 
-def no_gain(
-    before: Mapping[CallT, Verdict],
-    after: Mapping[CallT, Verdict],
-    *,
-    but: Callable[[CallT], bool] = lambda _: False,
-) -> None:
+def _none(_: object) -> bool:
+    return False
+
+
+def no_gain(before: Answers[CallT], after: Answers[CallT], but: Choice[CallT] = _none) -> None:
     """Compare the evaluator's answers to calls; ``but`` tells those that the remedy is for."""
-    gained = [
-        call
-        for call, verdict in after.items()
-        if not but(call) and _ORDER.index(verdict) > _ORDER.index(before.get(call, Verdict.DENY))
-    ]
+    gained = _raised(before, after, but)
     assert gained == [], f"gained by the remedy: {gained}"
 
 
-def no_loss(
-    before: Mapping[CallT, Verdict],
-    after: Mapping[CallT, Verdict],
-    *,
-    but: Callable[[CallT], bool] = lambda _: False,
-) -> None:
+def no_loss(before: Answers[CallT], after: Answers[CallT], but: Choice[CallT] = _none) -> None:
     """The opposite: what was allowed still is."""
-    lost = [
-        call
-        for call, verdict in before.items()
-        if call in after and not but(call) and _ORDER.index(after[call]) < _ORDER.index(verdict)
-    ]
+    lost = _raised({**before, **after}, before, but)
     assert lost == [], f"lost by the remedy: {lost}"
+
+
+def _raised(low: Answers[CallT], high: Answers[CallT], but: Choice[CallT]) -> list[CallT]:
+    denied, order = Verdict.DENY, (Verdict.DENY, Verdict.UNKNOWN, Verdict.ALLOW).index
+    calls = high.keys() - filter(but, high)
+    return [call for call in calls if order(high[call]) > order(low.get(call, denied))]
 
 
 class Sessions(NamedTuple):

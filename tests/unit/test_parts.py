@@ -12,8 +12,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from email.parser import HeaderParser
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import distribution, distributions, packages_distributions
 
 import pytest
 import yaml
@@ -30,7 +29,6 @@ from tests.support.imports import imports_of
 from tests.support.paths import ROOT
 from tests.support.processes import ran
 
-README, WORKFLOW = (ROOT / each for each in ("README.md", "docs/examples/pull-request.yml"))
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 PARTS = {"core": "irsa_core", "command": "irsa", "components": "irsa_components"}
 PARTS |= {"sandbox": "irsa_sandbox"}
@@ -89,11 +87,17 @@ def installed(environment):
 
 
 @pytest.fixture(scope="module")
-def released(clone, tmp_path_factory):
+def tagged(clone, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tagged")
+    ran("git", "clone", "-q", clone, folder, check=True)
+    ran("git", "tag", f"v{__version__}", cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def released(tagged, tmp_path_factory):
     """The wheels of the parts, by name, that `pip` builds of a tag."""
-    tagged, wheels = (tmp_path_factory.mktemp(name) for name in ("tagged", "wheels"))
-    ran("git", "clone", "-q", clone, tagged, check=True)
-    ran("git", "tag", f"v{__version__}", cwd=tagged, check=True)
+    wheels = tmp_path_factory.mktemp("wheels")
     here = f"file://localhost{tagged}"
     lines = [getattr(requirements, part.upper()).replace(REPOSITORY, here) for part in PARTS]
     pip("wheel", "--no-deps", *OFFLINE, "-w", wheels, *lines)
@@ -101,8 +105,8 @@ def released(clone, tmp_path_factory):
 
 
 def metadata(wheel):
-    [name] = [n for n in zipfile.ZipFile(wheel).namelist() if n.endswith("dist-info/METADATA")]
-    return HeaderParser().parsestr(zipfile.ZipFile(wheel).read(name).decode())
+    [content] = distributions(path=[str(wheel)])
+    return content.metadata
 
 
 def requirements_of(wheel):
@@ -123,8 +127,7 @@ def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
 def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
     ran(sys.executable, "-c", BUILD.format("sdist"), tmp_path, cwd=clone / part, check=True)
     [sdist] = tmp_path.iterdir()
-    (tmp_path / "unpacked").mkdir()
-    ran("tar", "-xzf", sdist, "-C", tmp_path / "unpacked", check=True)
+    shutil.unpack_archive(sdist, tmp_path / "unpacked", filter="data")
     [unpacked] = (tmp_path / "unpacked").iterdir()
     ran(sys.executable, "-c", BUILD.format("wheel"), tmp_path, cwd=unpacked, check=True)
     [wheel] = tmp_path.glob("*.whl")
@@ -305,7 +308,7 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
     assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 3
 
 
-def previewed(*claims):
+def previewed(*claims, op="create"):
     """`pulumi preview --json` of a program with one role, whose trust policy tests these claims."""
     values = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:shop:reports"}
     statement = {
@@ -318,7 +321,8 @@ def previewed(*claims):
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     inputs = {"__defaults": ["name"], "name": "reports-1a2b3c4", "assumeRolePolicy": trust}
     new = {"urn": f"urn:pulumi:dev::shop::{kind}::reports", "type": kind, "inputs": inputs}
-    return {"steps": [{"op": "create", "newState": new}], "changeSummary": {"create": 1}}
+    states = {"newState": new} | ({"oldState": new} if op == "same" else {})
+    return {"steps": [{"op": op, **states}], "changeSummary": {op: 1}}
 
 
 def packed(folder, lines):
@@ -334,14 +338,12 @@ def packed(folder, lines):
 
 
 @pytest.fixture(scope="module")
-def folder_of_a_user(clone, released, tmp_path_factory):
+def folder_of_a_user(tagged, released, tmp_path_factory):
     """Run lines of a shell in an empty folder: the repository's address is the clone, the package
     index is this environment's packages, and `pulumi` prints a preview."""
     home = tmp_path_factory.mktemp("home")
     for name in ("wheels", "bin"):
         (home / name).mkdir()
-    ran("git", "clone", "-q", clone, home / "tagged", check=True)
-    ran("git", "tag", f"v{__version__}", cwd=home / "tagged", check=True)
     lines = (r for part in ("core", "command") for r in requirements_of(released[part]))
     packed(home / "wheels", [*(str(line) for line in lines if not line.url), "setuptools"])
     (home / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home}/wheels"]\n')
@@ -354,7 +356,7 @@ def folder_of_a_user(clone, released, tmp_path_factory):
         "UV_CONFIG_FILE": f"{home}/uv.toml",
         "UV_PYTHON": sys.executable,
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.file://{home}/tagged.insteadOf",
+        "GIT_CONFIG_KEY_0": f"url.file://{tagged}.insteadOf",
         "GIT_CONFIG_VALUE_0": REPOSITORY,
     }
 
@@ -363,17 +365,6 @@ def folder_of_a_user(clone, released, tmp_path_factory):
         return ran("bash", "-ec", lines, cwd=folder, env=environment | variables, timeout=600)
 
     return in_folder
-
-
-def test_readmes_one_line_judges_a_program_in_an_empty_folder(folder_of_a_user, tmp_path):
-    [(line, shown)] = re.findall(
-        r"(?s)\$ (pulumi preview --json[^\n]+)\n(.+?)```", README.read_text()
-    )
-
-    done = folder_of_a_user(line, previewed("aud"), tmp_path)
-    assert (done.returncode, done.stdout) == (1, shown), done.stderr
-    done = folder_of_a_user(line, previewed("aud", "sub"), tmp_path)
-    assert (done.returncode, done.stdout.splitlines()[0][-13:]) == (0, ": no findings"), done.stderr
 
 
 @pytest.mark.sandbox
@@ -392,29 +383,32 @@ def test_readmes_program_runs_from_an_empty_folder(environment, tmp_path):
     assert re.search(r'"Arn": "\S+:assumed-role/reports-\w+/', done.stdout), done.stdout
 
 
-@pytest.mark.cases(("claims", "code"), {
+JUDGED = pytest.mark.cases(("claims", "code"), {
     "refused: aud alone": (["aud"], 1),
     "passed: aud and sub": (["aud", "sub"], 0),
 })  # fmt: skip
-def test_the_block_of_the_fleet_page_judges_a_preview(folder_of_a_user, tmp_path, claims, code):
-    page = (ROOT / "docs/fleet.md").read_text()
-    [lines] = re.findall(r"(?s)```sh\n(pulumi preview --json.+?)```", page)
-    preview = previewed(*claims)
-    [step] = preview["steps"]
-    step |= {"op": "same", "oldState": step["newState"]}
+
+
+@JUDGED
+@pytest.mark.parametrize("page", ["README.md", "docs/fleet.md"])
+def test_the_lines_of_a_page_judge_a_preview(folder_of_a_user, tmp_path, page, claims, code):
+    commands = (pair for b in blocks() if b.document == page for pair in b.commands())
+    [(lines, shown)] = (pair for pair in commands if pair[0].startswith("pulumi preview --json"))
+    preview = previewed(*claims, op="create" if shown else "same")
 
     done = folder_of_a_user(lines, preview, tmp_path)
 
     assert done.returncode == code, done.stdout + done.stderr
-    assert "reports" in done.stdout
+    if shown and code:
+        assert done.stdout == shown
+    else:
+        assert (": no findings\n" if shown else "reports") in done.stdout
 
 
-@pytest.mark.cases(("claims", "code"), {
-    "refused: aud alone": (["aud"], 1),
-    "passed: aud and sub": (["aud", "sub"], 0),
-})  # fmt: skip
+@JUDGED
 def test_the_step_of_a_pull_request_comments_and_refuses(folder_of_a_user, tmp_path, claims, code):
-    [job] = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+    workflow = (ROOT / "docs/examples/pull-request.yml").read_text()
+    [job] = yaml.safe_load(workflow)["jobs"].values()
     [lines] = [step["run"] for step in job["steps"] if "gh pr" in step.get("run", "")]
     lines = re.sub(r"\$\{\{ github.event.number \}\}", "7", lines)
     lines = re.sub(r"\$\{\{ matrix.program \}\}", "shop", lines)

@@ -76,13 +76,13 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespac
     assert b"pods/exec" in refused.value.response.body
 
 
-@pytest.mark.cases(("container", "spec", "waiting"), {
-    "ConfigMap of a volume": ({}, {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]},
+@pytest.mark.cases(("spec", "waiting"), {
+    "ConfigMap of a volume": ({"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]},
         NO_CONFIG),
-    "Secret of a variable": ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]},
+    "Secret of a variable": ({"initContainers": [{"name": "init", "image": "init", **ENV}]},
         NO_SECRET),
 })  # fmt: skip
-def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec, waiting):
+def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, spec, waiting):
     def first_waiting() -> object:
         states = [
             (pod["status"]["phase"], status["state"]["waiting"])
@@ -92,7 +92,7 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
         ]
         return states[0] if states else None
 
-    cluster.deployment(namespace, "s3-app", container, **spec)
+    cluster.deployment(namespace, "s3-app", {}, **spec)
     eventually(lambda: first_waiting() == ("Pending", waiting))
     assert available(cluster.client, namespace, "s3-app") == 0
     cluster.apply(ConfigMap, namespace, "aws", data={"config": "[profile A]"})

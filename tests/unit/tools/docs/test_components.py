@@ -17,16 +17,11 @@ CHILDREN = {
 }
 
 
-def made_by(name: str) -> set[str]:
-    """Types of the children that the component makes in its example."""
-    engine = deploy(lambda: runpy.run_path(str(example(name))), Engine())
-    parent = f"irsa:index:{name}$"
-    return {entry.removeprefix(parent) for entry in engine.tree() if entry.startswith(parent)}
-
-
 @pytest.mark.parametrize("name", components())
 def test_the_example_runs_and_makes_what_the_page_says(name):
-    made = made_by(name)
+    engine = deploy(lambda: runpy.run_path(str(example(name))), Engine())
+    parent = f"irsa:index:{name}$"
+    made = {entry.removeprefix(parent) for entry in engine.tree() if entry.startswith(parent)}
 
     assert made <= CHILDREN[name].keys()
     assert {typ for typ, when in CHILDREN[name].items() if not when} <= made
