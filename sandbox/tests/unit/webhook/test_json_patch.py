@@ -117,7 +117,6 @@ def test_one_preset_variable_keeps_its_pair_away(preset, added, jittered):
 
 
 @pytest.mark.cases("service_account", {
-    "none": {},
     "empty": account(role_arn=""),
     "underscore": {"eks.amazonaws.com/role_arn": ROLE_ARN},
     "no-prefix": {"role-arn": ROLE_ARN},
