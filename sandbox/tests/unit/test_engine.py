@@ -27,6 +27,7 @@ from irsa_sandbox.engine.project import copy_settings
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
 from tests.support.fake_sandbox import STATE
+from tests.support.processes import program
 from tests.support.refusal import refusal
 
 PROJECT = "name: irsa\nruntime: python\n"
@@ -286,11 +287,9 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
 
 
 def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeypatch):
-    cli = tmp_path / "tools" / "bin" / "pulumi"
-    cli.parent.mkdir(parents=True)
     version = 'test "$1" != version || echo v3.274.1'
-    cli.write_text(f'#!/bin/sh\necho "$PULUMI_HOME" >> "$0.homes"\n{version}\n')
-    cli.chmod(0o755)
+    text = f'echo "$PULUMI_HOME" >> "$0.homes"\n{version}'
+    cli = program(tmp_path / "tools" / "bin" / "pulumi", text)
     state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
     (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
@@ -301,7 +300,7 @@ def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeyp
     with pytest.raises(RunError, match=r"__main__\.py does not exist"):
         stack.run_main(tmp_path)
     monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
-    cli.write_text("#!/bin/sh\nkill -9 $$\n")
+    program(cli, "kill -9 $$")
     line = r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"
     with pytest.raises(SandboxError, match=line):
         SandboxStack(state, tmp_path)

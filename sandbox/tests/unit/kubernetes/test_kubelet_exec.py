@@ -17,6 +17,7 @@ from irsa_sandbox.serving.certificates import Authority, KeyPair
 from tests.sandbox.support.cluster import eventually
 from tests.support.exec_client import V4, V5, Executed, finish, opened
 from tests.support.fake_kubernetes import client_of, status
+from tests.support.processes import ran
 
 CONTAINER = {
     "name": "app",
@@ -162,21 +163,17 @@ def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path
 
 
 def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, tmp_path):
-    def is_alive(pid: int) -> bool:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+    def is_alive(pid: str) -> bool:
+        return not ran("ps", "-p", pid).returncode
 
-    async def leave() -> list[int]:
+    async def leave() -> list[str]:
         script = "sleep 600 & echo $! $$; wait"
         async with api_server.open("sh", "-c", script) as connection:
-            pids = [int(pid) for pid in (await connection.recv())[1:].split()]
+            pids = (await connection.recv())[1:].decode().split()
             assert [*filter(is_alive, pids)] == pids
         return pids
 
     background = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
-    pids = [*asyncio.run(leave()), int(background.output)]
+    pids = [*asyncio.run(leave()), background.output.decode().strip()]
     eventually(lambda: not any(map(is_alive, pids)))
     eventually(lambda: [*(tmp_path / "pods").iterdir()] == [])
