@@ -33,19 +33,15 @@ from tests.support.refusal import refusal
 PROJECT = "name: irsa\nruntime: python\n"
 MAPPING = "it must be a mapping, lines of `key: value`"
 TWICE = "config:\n  aws:region: x\n  a: b\n  aws:region: y\n"
-CANCELED = """Updating (dev):
-Diagnostics:
-  pulumi:pulumi:Stack (irsa-dev):
-    error: update canceled
+STACK = "Previewing:\n\nDiagnostics:\n  pulumi:pulumi:Stack (p-dev):\n    error: "
+CANCELED = f"""{STACK}update canceled
     error: Resource monitor has terminated, shutting down
     error: an unhandled error occurred: Exception calling application: invalid state
 
 Resources:
     + 9 created
 """
-REFUSED = f"""Diagnostics:
-  pulumi:pulumi:Stack (irsa-dev):
-    error: {PROGRAM}resource monitor shut down
+REFUSED = f"""{STACK}{PROGRAM}resource monitor shut down
     Traceback (most recent call last):
       File "irsa/__main__.py", line 3, in <module>
         cluster()
@@ -58,7 +54,6 @@ process(es) to end or delete the lock file with `pulumi cancel`.
 """
 IRSA = "import irsa_components as irsa\n"
 ACCOUNT = 'irsa.ServiceAccount(namespace="dev", name="My App")\n'
-STACK = "Previewing:\n\nDiagnostics:\n  pulumi:pulumi:Stack (p-dev):\n    error: "
 PROTECTED = (
     'Preview failed: resource "urn:pulumi:dev::p::a:b:C$x:y:Z::{}" cannot be deleted because '
 )
@@ -112,16 +107,12 @@ def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, setti
 
 
 @pytest.mark.cases(("settings", "message"), {
-    "tab": ("config:\n\taws:region: x\n",
-        ", line 2: not YAML: found character '\\t' that cannot st"),
-    "wrong indentation": ("config:\n  a: b\n c: d\n",
-        ", line 3: not YAML: expected <block end>, but found"),
-    "two colons": ("config:\n  a: b: c\n",
-        ", line 2: not YAML: mapping values are not allowed here"),
+    "tab": ("config:\n\taws:region: x\n", ", line 2: not YAML: found character '\\t' that"),
+    "wrong indentation": ("config:\n  a: b\n c: d\n", ", line 3: not YAML: expected <block end>"),
+    "two colons": ("config:\n  a: b: c\n", ", line 2: not YAML: mapping values are not allowed"),
     "key twice": (TWICE, ", line 4: not YAML: the key 'aws:region' is given twice"),
     "list for `config`": ("config: []\n", f": `config` is a list; {MAPPING}"),
     "text": ("just text\n", f" is text; {MAPPING}"),
-    "list": ("- a\n", f" is a list; {MAPPING}"),
     "number": ("17\n", f" is `17`; {MAPPING}"),
     "key beside `config`": ("a:b: c\n", ": a:b stands beside `config:`; indent it below"),
     "control character": ("a: \x00\n", ": unacceptable character #x0000: special characters"),
