@@ -239,10 +239,8 @@ def test_a_lock_is_left_over_only_if_each_holder_has_ended_here():
     dead, alive = (f"created by ana@{here} (pid {pid}) at x\n" for pid in (ended.pid, os.getpid()))
     elsewhere = dead.replace(here, "elsewhere")
     locks = {dead: True, alive: False, dead + alive: False, dead + dead: True, elsewhere: False}
-    left = {
-        text: left_locked(ConcurrentUpdateError(CommandResult("", text, 255))) for text in locks
-    }
-    assert left == locks
+    for text, is_left in locks.items():
+        assert left_locked(ConcurrentUpdateError(CommandResult("", text, 255))) is is_left
 
 
 def test_an_error_and_a_warning_are_shown_once():
