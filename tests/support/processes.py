@@ -1,6 +1,7 @@
 """Commands that come to an end, and what runs on this machine."""
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 
@@ -13,3 +14,11 @@ def ran(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
 def command_lines() -> str:
     """Return the command lines of all processes, whole, however wide the terminal is."""
     return ran("ps", "-A", "-ww", "-o", "args", check=True).stdout
+
+
+def program(path: Path, text: str = "exit 0") -> Path:
+    """Write a shell script as a program, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path

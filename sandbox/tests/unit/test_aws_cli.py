@@ -1,7 +1,6 @@
 """The AWS CLI's forked processes: each as if it had been started alone."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from irsa_sandbox.aws_cli import AwsCli
+from tests.support.processes import ran
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "us-east-1"}
 NOWHERE = {**CREDENTIALS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
@@ -26,8 +26,7 @@ def aws() -> Iterator[AwsCli]:
 def test_code_and_output_are_those_of_a_process_of_its_own(aws, tmp_path: Path, command: str):
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **NOWHERE}
     program = Path(sys.executable).with_name("aws")
-    given = [program, *command.split()]
-    alone = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
+    alone = ran(program, *command.split(), env=environment)
     code, output = aws.run(command.split(), environment)
     assert code == alone.returncode
     assert sorted(output.split()) == sorted((alone.stdout + alone.stderr).split())

@@ -37,8 +37,8 @@ FAILED: it is its role
 def test_each_check_has_a_key_and_a_title_of_its_own():
     for asker in ("demo", "test-aws"):
         checks = [check for *_, checks in parts(asker) for check in checks]
-        assert len({each.key for each in checks}) == len({each.title for each in checks})
-        assert len({each.key for each in checks}) == len(checks)
+        keys, titles = {each.key for each in checks}, {each.title for each in checks}
+        assert len(keys) == len(titles) == len(checks)
 
 
 @pytest.mark.cases(("expected", "code", "output", "holds"), {

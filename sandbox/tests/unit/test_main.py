@@ -1,7 +1,6 @@
 """`python -m irsa_sandbox`: its arguments; without a sandbox, one line and exit code 1."""
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from irsa_sandbox.lifecycle import ROOT
 from irsa_sandbox.state import FORMAT, STATE_FILE, SandboxError, save
 from irsa_sandbox.toolchain.plugins import Choice
 from tests.support.fake_sandbox import STATE
+from tests.support.processes import ran
 
 
 @pytest.mark.parametrize("typo", ["parent/typo", "."])
@@ -64,8 +64,7 @@ def test_the_engines_work_goes_on_when_its_output_is_not_read_any_more():
         "for _ in range(9): show('x' * 100_000)\n"
         "print('finished', file=sys.stderr)"
     )
-    command = ["sh", "-c", '"$0" -c "$1" | true', sys.executable, program]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = ran("sh", "-c", '"$0" -c "$1" | true', sys.executable, program, cwd=ROOT)
     assert done.stderr == "finished\n"
 
 

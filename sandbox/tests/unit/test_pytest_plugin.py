@@ -1,13 +1,13 @@
 """The pytest plugin before there is a sandbox: what it loads, and what it refuses."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
 from tests.support.foreign_project import ENTRY_POINT, ForeignProject
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
 UNBURDENED = """
@@ -31,9 +31,7 @@ def test_the_repositorys_own_tests_run_beside_what_pip_leaves_in_a_clone(tmp_pat
     (facts / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
     (facts / "entry_points.txt").write_text(ENTRY_POINT)
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/unit/test_nothing.py"]
-    options = {"capture_output": True, "text": True, "check": False}
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, **options)
+    done = ran(*command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert done.stderr == "ERROR: file or directory not found: tests/unit/test_nothing.py\n\n"
 
 

@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -22,6 +21,7 @@ from irsa_sandbox.serving.peers import uid_of_peer
 from irsa_sandbox.serving.servers import BODY_LIMIT, JsonServer
 from irsa_sandbox.serving.socket_folder import SocketFolder
 from tests.sandbox.support.cluster import eventually
+from tests.support.processes import ran
 
 
 def verify(pair: KeyPair, trusted: Authority, host: str) -> None:
@@ -202,8 +202,6 @@ def test_the_folder_of_a_killed_process_goes():
         "import os; from irsa_sandbox.serving.socket_folder import SocketFolder; "
         "print(SocketFolder().path, flush=True); os.kill(os.getpid(), 9)"
     )
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    folder = Path(done.stdout.strip())
+    folder = Path(ran(sys.executable, "-c", program).stdout.strip())
     assert folder.is_relative_to(socket_folder.PARENT)
     eventually(lambda: not folder.exists())

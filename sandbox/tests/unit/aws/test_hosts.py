@@ -13,7 +13,6 @@ from irsa_sandbox.aws.hosts import SERVICES, Host, parse_host
     [
         ("iam", "", "iam.amazonaws.com"),
         ("sts", "", "STS.us-east-1.AmazonAWS.com"),
-        ("eks", "", "eks.eu-west-1.api.aws"),
         ("eks-auth", "", "eks-auth.eu-west-1.api.aws"),
         ("s3", "", "s3.us-east-1.amazonaws.com"),
         ("s3", "data", "s3.us-east-1.amazonaws.com"),

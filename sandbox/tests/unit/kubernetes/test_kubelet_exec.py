@@ -17,13 +17,14 @@ from irsa_sandbox.serving.certificates import Authority, KeyPair
 from tests.sandbox.support.cluster import eventually
 from tests.support.exec_client import V4, V5, Executed, finish, opened
 from tests.support.fake_kubernetes import client_of, status
+from tests.support.fake_pods import pod_of
+from tests.support.processes import ran
 
 CONTAINER = {
-    "name": "app",
     "env": [{"name": "CONFIG", "value": "/etc/aws/config"}],
     "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
 }
-SPEC = {"containers": [CONTAINER], "volumes": [{"name": "scratch", "emptyDir": {}}]}
+POD = pod_of(CONTAINER, [{"name": "scratch", "emptyDir": {}}])
 PHASES = {"running": "Running", "waiting": "Pending"}
 
 
@@ -31,9 +32,10 @@ def api(request: httpx2.Request) -> httpx2.Response:
     name = request.url.path.removeprefix("/api/v1/namespaces/dev/pods/")
     if name not in PHASES:
         return status(404, f'pods "{name}" not found')
-    metadata = {"name": name, "namespace": "dev", "uid": name}
-    pod = {"metadata": metadata, "spec": SPEC, "status": {"phase": PHASES[name]}}
-    return httpx2.Response(200, json=pod)
+    metadata = {**POD["metadata"], "name": name}
+    return httpx2.Response(
+        200, json=POD | {"metadata": metadata, "status": {"phase": PHASES[name]}}
+    )
 
 
 class Caller:
@@ -121,7 +123,7 @@ def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, 
         "pod dev/waiting is Pending, not Running"),
     "unknown Pod": ("true", {"path": "/exec/dev/gone/app"}, 'pods "gone" not found'),
     "unknown container": ("true", {"path": "/exec/dev/running/x"},
-        "pod running has no container 'x'; it has app"),
+        "pod running has no container 'x'; it has app, sidecar"),
 })  # fmt: skip
 def test_what_cannot_run_is_refused_in_one_line(api_server, command, options, message):
     done = api_server(*command.split(), **options)
@@ -162,21 +164,17 @@ def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path
 
 
 def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, tmp_path):
-    def is_alive(pid: int) -> bool:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+    def is_alive(pid: str) -> bool:
+        return not ran("ps", "-p", pid).returncode
 
-    async def leave() -> list[int]:
+    async def leave() -> list[str]:
         script = "sleep 600 & echo $! $$; wait"
         async with api_server.open("sh", "-c", script) as connection:
-            pids = [int(pid) for pid in (await connection.recv())[1:].split()]
+            pids = (await connection.recv())[1:].decode().split()
             assert [*filter(is_alive, pids)] == pids
         return pids
 
     background = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
-    pids = [*asyncio.run(leave()), int(background.output)]
+    pids = [*asyncio.run(leave()), background.output.decode().strip()]
     eventually(lambda: not any(map(is_alive, pids)))
     eventually(lambda: [*(tmp_path / "pods").iterdir()] == [])

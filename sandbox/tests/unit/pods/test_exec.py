@@ -6,6 +6,7 @@ import pytest
 from irsa_sandbox.pods.exec import exec_in_pod
 from tests.support.fake_kubernetes import client_of
 from tests.support.fake_pods import POD, TOKEN_PATH, Api
+from tests.support.refusal import refusal
 
 POD = {**POD, "metadata": {**POD["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}}
 LEAVING = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
@@ -60,7 +61,5 @@ def test_output_and_exit_code_are_passed_on(tmp_path, capfd, command, code, outp
     "Pod that waits": ([{**POD, "status": PHASE}], "s3-app-1", f"{NONE}: s3-app-1 waits, {CAUSE}"),
 })  # fmt: skip
 def test_a_workload_without_a_running_pod_is_refused(tmp_path, pods, name, message):
-    with pytest.raises(LookupError) as refused:
-        execute(tmp_path, [], pods, ["true"], name)
-    assert str(refused.value) == message
+    assert refusal(execute, tmp_path, [], pods, ["true"], name, raised=LookupError) == message
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ import pytest
 from irsa_sandbox.toolchain import SOURCES, ToolError, go_builds
 from irsa_sandbox.toolchain.go_builds import build
 from tests.sandbox.support.cluster import eventually
-from tests.support.processes import ran
+from tests.support.processes import program, ran
 from tests.support.refusal import refusal
 
 STUB = "example.com/cloud/driver"
@@ -35,9 +35,9 @@ def tool(tmp_path, monkeypatch):
 
 
 def write_go(folder: Path, listed: str, fails: str = "false") -> None:
-    go = folder / "go"
-    go.write_text(
-        f"""#!/bin/sh
+    program(
+        folder / "go",
+        f"""\
 echo "$@" >> {folder}/calls
 case "$*" in
   "list -find "*) echo "{listed}" ;;
@@ -45,10 +45,8 @@ case "$*" in
   *"-o "*) if {fails}; then echo "driver.go:1: undefined: driver.New" >&2; fi
     for flag; do case "$flag" in -overlay=*) cp "${{flag#-overlay=}}" {folder}/overlay; esac; done
     echo example.com/tool >&2; ! {fails} ;;
-esac
-"""
+esac""",
     )
-    go.chmod(0o700)
 
 
 def test_a_stub_is_compiled_in_the_place_of_all_files_of_its_package(tool, tmp_path):
@@ -76,7 +74,7 @@ def test_a_stub_that_does_not_fit_is_named_whatever_is_compiled_after_it(tool, t
     line = refusal(build, *arguments, stamps={}, raised=ToolError)
     assert line == "go build: driver.go:1: undefined: driver.New"
     missing = 'printf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2'
-    (tmp_path / "go").write_text(f"#!/bin/sh\n{missing}\nexit 1\n")
+    program(tmp_path / "go", f"{missing}\nexit 1")
     line = refusal(build, *arguments, stamps={}, raised=ToolError)
     assert line == f"go list: no module has {STUB}; to add it:"
 
@@ -86,11 +84,8 @@ def test_every_stub_is_of_a_module_that_is_pinned():
         for stub in sources.glob("_stubs/**/*.go"):
             package = stub.parent.relative_to(sources / "_stubs").as_posix()
             modules = re.findall(r"^\t(\S+) v", (sources / "go.mod").read_text(), re.MULTILINE)
-            assert stub.name == "stub.go"
-            assert any(f"{package}/".startswith(f"{module}/") for module in modules), (
-                package,
-                modules,
-            )
+            pinned = any(f"{package}/".startswith(f"{module}/") for module in modules)
+            assert (stub.name, pinned) == ("stub.go", True), package
 
 
 def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypatch):
@@ -101,9 +96,8 @@ def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypa
 
 
 def test_a_build_ends_with_the_process_that_started_it(tmp_path):
-    go, pid = tmp_path / "go", tmp_path / "pid"
-    go.write_text(f"#!/bin/sh\necho $$ >{pid}\nexec sleep 600\n")
-    go.chmod(0o700)
+    pid = tmp_path / "pid"
+    go = program(tmp_path / "go", f"echo $$ >{pid}\nexec sleep 600")
     call = f"go_builds._go(go_builds.Path({str(go)!r}), 'pulumi', 'build')"
     code = f"from irsa_sandbox.toolchain import go_builds; {call}"
     with subprocess.Popen([sys.executable, "-c", code]) as build:

@@ -1,7 +1,6 @@
 """Obtaining tools and published plugins: found, made once, and nothing half-made."""
 
 import socket
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +14,7 @@ from irsa_sandbox.cache import cached_build, key
 from irsa_sandbox.folder import LOCK_FILE, MARK
 from irsa_sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolError, plugins
 from irsa_sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
+from tests.support.processes import program, ran
 from tests.support.refusal import refusal
 
 NO_PULUMI = Path("/no/pulumi")
@@ -35,13 +35,6 @@ def cache(tmp_path, monkeypatch) -> Path:
         port = unused.getsockname()[1]
     monkeypatch.setattr(plugins, "DOWNLOADS", f"http://127.0.0.1:{port}")
     return tmp_path / "cache" / "irsa-sandbox"
-
-
-def program(path: Path, text: str = "exit 0") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return path
 
 
 def make_pulumi(folder: Path, on_progress) -> None:
@@ -190,7 +183,6 @@ def test_the_engine_finds_a_plugin_under_the_version_that_it_asks_for(tmp_path):
     real = program(tmp_path / "a folder" / "plugin", 'echo "$0" "$@"')
     link({"kubernetes": real}, tmp_path / "home")
     folder = tmp_path / "home" / "plugins" / f"resource-kubernetes-v{version('pulumi-kubernetes')}"
-    command = [folder / "pulumi-resource-kubernetes", "a b", "c"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = ran(folder / "pulumi-resource-kubernetes", "a b", "c", check=True)
     assert done.stdout == f"{real} a b c\n"
     assert not folder.is_symlink(), "the engine passes over links"

@@ -117,7 +117,6 @@ def test_one_preset_variable_keeps_its_pair_away(preset, added, jittered):
 
 
 @pytest.mark.cases("service_account", {
-    "none": {},
     "empty": account(role_arn=""),
     "underscore": {"eks.amazonaws.com/role_arn": ROLE_ARN},
     "no-prefix": {"role-arn": ROLE_ARN},
@@ -223,10 +222,10 @@ def test_windows_is_known_by_the_node_selector_alone(selector, is_windows):
 
 
 @pytest.mark.cases("skipped", {"patched container": "", "skipped container": "app"})
-@pytest.mark.parametrize("field", ["env", "volumeMounts", "resources", "args"])
-def test_null_counts_as_absent(field, skipped):
+def test_null_counts_as_absent(skipped):
     of_pod = annotations(skip_containers=skipped)
-    null = patch_of({"name": "app", field: None}, initContainers=None, of_pod=of_pod)
+    fields = dict.fromkeys(("env", "volumeMounts", "resources", "args"))
+    null = patch_of({"name": "app", **fields}, initContainers=None, of_pod=of_pod)
     assert null == patch_of(of_pod=of_pod)
 
 
