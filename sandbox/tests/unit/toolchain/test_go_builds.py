@@ -96,11 +96,11 @@ def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypa
 
 
 def test_a_build_ends_with_the_process_that_started_it(tmp_path):
-    pid = tmp_path / "pid"
-    go = program(tmp_path / "go", f"echo $$ >{pid}\nexec sleep 600")
-    call = f"go_builds._go(go_builds.Path({str(go)!r}), 'pulumi', 'build')"
+    go = program(tmp_path / "go", "echo $$ >&2\nexec sleep 600")
+    call = f"go_builds._go(go_builds.Path({str(go)!r}), 'pulumi', 'build', on_line=print)"
     code = f"from irsa_sandbox.toolchain import go_builds; {call}"
-    with subprocess.Popen([sys.executable, "-c", code]) as build:
-        started = eventually(lambda: pid.exists() and pid.read_text().strip())
+    command = [sys.executable, "-u", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as build:
+        started = build.stdout.readline().strip()
         build.kill()
     assert eventually(lambda: ran("ps", "-p", started).returncode)
