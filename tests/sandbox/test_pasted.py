@@ -51,8 +51,8 @@ EXCUSED = {
     "aws eks update-cluster-config --name production": AWS_CLI,
     "key=$(aws kms create-key": AWS_CLI,
     "python -m irsa list --context blue --context green": f"{AUDIT}::test_an_account_whose_role",
-    "pulumi preview --json --show-sames": f"{PARTS}the_block_of_the_fleet_page",
-    "$ pulumi preview --json --show-sames |": f"{PARTS}readmes_one_line",
+    "pulumi preview --json --show-sames": f"{PARTS}the_lines_of_a_page",
+    "$ pulumi preview --json --show-sames |": f"{PARTS}the_lines_of_a_page",
     "$ pulumi stack export |": "../command/tests/takeover/test_components.py::test_the_lines_of",
     "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>": (
         "sandbox/test_pasted.py::test_the_refusals_of_the_walk"
