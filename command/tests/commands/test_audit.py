@@ -30,6 +30,8 @@ EXACT = irsa_trust_policy([PROVIDER_ARN], [APP])
 NO_CONDITION = {"Statement": [EXACT["Statement"][0] | {"Condition": {}}]}
 BY_EKS = pod_identity_trust_policy([CLUSTER_ARN], [APP])
 EVERYONE = {"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}}
+WITH_MFA = {"Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+ROOT_IF = {"Statement": EVERYONE["Statement"] | WITH_MFA | {"Principal": {"AWS": "444455556666"}}}
 
 
 @pytest.fixture
@@ -360,6 +362,8 @@ PASSING = (
     "new role without a condition": ([created(NO_CONDITION)],
         [("no-sub", "role app"), ("no-aud", "role app")]),
     "new role for everyone": ([created(EVERYONE), role(EXACT)], [("everyone", "role app")]),
+    # While the role has no account, the root may be its own: no external id is asked for.
+    "new role for a root": ([created(ROOT_IF)], [("root-principal", "role app")]),
     "association that is trusted": ([role(BY_EKS), association("app")], []),
     "association that is not trusted": ([role(BY_EKS), association("b")],
         [("trust-mismatch", "service account dev/b")]),

@@ -220,6 +220,10 @@ def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():
     new = [own, {**other, "urn": f"{other['urn']}-b"}, resource(ATTACHED, "bucket", attached, {})]
     found = read(digest([*new, *RESOURCES[2:3]], operation="create")).roles
     assert [bool(each.policies) for each in found] == [True, False]
+    stack = {"parent": "urn:pulumi:dev::irsa::pulumi:pulumi:Stack::irsa-dev"}  # of everything
+    beside = [each | stack for each in (own, new[2])]
+    [alone] = read(digest([*beside, *RESOURCES[2:3]], operation="create")).roles
+    assert not alone.policies
 
 
 @pytest.mark.cases(("allowed", "more", "label"), {
