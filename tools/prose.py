@@ -20,8 +20,6 @@ BANNED = re.compile(
 """Words for which AWS's, Kubernetes' and Pulumi's documentation has an exact one."""
 ALLOWED = frozenset(
     {
-        ("tests/sandbox/support/stranger.py", "nobody"),  # the user of Unix
-        ("sandbox/tests/parts/providers/test_provider_ports.py", "nobody"),
         ("tools/prose.py", ""),
         ("tests/unit/tools/test_prose.py", ""),
     }

@@ -21,10 +21,9 @@ from irsa.observe.eks import Association
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccountObject, Unread
 from irsa.observe.pods import FleetPod
 from irsa_core.decide.association import pod_tags
-from irsa_core.decide.document import DocumentType, OtherAction, Statement, statements_of
+from irsa_core.decide.document import OtherAction, Statement, statements_of
 from irsa_core.decide.patterns import Pattern
-from irsa_core.decide.statements import compile_policy
-from irsa_core.decide.trust_policy import check_storable
+from irsa_core.decide.trust_policy import check_permissions_policy, check_storable
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
@@ -302,8 +301,7 @@ def _check_documents(role: Role) -> Hits:
     for policy in () if role.unique_id else role.known_policies:
         if not isinstance(policy.document, Unread):
             try:
-                compile_policy(policy.document, policy.name, DocumentType.IDENTITY)
-                check_storable(policy.document)
+                check_permissions_policy(policy.document)
             except ValueError as error:
                 yield "malformed", f"policy {policy.name}: {error}"
 

@@ -91,6 +91,13 @@ def check_storable(document: Json) -> None:
         _check_conditions(statement, f"{at}.Condition")
 
 
+def check_permissions_policy(document: Json) -> None:
+    """Raise `DocumentError` with IAM's message for what IAM does not store as the policy of a role
+    or user."""
+    compile_policy(document, "policy", DocumentType.IDENTITY)
+    check_storable(document)
+
+
 _SID_CHARACTERS = (
     "Statement IDs (SID) must be alpha-numeric. "
     "Check that your input satisfies the regular expression [0-9A-Za-z]*"

@@ -3,9 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from irsa_core.decide.document import DocumentType
-from irsa_core.decide.statements import compile_policy
-from irsa_core.decide.trust_policy import check_storable
+from irsa_core.decide.trust_policy import check_permissions_policy
 from irsa_core.identity.policies import size_of_text
 from irsa_core.identity.quotas import INLINE_POLICIES_SIZE_MAX
 
@@ -17,9 +15,7 @@ def check_inline_policies(owner: str, policies: Mapping[str, str]) -> None:
     """
     for name, text in policies.items():
         try:
-            document = json.loads(text)
-            compile_policy(document, "policy", DocumentType.IDENTITY)
-            check_storable(document)
+            check_permissions_policy(json.loads(text))
         except ValueError as error:
             raise ValueError(
                 f"{owner}: policies[{name!r}] is not a policy ({error}); correct it"

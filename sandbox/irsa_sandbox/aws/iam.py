@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from irsa_core.decide.document import CURRENT_VERSION, DocumentError, DocumentType
-from irsa_core.decide.statements import compile_policy
+from irsa_core.decide.document import CURRENT_VERSION, DocumentError
 from irsa_core.decide.trust_policy import (
     check_existence,
+    check_permissions_policy,
     check_shared_issuers,
     check_storable,
     compile_trust_policy,
@@ -226,8 +226,7 @@ def _read(text: str) -> Json:
 def _check_permissions(text: str, *, managed: bool) -> None:
     document = _read(text)
     try:
-        compile_policy(document, "policy", DocumentType.IDENTITY)
-        check_storable(document)
+        check_permissions_policy(document)
     except DocumentError as error:
         raise malformed_policy(error.message) from error
     if managed and document.get("Version") != CURRENT_VERSION:
