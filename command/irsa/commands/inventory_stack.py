@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
@@ -15,6 +16,7 @@ from irsa.observe.pulumi import HIDDEN, LATER, NO_POLICY, StackResources, StackR
 from irsa.takeover.losses import losses
 from irsa_core.identity.arns import (
     account_of,
+    is_account_id,
     is_oidc_provider,
     issuer_of_principal,
     parse_role_arn,
@@ -50,11 +52,7 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     unread = {reason: f"{name}: {reason}" for reason in _unread(stack)}
     every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
-    planned = [*losses(document)]
-    for role in stack.roles:
-        if role.trust_policy in NO_POLICY:
-            text = f"it is {str(role.trust_policy).strip('()')}"
-            planned.append(Finding("malformed", f"role {role.label}", text, account=role.account))
+    planned = [*losses(document), *chain.from_iterable(map(_malformed, stack.roles))]
     issuers = [issuer_url] if issuer_url else [*stack.issuers]
     guessed = [] if issuer_url else [url for url in _trusted_issuers(roles) if url not in issuers]
     live = cli.known(aws.roles()) if aws else None
@@ -110,11 +108,25 @@ def _of_others(stack: StackResources, arns: Collection[str]) -> str:
     return f"{', '.join(texts)}, which is no role of the stack" if texts else ""
 
 
+def _malformed(role: StackRole) -> Iterator[Finding]:
+    """Find what stands in the place of a policy and is none."""
+    texts = {"it": role.trust_policy}
+    unread = [(e.name, e.document) for e in role.policies if isinstance(e.document, Unread)]
+    texts |= {f"policy {name}": document.reason for name, document in unread}
+    for what, text in texts.items():
+        if text in NO_POLICY:
+            found = f"{what} is {str(text).strip('()')}"
+            yield Finding("malformed", f"role {role.label}", found, account=role.account)
+
+
 def _unread_policies(stack: StackResources) -> Iterator[str]:
     for role in stack.roles:
         for each in role.policies:
-            if isinstance(each.document, Unread) and each.document.reason in (LATER, HIDDEN):
-                yield f"policy {each.name} of {role.label} {each.document.reason}"
+            # AWS's own policies are public, and the account cannot change them.
+            of_account = not each.arn or is_account_id(account_of(each.arn))
+            reason = each.document.reason if isinstance(each.document, Unread) else ""
+            if of_account and reason not in ("", *NO_POLICY):
+                yield f"policy {each.name} of {role.label} {reason}"
 
 
 def _clusters(

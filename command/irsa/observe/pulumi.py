@@ -138,6 +138,7 @@ def _state_after(operation: object, old: Json, new: Json) -> Json:
 
 HIDDEN = "(a secret)"
 LATER = "(known after up)"
+NO_DOCUMENT = "(the stack has no document of it)"
 NO_POLICY = ("(not JSON)", "(not a policy)")
 """Words for what stands in the place of a policy document."""
 
@@ -335,7 +336,7 @@ def logical_name(resource: Json) -> str:
 
 
 def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
-    read = "the stack has no document of it" if document is None else policy_document(document)
+    read = NO_DOCUMENT if document is None else policy_document(document)
     if isinstance(read, str):
         read = Unread(f"policy {arn or name}", read, "iam:GetPolicyVersion")
     return PermissionsPolicy(name, read, arn)

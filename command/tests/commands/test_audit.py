@@ -342,6 +342,7 @@ def created(trust):
     return role(trust, UNKNOWN_OUTPUT)
 
 
+SHARED = (f"arn:aws:iam::{ACCOUNT_A}:policy/shared", "arn:aws:iam::aws:policy/ReadOnlyAccess")
 PASS_ALL = {"Effect": "Allow", "Action": ["iam:PassRole", "eks:*"], "Resource": "*"}
 PASSING = (
     "aws:iam/rolePolicy:RolePolicy",
@@ -431,19 +432,24 @@ def test_an_output_inside_of_a_text_is_the_finding(of_stack, text):
 
 def test_what_a_stack_does_not_have_or_does_not_say_is_not_passed_in_silence(of_stack):
     """A role of another program, a secret policy, a role of another provider."""
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     secret = {"role": "app", "name": "own", "policy": "[secret]"}
     resources = [
         role(EXACT),
         annotated(f"{ROLE}-misspelt"),
         ("aws:iam/rolePolicy:RolePolicy", secret),
+        *((attachment, {"role": "app", "policyArn": arn}) for arn in SHARED),
         ("aws-native:iam:Role", {"roleName": "n"}),
     ]
     code, out = of_stack(resources)
     assert code == 3
     for line in (
         f"role-missing, other-account: dev/app has {ROLE}-misspelt, which is no role of the stack",
-        f"pass-any-role, target-not-allowed: policy own of {ROLE} (a secret)",
-        "roles of aws-native are not read: 3",
+        (
+            f"pass-any-role, target-not-allowed: policy own of {ROLE} (a secret), "
+            f"policy shared of {ROLE} (the stack has no document of it)"
+        ),
+        "roles of aws-native are not read: 5",
     ):
         assert line in out
 
@@ -457,6 +463,10 @@ def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack):
     assert (code, code_of_json, json.loads(out)["findings"]) == (3, 3, [])
     code, out = of_stack([created("{'Version': 1}")], *JSON)
     assert (code, rules(out)) == (1, [("malformed", "role app")])
+    inline = ("aws:iam/rolePolicy:RolePolicy", {"role": "app", "name": "own", "policy": "{'a': 1}"})
+    code, out = of_stack([role(EXACT), inline], *JSON)
+    assert (code, rules(out)) == (1, [("malformed", f"role {ROLE}")])
+    assert json.loads(out)["findings"][0]["found"] == "policy own is not JSON"
 
 
 @pytest.mark.cases(("more", "unchecked"), {
