@@ -1,6 +1,7 @@
 """The values of a caller's facts that can exist: names, ARNs, and what STS takes. Pure."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from irsa.callers.classes import ONE, RUN, Class, Linear, Place, classes, fits, joined, text
@@ -36,8 +37,8 @@ class Language(NamedTuple):
     linear: tuple[Linear, ...]
     most: int = 0
     """Their greatest length; 0 for none."""
-    kubernetes: bool = False
-    """True for subjects of service accounts, of which the patterns leave a part open."""
+    may_be: Callable[[str], object] = re.compile("").match
+    """Predicate of the values that can exist, where the patterns leave a part open."""
     never: tuple[str, ...] = ()
     """Pairs of characters that no value has."""
     values: tuple[str, ...] | None = None
@@ -47,10 +48,8 @@ class Language(NamedTuple):
         """Return whether a value is one of them."""
         if self.values is not None:
             return value in self.values
-        if self.kubernetes and parse_subject(value) is None:
-            return False
         short = len(value) <= (self.most or len(value)) and not any(e in value for e in self.never)
-        return short and any(fits(each, value) for each in self.linear)
+        return bool(short and self.may_be(value)) and any(fits(each, value) for each in self.linear)
 
     def classes(self, patterns: tuple[Linear, ...] = ()) -> Iterator[Class]:
         """Yield the classes of its values; raises `irsa.callers.classes.Unbounded`."""
@@ -68,6 +67,8 @@ def only(*values: str) -> Language:
 
 TEXT = Language(((RUN,),))
 SOME_TEXT = Language(((ONE, RUN),))
+AUDIENCES = Language(SOME_TEXT.linear, may_be=re.compile(rf"(?!{SUBJECT_PREFIX})").match)
+"""Audiences of a cluster's tokens: no OIDC provider has a subject as client id."""
 _NO_NAME = frozenset("*?")
 _NAME = (Place(_NO_NAME), Place(_NO_NAME, many=True))
 NAMES, NAMED = Language((_NAME,)), Language(((*_NAME, *text(":"), _NAME[1]),))
@@ -83,16 +84,18 @@ def _other_key(at: int) -> Linear:
 
 
 GITHUB_SUBJECTS = Language(
-    (joined((*text("repo:"), *_OWNER), _NAME, by="/"), *map(_other_key, range(5)))
+    (joined((*text("repo:"), *_OWNER), _NAME, by="/"), *map(_other_key, range(5))),
+    may_be=re.compile(r"(?!repo:[^:]*\.git(:|$))").match,
 )
-"""Subjects of GitHub, where ``repo:`` stands before owner and repository.
+"""Subjects of GitHub, where ``repo:`` stands before owner and repository, whose name GitHub lets no
+one end in ``.git``.
 Organizations may choose the keys: https://docs.github.com/en/actions/reference/security/oidc"""
 _NO_TAG = frozenset("!\"#$%&'()*,;<>?[\\]^`{|}~\t\n")
 TAG_VALUES = Language(((Place(_NO_TAG, many=True),),), 256)
 TAG_NAMES = Language(((Place(_NO_TAG), Place(_NO_TAG, many=True)),), 128)
 SUBJECTS = Language(
     tuple(joined(text(SUBJECT_PREFIX), a, text(":"), b) for a in _LABEL for b in _SUBDOMAIN),
-    kubernetes=True,
+    may_be=parse_subject,
     never=_DOTS,
 )
 NAMESPACES, SERVICE_ACCOUNTS = Language(_LABEL, 63), Language(_SUBDOMAIN, 253, never=_DOTS)

@@ -21,6 +21,7 @@ from irsa.callers.facts import (
 )
 from irsa.callers.languages import (
     ACCOUNTS,
+    AUDIENCES,
     EXTERNAL_IDS,
     GITHUB_SUBJECTS,
     NAMED,
@@ -199,7 +200,7 @@ def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
         Fact("sub", subjects, {f"{prefix}sub": SAME}, identity=True),
         Fact(
             "aud",
-            only(*ids) if ids else SOME_TEXT,
+            only(*ids) if ids else AUDIENCES if kubernetes else SOME_TEXT,
             {f"{prefix}aud": SAME} | ({f"{prefix}oaud": SAME} if kubernetes else {}),
             several=True,
         ),

@@ -30,6 +30,7 @@ NEVER = {"no-caller", "provider-arn", "issuer-url", "other-issuer", "malformed",
 MISSED = {
     ("kary-ajrj/aws-gitlab-oidc-example", "passrole-any"),  # the role of an administrator
     ("happycuban/eks-karpenter", "passrole-any"),  # to EKS itself, which runs no program with it
+    ("jeanbaptistemora/fluidattacks-universe2", "passrole-any"),  # without a call that takes a role
 }
 """Labels that `audit` does not find, and why."""
 SHAPES = {

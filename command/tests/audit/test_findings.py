@@ -45,6 +45,9 @@ NO_SUB = with_condition({"StringEquals": AUD})
 def test_a_subject_that_aud_is_compared_with_is_named():
     trust = with_condition({"StringEquals": {f"{ISSUER}:aud": SUBJECT}})
     found = dict(findings(role(trust), providers=[], every_provider=False))
+    assert found["no-caller"].endswith(f"{ISSUER}:aud is {SUBJECT}, which no caller meets")
+    trust["Statement"].append(GOOD["Statement"][0])
+    found = dict(findings(role(trust), providers=[], every_provider=False))
     assert found["no-sub"].endswith(f"aud is compared with a subject, {SUBJECT}")
 
 

@@ -198,6 +198,11 @@ _PRIVATE = {
         "Bitbucket Pipelines", "every repository of the Bitbucket workspace",
         "", r"\{[^}*?]+\}", private=True,
     ),
+    # https://circleci.com/docs/guides/permissions-authentication/openid-connect-tokens/
+    r"oidc\.circleci\.com/org/[^/]+": _by_sub(
+        "CircleCI", "every project of the CircleCI organization",
+        "", rf"org/{_PART}/project/{_PART}/", private=True,
+    ),
     r"oidc\.vercel\.com/[^/]+": _by_sub(
         "Vercel", "every project of the Vercel team",
         "", rf"owner:{_OPEN}:project:{_PART}:", private=True,

@@ -130,7 +130,7 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
             named = what if name.lower() in text.lower() else f"{what} of {name}"
             yield rule, "; ".join([named, *notes])
     else:
-        yield from _check_customers(meant, provider)
+        yield from _check_customers([*meant, *_claims_as_tags(conditions, name)], provider)
         if "sub" in provider.claims and provider.claims.get("aud") is not ANY:
             yield from _check_audiences(meant, None)
 
@@ -228,6 +228,17 @@ def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hi
         known = expected is None or value in expected or _STS.fullmatch(value)
         if wild(pattern) or (several and not known):
             yield "broad-aud", value
+
+
+def _claims_as_tags(conditions: Sequence[Condition], name: str) -> Iterator[Condition]:
+    """Conditions on the session tags that a token brings, which some issuers make of its claims.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_adding-assume-role-idp
+    """
+    for condition in conditions:
+        kind, _, tag = condition.key.partition("/")
+        if kind.lower() == "aws:requesttag":
+            yield condition._replace(key=f"{name}:{tag}")
 
 
 def _check_customers(conditions: Sequence[Condition], provider: Issuer) -> Hits:
