@@ -17,9 +17,9 @@ from typing import Any
 
 from typing_extensions import override
 
+from .files import SocketFolder
 from .peers import uid_of_peer
-from .servers import BackgroundServer
-from .socket_folder import SocketFolder
+from .servers import BackgroundServer, listening, shut
 
 CHUNK = 64 * 1024
 
@@ -38,17 +38,8 @@ class OwnerPort(BackgroundServer):
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        super().__init__(
-            "owner-port",
-            ThreadingTCPServer,
-            ("127.0.0.1", 0),
-            lambda connection, *_: self._handle(connection),
-        )
-
-    @property
-    def port(self) -> int:
-        """The TCP port on 127.0.0.1."""
-        return self._server.server_address[1]
+        server = listening(ThreadingTCPServer, lambda connection, *_: self._handle(connection))
+        super().__init__("owner-port", server)
 
     def keep(self, peer: str, value: Any) -> None:
         """Keep something for as long as the connection of that peer lasts, as gRPC names it."""
@@ -65,7 +56,7 @@ class OwnerPort(BackgroundServer):
         super().stop()
         with self._lock:
             for connection in self._open:
-                _shut(connection)
+                shut(connection)
         self._sockets.remove()
 
     def _handle(self, connection: socket.socket) -> None:
@@ -106,10 +97,5 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(CHUNK):
             target.sendall(data)
-    _shut(source)
-    _shut(target)
-
-
-def _shut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may have ended just now
-        connection.shutdown(socket.SHUT_RDWR)
+    shut(source)
+    shut(target)
