@@ -43,15 +43,12 @@ def guarded(application: Application) -> Application:
     without requests that lead around its checks."""
 
     async def application_behind_checks(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            for phase in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{phase}.complete"})
-        elif scope["type"] == "http":
-            if (refusal := _refusal(scope)) is not None:
-                await _answer(_bounded(receive), send, refusal)
-            else:
-                await application(scope, _bounded(receive), send)
+        if scope["type"] != "http":
+            return  # such as a WebSocket, which no SDK opens
+        if (refusal := _refusal(scope)) is not None:
+            await _answer(_bounded(receive), send, refusal)
+        else:
+            await application(scope, _bounded(receive), send)
 
     return application_behind_checks
 
