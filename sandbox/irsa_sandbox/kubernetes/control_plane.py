@@ -8,8 +8,8 @@ import secrets
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from irsa_core.identity.quotas import TOKEN_EXPIRATION
 
 from ..serving.certificates import Authority
 from ..serving.files import write_private
+from ..waiting import wait_until
 from .log_lines import telling
 
 # etcd wants host:port in every URL; for the scheme `unix` it takes the whole as a path, here
@@ -50,6 +51,7 @@ CONTROLLERS = (
 )
 API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; the API refuses a token for STS
 SERVICE_RANGE = "10.100.0.0/16"  # what EKS gives a VPC that is not 10/8
+DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 START_TIMEOUT = 300.0
 
 
@@ -149,14 +151,13 @@ class ControlPlane:
             with reserve_port() as reserved:
                 self.server_url = f"https://127.0.0.1:{reserved.getsockname()[1]}"
                 write_private(self.kubeconfig_file, yaml.safe_dump(self.kubeconfig()).encode())
-                self._launch("etcd", *self._etcd_flags())
-                self._wait("etcd", lambda: (self.folder / ETCD_SOCKET).exists())
-                self._launch("kube-apiserver", *self._api_server_flags())
+                self._launch("etcd", self._etcd_flags(), (self.folder / ETCD_SOCKET).exists)
                 with self._http() as http:
-                    self._wait("kube-apiserver", lambda: _answers(http, "/readyz"))
-                    self._launch("kube-controller-manager", *self._controller_manager_flags())
-                    account = "/api/v1/namespaces/default/serviceaccounts/default"
-                    self._wait("kube-controller-manager", lambda: _answers(http, account))
+                    ready = partial(_answers, http, "/readyz")
+                    self._launch("kube-apiserver", self._api_server_flags(), ready)
+                    ready = partial(_answers, http, DEFAULT_ACCOUNT)
+                    flags = self._controller_manager_flags()
+                    self._launch("kube-controller-manager", flags, ready)
         except BaseException:
             self.stop()
             raise
@@ -199,22 +200,21 @@ class ControlPlane:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         write_private(self.folder / "service-accounts-key.pem", pem)
 
-    def _launch(self, name: str, *flags: str) -> None:
+    def _launch(self, name: str, flags: list[str], ready: Callable[[], bool]) -> None:
+        """Start a program; return when it is ready."""
         program = self._binaries / name
         if not program.exists():
             raise NotStarted(f"{program} does not exist; put {name} there")
         log = self.folder / "logs" / f"{name}.log"
         self._processes.append(Process([str(program), *flags], folder=self.folder, log=log))
 
-    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not ready():
+        def is_ready() -> bool:
             if (how := self.ended()) is not None:
                 raise NotStarted(how)
-            if time.monotonic() > deadline:
-                log = self.folder / "logs" / f"{name}.log"
-                raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")
-            time.sleep(0.02)
+            return ready()
+
+        if not wait_until(is_ready, START_TIMEOUT, 0.02):
+            raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")
 
     def _http(self) -> httpx2.Client:
         return httpx2.Client(
