@@ -94,8 +94,8 @@ def session_of(
     """A boto3 session with these keys, all clients of which are for the emulator."""
     core = _Core(proxy, ca_file, region)
     # A profile or file of the caller's could be missing, or name another endpoint.
-    for name, value in {"config_file": os.devnull, "credentials_file": os.devnull}.items():
-        core.set_config_variable(name, value)
+    for name in ("config_file", "credentials_file"):
+        core.set_config_variable(name, os.devnull)
     core.keep_profile(None)
     core.set_credentials(*credentials)
     return boto3.session.Session(botocore_session=core)
@@ -110,7 +110,7 @@ def session_in(environment: Mapping[str, str], proxy: str, ca_file: Path) -> bot
     core = _Core(proxy, ca_file, REGION)
     with patch.dict(os.environ, environment, clear=True):
         core.keep_profile(core.profile)
-        core.find_credentials()
+        botocore.session.Session.get_credentials(core)
     return boto3.session.Session(botocore_session=core)
 
 
@@ -129,10 +129,6 @@ class _Core(botocore.session.Session):
     def keep_profile(self, name: str | None) -> None:
         """Have this profile or none, whatever a variable says later."""
         self.session_var_map["profile"] = (None, [], name, None)
-
-    def find_credentials(self) -> None:
-        """Search for credentials, in the environment of this moment."""
-        super().get_credentials()
 
     @override
     def get_credentials(self) -> botocore.credentials.Credentials | None:

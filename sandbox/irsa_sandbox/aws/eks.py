@@ -25,7 +25,9 @@ from .records import Record, Records
 
 _CLUSTER = r"/clusters/(?P<cluster>[^/]+)"
 _UPDATE = rf"{_CLUSTER}(?:/node-groups/(?P<group>[^/]+))?/(?:updates|update-config|update-version)"
-_MADE_UPDATE = re.compile(rf"{_CLUSTER}/(?:addons/(?P<addon>[^/]+)/)?.*")
+_UPDATED = re.compile(
+    rf"{_CLUSTER}/(?:addons/(?P<addonName>[^/]+)/|node-groups/(?P<nodegroupName>[^/]+)/)?.*"
+)
 _UPDATES = "_updates"
 """Key of the updates in a cluster's record; MiniStack shows no key that begins like this."""
 
@@ -107,20 +109,12 @@ class Eks:
         request = request._replace(path=unquote(request.path))
         for verb, pattern, answer in self._answers:
             if verb in (request.method, "") and (match := re.fullmatch(pattern, request.path)):
-                return self._filled_in(await answer(match, request))
-        return self._filled_in(await self._forward(request))
+                return self._filled_in(request.path, await answer(match, request))
+        return self._filled_in(request.path, await self._eks(*request))
 
-    async def _forward(self, request: AwsRequest, document: Any = None) -> Response:
-        """MiniStack's answer, to this document if one is given. An update that it made is kept with
-        its cluster, for DescribeUpdate."""
-        body = request.body if document is None else json.dumps(document).encode()
-        answer = status, _, text = await self._eks(*request._replace(body=body))
-        match = _MADE_UPDATE.fullmatch(request.path)
-        update = json.loads(text).get("update") if status == 200 and match and text else None
-        record = self._records.clusters.get(match["cluster"]) if match and update else None
-        if match and update and record is not None:
-            _keep(record, update, addonName=match["addon"])
-        return answer
+    async def _forward(self, request: AwsRequest, document: Any) -> Response:
+        """MiniStack's answer to the request with this document."""
+        return await self._eks(*request._replace(body=json.dumps(document).encode()))
 
     async def _addon_versions(self, _match: re.Match[str], request: AwsRequest) -> Response:
         return as_answer(eks_addons.describe_versions(request.query))
@@ -157,10 +151,11 @@ class Eks:
             for part in AUTO_MODE & inputs.keys():
                 record[part] = {**record.get(part, {}), **inputs[part]}
             path = f"/clusters/{record['name']}"
-            return await self._forward(request._replace(method="GET", path=path, body=b""))
+            return await self._eks(*request._replace(method="GET", path=path, body=b""))
         return answer
 
-    def _filled_in(self, answer: Response) -> Response:
+    def _filled_in(self, path: str, answer: Response) -> Response:
+        """The answer as EKS gives it. An update is kept with its cluster, for DescribeUpdate."""
         status, headers, body = answer
         document = json.loads(body) if status == 200 and body else {}
         for kind, arn in _ARNS.items():
@@ -177,16 +172,23 @@ class Eks:
             document[kind] = members
         if update := document.get("update"):
             document["update"] = {"params": [], "errors": [], **update}
+            match = _UPDATED.fullmatch(path)
+            of = {name: text for name, text in match.groupdict().items() if text} if match else {}
+            record = self._records.clusters.get(of.pop("cluster", ""))
+            if record is not None:
+                record.setdefault(_UPDATES, {}).setdefault(update["id"], (of, document["update"]))
         return (status, headers, json.dumps(document).encode()) if document else answer
 
     async def _delete(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster = match[1]
         record, addons = self._records.clusters.get(cluster), self._records.addons
         if record is not None and record["deletionProtection"]:
-            raise errors.cluster_protected(cluster)
+            raise errors.invalid_request(  # in words of our own
+                f"Cluster {cluster} cannot be deleted while its deletion protection is enabled"
+            )
         if any(group.startswith(f"{cluster}/") for group in self._records.node_groups):
-            raise errors.cluster_in_use()
-        answer = await self._forward(request)
+            raise errors.resource_in_use("Cluster has nodegroups attached")
+        answer = await self._eks(*request)
         if answer[0] == 200:  # MiniStack would leave the add-ons to the next cluster of that name
             for key in [key for key in addons if key.startswith(f"{cluster}/")]:
                 self._records.tags.pop(addons.pop(key)["addonArn"], None)
@@ -195,7 +197,7 @@ class Eks:
     async def _untag(self, _match: re.Match[str], request: AwsRequest) -> Response:
         """Remove every tag that is named; MiniStack removes the first."""
         queries = [{**request.query, "tagKeys": [key]} for key in request.query["tagKeys"]]
-        return [await self._forward(request._replace(query=query)) for query in queries][-1]
+        return [await self._eks(*request._replace(query=query)) for query in queries][-1]
 
     async def _write_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""
@@ -224,7 +226,7 @@ class Eks:
 
     async def _delete_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         addon = self._records.addons.get(f"{match['cluster']}/{match['addon']}")
-        answer = await self._forward(request)
+        answer = await self._eks(*request)
         if addon is not None:
             cluster, arn = match["cluster"], addon["addonArn"]
             await self._pod_identity.write_owned(cluster, arn, (), request)
@@ -233,12 +235,12 @@ class Eks:
     async def _describe_update(self, match: re.Match[str], request: AwsRequest) -> Response:
         record, query = self._records.clusters.get(match["cluster"]), request.query
         if record is None:
-            raise errors.no_such_cluster(match["cluster"], None)
+            raise errors.no_such_cluster(match["cluster"])
         asked = {name: query[name][0] for name in ("addonName", "nodegroupName") if name in query}
-        kept = record.get(_UPDATES, {}).get(match["id"])
-        if kept is None or kept["of"] != asked:
-            raise errors.no_such_update(match["id"])
-        return as_answer({"update": kept["update"]})
+        of, update = record.get(_UPDATES, {}).get(match["id"], (None, None))
+        if of != asked:
+            raise errors.resource_not_found(f"No update found for ID: {match['id']}")
+        return as_answer({"update": update})
 
     async def _create_nodes(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster, inputs = match[1], request.document
@@ -280,9 +282,9 @@ class Eks:
 
     async def _update(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster, group, change = match["cluster"], match["group"], request.document
-        owner, groups = self._records.clusters.get(cluster), self._records.node_groups
-        record = owner if group is None else groups.get(f"{cluster}/{group}")
-        if record is None or owner is None:
+        clusters, groups = self._records.clusters, self._records.node_groups
+        record = clusters.get(cluster) if group is None else groups.get(f"{cluster}/{group}")
+        if record is None:
             raise errors.no_such_cluster(cluster, group)
         if group is None:
             self._check_change(record, change)
@@ -303,14 +305,7 @@ class Eks:
             "type": _kind_of(change, group),
             "createdAt": int(time.time()),
         }
-        _keep(owner, update, nodegroupName=group)
         return as_answer({"update": update})
-
-
-def _keep(cluster: Record, update: Mapping[str, Any], **of: str | None) -> None:
-    """Keep an update with the cluster, and of what in it it is one."""
-    kept = {"of": {name: value for name, value in of.items() if value}, "update": update}
-    cluster.setdefault(_UPDATES, {})[update["id"]] = kept
 
 
 def _check_auto_mode(inputs: Mapping[str, Any]) -> None:

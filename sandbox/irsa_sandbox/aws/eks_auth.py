@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE
 from irsa_core.identity.errors import AwsError, not_authorized
-from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.identity.token import decode_unverified
 
 from . import errors
@@ -21,7 +20,7 @@ from .errors import Response
 from .front import AwsRequest
 from .records import Records
 from .role_sessions import RoleSession, RoleSessions, Untrusted
-from .tokens import BoundPod, ClusterKeys, invalid_token, verified_pod
+from .tokens import BoundPod, ClusterKeys, verified_pod
 
 ACTION = "eks-auth:AssumeRoleForPodIdentity"
 AGENT_ADDON = "eks-pod-identity-agent"
@@ -56,7 +55,8 @@ class EksAuth:
                 raise errors.not_found()
             cluster_arn = self._records.cluster_arn(match[1])
             if (caller := self._records.denied(ACTION, cluster_arn, request)) is not None:
-                raise _access_denied(not_authorized(caller, ACTION, cluster_arn).message)
+                denied = not_authorized(caller, ACTION, cluster_arn)
+                raise errors.access_denied_exception(denied.message)
             return await self._assume(match[1], cluster_arn, _token(request.body))
         except AwsError as error:
             log.info("%s: %s", request.path, error)
@@ -64,33 +64,30 @@ class EksAuth:
 
     async def _assume(self, cluster: str, cluster_arn: str, raw: str) -> Response:
         if cluster not in self._records.clusters:
-            raise errors.no_such_cluster(cluster, None)
+            raise errors.no_such_cluster(cluster)
         pod = await self._pod(raw)
-        association = self._association(cluster, pod.account)
+        association = self._records.association(cluster, pod.account)
+        if association is None:  # AWS's own words are not known
+            account = f"{pod.account.namespace}/{pod.account.name}"
+            raise errors.resource_not_found(
+                f"No association found for service account {account} in cluster {cluster}."
+            )
         try:
             session = RoleSessions(self._records).of_pod(association, cluster_arn, pod)
         except Untrusted as error:
             # AWS's words, of whichever of the two roles.
             message = "Unauthorized Exception! EKS does not have permissions to assume the "
-            raise _access_denied(f"{message}associated role.") from error
+            raise errors.access_denied_exception(f"{message}associated role.") from error
         return errors.as_answer(_answer(association, session))
 
     async def _pod(self, raw: str) -> BoundPod:
         try:
             token = decode_unverified(raw)
         except AwsError as error:
-            raise invalid_token(error.message) from error
-        jwks = await self._keys.with_key(token.header.get("kid"))
-        return verified_pod(token, issuer_url=self._keys.issuer_url, jwks=jwks, now=time.time())
-
-    def _association(self, cluster: str, account: ServiceAccountRef) -> Mapping[str, Any]:
-        for each in self._records.associations.values():
-            of = ServiceAccountRef(each["namespace"], each["serviceAccount"])
-            if (each["clusterName"], of) == (cluster, account):
-                return each
-        # AWS's own words are not known.
-        message = f"No association found for service account {account.namespace}/{account.name}"
-        raise AwsError("ResourceNotFoundException", 404, f"{message} in cluster {cluster}.")
+            raise errors.invalid_token(error.message) from error
+        issuer_url = self._keys.issuer_url
+        jwks = await self._keys.of_issuer(issuer_url, token.header.get("kid"))
+        return verified_pod(token, issuer_url=issuer_url, jwks=jwks, now=time.time())
 
 
 def _token(body: bytes) -> str:
@@ -103,10 +100,6 @@ def _token(body: bytes) -> str:
         problem = f"Value at 'token' failed to satisfy constraint: {constraint}"
         raise errors.invalid_parameter(f"1 validation error detected: {problem}")
     return token
-
-
-def _access_denied(message: str) -> AwsError:
-    return AwsError("AccessDeniedException", 400, message)
 
 
 def _answer(association: Mapping[str, Any], session: RoleSession) -> dict[str, Any]:

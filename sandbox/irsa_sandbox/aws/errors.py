@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
@@ -87,25 +88,25 @@ def constraints_violated(problems: list[str]) -> AwsError:
     return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
 
 
-def no_such_cluster(cluster: str, node_group: str | None) -> AwsError:
+def no_such_cluster(cluster: str, node_group: str | None = None) -> AwsError:
     """There is no such cluster, or no such node group in it."""
     what, name = ("cluster", cluster) if node_group is None else ("node group", node_group)
-    return AwsError("ResourceNotFoundException", 404, f"No {what} found for name: {name}.")
+    return resource_not_found(f"No {what} found for name: {name}.")
 
 
 def may_not_pass_role(caller_arn: str, role_arn: str) -> AwsError:
     """The caller may not give the role to EKS."""
     denied = not_authorized(caller_arn, "iam:PassRole", role_arn)
-    return AwsError("AccessDeniedException", denied.http, denied.message)
+    return replace(denied, code="AccessDeniedException")
 
 
-def _error(code: str, http: int, text: str) -> Callable[..., AwsError]:
+def _error(code: str, http: int, text: str = "{}") -> Callable[..., AwsError]:
     """An error with its arguments in the places of the text."""
     return lambda *given: AwsError(code, http, text.format(*given))
 
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
-unreadable_request = _error("MalformedQueryString", 400, "{}")
+unreadable_request = _error("MalformedQueryString", 400)
 missing_token = _error("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
 incomplete_signature = _error(
     "IncompleteSignature", 400, "Request must contain a signature that conforms to AWS standards"
@@ -117,21 +118,12 @@ scope_of_another_service = _error(
 not_found = _error("UnknownOperationException", 404, "No such operation")
 not_in_sandbox = _error("ValidationError", 400, "{} is not supported by the sandbox")
 
-inline_policies_too_large = _error(
-    "LimitExceeded", 409, "Maximum policy size of {} bytes exceeded for role {}"
-)
-invalid_provider_url = _error("InvalidInput", 400, "Invalid Open ID Connect Provider URL")
-provider_exists = _error("EntityAlreadyExists", 409, "Provider with url {} already exists.")
-no_such_user = _error("NoSuchEntity", 404, "The user with name {} cannot be found.")
-no_such_policy_version = _error(
-    "NoSuchEntity", 404, "Policy {} version {} does not exist or is not attachable."
-)
-no_such_provider = _error("NoSuchEntity", 404, "OpenIDConnect Provider not found for arn {}")
-transitive_tag_not_given = _error(  # in words of public reports
-    "InvalidParameterValue",
-    400,
-    "The specified transitive tag key must be included in the requested tags.",
-)
+# IAM and STS
+limit_exceeded = _error("LimitExceeded", 409)
+invalid_input = _error("InvalidInput", 400)
+entity_exists = _error("EntityAlreadyExists", 409)
+no_such_entity = _error("NoSuchEntity", 404)
+invalid_parameter_value = _error("InvalidParameterValue", 400)
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 invalid_id = _error("InvalidID", 400, "The ID '{}' is not valid")
@@ -140,23 +132,17 @@ no_such_launch_template = _error(
     400,
     "The specified launch template, with template ID {}, does not exist.",
 )
-token_of_other_parameters = _error("IdempotentParameterMismatch", 400, "{}")
+token_of_other_parameters = _error("IdempotentParameterMismatch", 400)
 
-cluster_in_use = _error("ResourceInUseException", 409, "Cluster has nodegroups attached")
-cluster_protected = _error(  # in words of our own
-    "InvalidRequestException",
-    400,
-    "Cluster {} cannot be deleted while its deletion protection is enabled",
-)
-invalid_parameter = _error("InvalidParameterException", 400, "{}")
-no_such_association = _error("ResourceNotFoundException", 404, "No association found for id: {}")
+# EKS and EKS Auth
+resource_in_use = _error("ResourceInUseException", 409)
+invalid_request = _error("InvalidRequestException", 400)
+invalid_parameter = _error("InvalidParameterException", 400)
+resource_not_found = _error("ResourceNotFoundException", 404)
 association_exists = _error("ResourceInUseException", 409, "Association already exists: {}")
-association_owned = _error(  # in words of our own
-    "InvalidRequestException",
-    400,
-    "Association {} is owned by {}; change it through the add-on",
-)
-no_such_update = _error("ResourceNotFoundException", 404, "No update found for ID: {}")
+access_denied_exception = _error("AccessDeniedException", 400)
+invalid_token = _error("InvalidTokenException", 400)
+"""A token that EKS Auth does not take. AWS's own words are not known."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 access_denied = _error("AccessDenied", 403, "Access Denied")

@@ -86,7 +86,7 @@ def load(
     listing, payment = s3._list_objects_v1, s3._get_bucket_request_payment
     s3._list_objects_v1 = partial(list_objects, listing, payment)
     s3._put_public_access_block = partial(put_access_block, s3._put_public_access_block)
-    app._handle_s3_control_request = S3Control(partial(_s3_control_denial, app), records).handle
+    app._handle_s3_control_request = S3Control(app, records).handle
     return guarded(app.app)
 
 
@@ -154,12 +154,6 @@ def _tag_associations(eks: Any) -> None:
         return (arn, None) if arn in known else resolve(arn)
 
     eks._resolve_tag_resource_arn = resolve_association
-
-
-def _s3_control_denial(app: Any, action: str, resource: str, *request: Any) -> Response | None:
-    return app._enforce_data_plane(
-        "s3", action, *request, resource_arn=resource, named_resource=f'"{resource}"'
-    )
 
 
 def _name_unknown_services() -> None:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from botocore.parsers import create_parser
 from botocore.session import get_session
 
-from .errors import AwsError, Response, constraints_violated, unreadable_request
+from .errors import constraints_violated, unreadable_request
 from .front import AwsRequest
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -21,11 +20,10 @@ Parameters = dict[str, str]
 
 
 class QueryApi:
-    """The model of a service of the query protocol: what may be asked, and what answers mean."""
+    """The model of a service of the query protocol: what may be asked."""
 
     def __init__(self, service: str) -> None:
         self._model: Any = get_session().get_service_model(service)
-        self._parser = create_parser("query")
 
     def check(self, parameters: Mapping[str, str]) -> None:
         """Raise `AwsError` for parameters outside the limits of the API's own model."""
@@ -45,18 +43,6 @@ class QueryApi:
         ]
         if problems:
             raise constraints_violated(problems)
-
-    def parse(self, response: Response, operation: str) -> dict[str, Any]:
-        """A handler's answer to the operation as boto3 shapes it; raises `AwsError`."""
-        status, headers, body = response
-        shape = self._model.operation_model(operation).output_shape
-        result = self._parser.parse(
-            {"status_code": status, "headers": headers, "body": body}, shape
-        )
-        if status >= 300:
-            error = result["Error"]
-            raise AwsError(error["Code"], status, error["Message"])
-        return result
 
 
 def _violated(member: Any, value: str | None, *, required: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from irsa_core.identity.arns import account_of, parse_role_arn
+from irsa_core.identity.subjects import ServiceAccountRef
 
 from .accounts import REGION
 from .clients import AccessKeys
@@ -63,10 +64,25 @@ class Records:
         """Return an OIDC provider of an account."""
         return self.providers.get_scoped(account, None, arn)  # IAM has no regions
 
+    def associations_of(self, cluster: str) -> list[Record]:
+        """Return a cluster's EKS Pod Identity associations."""
+        return [each for each in self.associations.values() if each["clusterName"] == cluster]
+
+    def association(self, cluster: str, account: ServiceAccountRef) -> Record | None:
+        """Return the association of a service account of a cluster."""
+        for each in self.associations_of(cluster):
+            if ServiceAccountRef(each["namespace"], each["serviceAccount"]) == account:
+                return each
+        return None
+
     def session(self, request: AwsRequest) -> Record:
         """Return the session that signed a request; empty for any other principal."""
         key = self._sts.extract_access_key_id(request.headers, request.query)
         return self.sessions.get(key) or {}
+
+    def caller(self, request: AwsRequest) -> str:
+        """Return the ARN of the principal that signed a request; root's for one that is unknown."""
+        return core("iam_evaluator").request_caller_arn(request.headers, request.query)
 
     def denied(
         self, action: str, resource: str, request: AwsRequest, keys: Mapping[str, Any] | None = None

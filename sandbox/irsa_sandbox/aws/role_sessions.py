@@ -38,16 +38,6 @@ class RoleSession(NamedTuple):
     """Seconds since the epoch."""
 
 
-class NewSession(NamedTuple):
-    """A session to open."""
-
-    name: str
-    seconds: int = SESSION_SECONDS
-    tags: Mapping[str, str] = {}
-    """All of them are transitive."""
-    policy: str | None = None
-
-
 class Untrusted(Exception):
     """A role does not exist, does not trust the caller, or the caller may not assume it."""
 
@@ -62,7 +52,7 @@ class RoleSessions:
         """Assume a role as EC2 does for an instance with its profile; raises `Untrusted`."""
         role, name = self._role(role_arn), f"i-{uuid4().hex[:17]}"
         _check(_by_service(role, EC2_SERVICE, name, {}))
-        return self._open(role, NewSession(name))
+        return self._open(role, name, SESSION_SECONDS, {}, None)
 
     def of_pod(
         self, association: Mapping[str, Any], cluster_arn: str, pod: BoundPod
@@ -74,13 +64,10 @@ class RoleSessions:
         cluster = parse_cluster_arn(cluster_arn)
         name = f"eks-{cluster.name[:NAME_PART]}-{pod.name[:NAME_PART]}-{uuid4()}"
         tags = session_tags(cluster_arn, pod.account, pod_name=pod.name, pod_uid=pod.uid)
-        new = NewSession(
-            name,
-            tags={} if association.get("disableSessionTags") else tags,
-            policy=association.get("policy"),
-        )
-        role = self._role(association["roleArn"])
-        context = tag_keys(new.tags, new.tags)
+        if association.get("disableSessionTags"):
+            tags = {}
+        role, seconds = self._role(association["roleArn"]), SESSION_SECONDS
+        context = tag_keys(tags, tags)
         context |= {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster_arn}
         steps = [_by_service(role, POD_IDENTITY_SERVICE, name, context)]
         if target_arn := association.get("targetRoleArn"):
@@ -93,9 +80,9 @@ class RoleSessions:
                 external_id=external_id(cluster_arn, pod.account),
             )
             steps.append(step)
-            role, new = target, new._replace(seconds=TARGET_SESSION_SECONDS)
+            role, seconds = target, TARGET_SESSION_SECONDS
         _check(*steps)
-        return self._open(role, new)
+        return self._open(role, name, seconds, tags, association.get("policy"))
 
     def _role(self, arn: str) -> Record:
         role = self._records.role(arn)
@@ -103,12 +90,12 @@ class RoleSessions:
             raise Untrusted
         return role
 
-    def _open(self, role: Record, new: NewSession) -> RoleSession:
-        arn, user_id = (
-            f"{session_arn_prefix(role['Arn'])}{new.name}",
-            f"{role['RoleId']}:{new.name}",
-        )
-        keys, expires = self._records.new_credentials(), time.time() + new.seconds
+    def _open(
+        self, role: Record, name: str, seconds: int, tags: Mapping[str, str], policy: str | None
+    ) -> RoleSession:
+        """All tags are transitive."""
+        arn, user_id = f"{session_arn_prefix(role['Arn'])}{name}", f"{role['RoleId']}:{name}"
+        keys, expires = self._records.new_credentials(), time.time() + seconds
         record = {
             "Arn": arn,
             "UserId": user_id,
@@ -117,9 +104,9 @@ class RoleSessions:
             "Expiration": expires,
             "AccountId": account_of(role["Arn"]),
             "PrincipalType": "AssumedRole",
-            "SessionTags": [{"Key": key, "Value": value} for key, value in new.tags.items()],
-            "SessionPolicies": {"Policy": new.policy, "PolicyArns": []} if new.policy else None,
-            TRANSITIVE_KEYS: list(new.tags),
+            "SessionTags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            "SessionPolicies": {"Policy": policy, "PolicyArns": []} if policy else None,
+            TRANSITIVE_KEYS: list(tags),
         }
         self._records.register_session(keys.access_key_id, record)
         note_use(role)

@@ -78,16 +78,12 @@ def _settings() -> set[str]:
     return {name for name in found if name and "=" not in name}
 
 
-Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
-"""MiniStack's answer to who may not do an action to a resource, and None to who may: of the action,
-the resource, the headers, the query and the id of a request."""
-
-
 class S3Control:
     """Answers requests to an account's own host of S3 Control."""
 
-    def __init__(self, denial: Denial, records: Records) -> None:
-        self._denial = denial
+    def __init__(self, app: Any, records: Records) -> None:
+        """``app`` is MiniStack's, which knows who may do what."""
+        self._app = app
         self._records = records
 
     async def handle(
@@ -109,7 +105,9 @@ class S3Control:
             if not path.startswith(TAGS) or action is None:
                 raise errors.not_in_sandbox(f"S3 Control, {method} {path},")
             arn = unquote(path.removeprefix(TAGS))
-            if denied := self._denial(action, arn, headers, query, request_id):
+            caller = ("s3", action, headers, query, request_id)
+            names = {"resource_arn": arn, "named_resource": f'"{arn}"'}
+            if denied := self._app._enforce_data_plane(*caller, **names):
                 return denied
             named = {host.label, headers.get("x-amz-account-id", "")}
             if named != {self._records.account()}:
@@ -125,8 +123,8 @@ class S3Control:
             return 200, {"Content-Type": "application/xml"}, _shown(tags)
         if action == "s3:TagResource":
             tags |= _wanted(body)
-        for key in query.get("tagKeys", ()) if action == "s3:UntagResource" else ():
-            tags.pop(key, None)
+        else:
+            tags = {key: tags[key] for key in tags if key not in query.get("tagKeys", ())}
         if tags:
             stored[bucket] = tags
         else:  # as S3 itself has it, whose GetBucketTagging finds no set of tags then

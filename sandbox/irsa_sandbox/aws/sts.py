@@ -51,6 +51,7 @@ _TAG_SESSION = "sts:TagSession"
 _UNSIGNED_HEADER = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
 _TOLD = re.compile(r"<(SubjectFromWebIdentityToken|Audience|Provider)>[^<]*<")
 """Constants with which MiniStack answers for a web identity."""
+_ACCESS_KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
 
 log = logging.getLogger("ministack.sts")
 
@@ -116,11 +117,11 @@ class Sts:
         reachable = self._keys.reaches(issuer_url)
         return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
 
-    async def _assumable(self, parameters: Parameters, request: AwsRequest) -> Record:
+    def _assumable(self, parameters: Parameters, request: AwsRequest) -> Record:
         """The role that AssumeRole names, when the caller may ask for it at all."""
         role_arn = parameters["RoleArn"]
         _account_of(role_arn)
-        caller_arn = await self._caller(request)
+        caller_arn = self._records.caller(request)
         if caller_arn.endswith(":root"):
             raise root_may_not_assume()
         if kind_of(caller_arn) == "assumed-role" and _duration(parameters) > CHAINED_SESSION_MAX:
@@ -135,7 +136,7 @@ class Sts:
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining
         """
-        role, tags = await self._assumable(parameters, request), _tags(parameters)
+        role, tags = self._assumable(parameters, request), _tags(parameters)
         names = {name.lower(): name for name in tags}
         session = self._records.session(request)
         kept = {tag["Key"]: tag["Value"] for tag in session.get("SessionTags") or ()}
@@ -146,7 +147,9 @@ class Sts:
             key.lower() for key in numbered(parameters, f"{TRANSITIVE_KEYS}.member").values()
         ]
         if not names.keys() >= set(transitive_keys):
-            raise errors.transitive_tag_not_given()
+            raise errors.invalid_parameter_value(  # in words of public reports
+                "The specified transitive tag key must be included in the requested tags."
+            )
         tags |= passed_on
         transitive = [*passed_on, *(names[name] for name in transitive_keys)]
         if tags:
@@ -156,16 +159,9 @@ class Sts:
                 raise not_authorized(caller, _TAG_SESSION, role["Arn"])
         answer = await self._sts(*form(parameters | _as_parameters(tags), request))
         answer = _session(answer, parameters, role)
-        if answer[0] == 200:
-            made = self._model.parse(answer, "AssumeRole")["Credentials"]["AccessKeyId"]
-            self._records.sessions[made][TRANSITIVE_KEYS] = transitive
+        if made := _ACCESS_KEY.search(answer[2]) if answer[0] == 200 else None:
+            self._records.sessions[made[1].decode()][TRANSITIVE_KEYS] = transitive
         return answer
-
-    async def _caller(self, request: AwsRequest) -> str:
-        """The ARN of the principal that signed the request."""
-        action = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
-        answer = await self._sts(*form(action, request))
-        return self._model.parse(answer, "GetCallerIdentity")["Arn"]
 
 
 def _duration(parameters: Parameters) -> int:
