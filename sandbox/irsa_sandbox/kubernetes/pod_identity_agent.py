@@ -7,7 +7,6 @@ https://github.com/aws/eks-pod-identity-agent
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,10 +21,8 @@ from irsa_core.identity.errors import AwsError
 from irsa_core.identity.token import Token, decode_unverified, is_moment
 
 from ..aws.clients import AwsClients
-from ..aws.eks_auth import Node
-from ..aws.role_sessions import Untrusted
+from ..aws.eks_auth import Node, Untrusted
 from ..aws.tokens import bound_pod, verified_pod
-from ..serving.peers import uid_of_peer
 from ..serving.servers import BackgroundServer, HttpHandler, listening
 
 PATH = "/v1/credentials"
@@ -147,20 +144,14 @@ class AgentServer(BackgroundServer):
 
     def __init__(self, agent: Agent, node: Callable[[], Node | None]) -> None:
         """Listen; nothing is answered before `start`."""
-        super().__init__(
-            "pod identity agent", listening(ThreadingHTTPServer, _handler(agent, node))
-        )
+        server = listening(ThreadingHTTPServer, _handler(agent, node), owner_only=True)
+        super().__init__("pod identity agent", server)
         self.url = f"http://127.0.0.1:{self.port}"
 
 
 def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[HttpHandler]:
     class Handler(HttpHandler):
         timeout = 30  # seconds, the real agent's
-
-        def handle(self) -> None:
-            # Every user of the machine can connect to loopback.
-            if uid_of_peer(self.connection) == os.geteuid():
-                super().handle()
 
         def do_GET(self) -> None:  # noqa: N802 - its name there
             with_agent = node()

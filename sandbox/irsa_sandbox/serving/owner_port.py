@@ -6,8 +6,6 @@ this port hands on a connection once its peer is known, and closes any other use
 for the whole connection, and its end is seen, which gRPC's servers do not tell.
 """
 
-import logging
-import os
 import socket
 import threading
 from contextlib import suppress
@@ -18,12 +16,9 @@ from typing import Any
 from typing_extensions import override
 
 from .files import SocketFolder
-from .peers import uid_of_peer
 from .servers import BackgroundServer, listening, shut
 
 CHUNK = 64 * 1024
-
-log = logging.getLogger(__name__)
 
 
 class OwnerPort(BackgroundServer):
@@ -38,7 +33,7 @@ class OwnerPort(BackgroundServer):
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        server = listening(ThreadingTCPServer, lambda connection, *_: self._handle(connection))
+        server = listening(ThreadingTCPServer, self._relay, owner_only=True)
         super().__init__("owner-port", server)
 
     def keep(self, peer: str, value: Any) -> None:
@@ -59,16 +54,7 @@ class OwnerPort(BackgroundServer):
                 shut(connection)
         self._sockets.remove()
 
-    def _handle(self, connection: socket.socket) -> None:
-        uid = uid_of_peer(connection)
-        if uid is not None and uid == os.geteuid():
-            self._relay(connection)
-        else:
-            log.warning(
-                "refused a connection of %s", "unknown owner" if uid is None else f"uid {uid}"
-            )
-
-    def _relay(self, outer: socket.socket) -> None:
+    def _relay(self, outer: socket.socket, *_: object) -> None:
         outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Bound to a name of its own, which is how gRPC tells one connection from another.
         name = self._folder / str(next(self._numbers))

@@ -7,6 +7,7 @@ sandbox's own authority, which only the API server has.
 
 import json
 import logging
+import os
 import socket
 import sys
 import threading
@@ -20,6 +21,7 @@ from typing import Any
 from typing_extensions import override
 
 from .certificates import Authority
+from .peers import uid_of_peer
 
 BODY_LIMIT = 2 * 3 * 1024 * 1024
 """Bytes. The API server takes no request above 3 MiB, and a review can hold an object twice."""
@@ -68,9 +70,19 @@ class _Connections:
     request_queue_size = 128
     daemon_threads = True
     block_on_close = False
+    owner_only: bool
 
     def serve_forever(self) -> None:
         super().serve_forever(POLL)  # pyright: ignore[reportAttributeAccessIssue] - of the kind
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        # Every user of the machine can connect to loopback. This holds for the whole connection.
+        uid = uid_of_peer(request) if self.owner_only else os.geteuid()
+        if uid == os.geteuid():
+            super().finish_request(request, client_address)  # pyright: ignore[reportAttributeAccessIssue] - of the kind
+        else:
+            who = "unknown owner" if uid is None else f"uid {uid}"
+            log.warning("refused a connection of %s", who)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
         error = sys.exception()
@@ -78,10 +90,16 @@ class _Connections:
         log.warning("connection from %s: %s", client_address, error, exc_info=is_ours)
 
 
-def listening(kind: type[TCPServer], handle: Any, address: Any = ("127.0.0.1", 0)) -> TCPServer:
+def listening(
+    kind: type[TCPServer],
+    handle: Any,
+    address: Any = ("127.0.0.1", 0),
+    *,
+    owner_only: bool = False,
+) -> TCPServer:
     """Return a server that listens, on a free loopback port by default; ``handle`` gets each
-    connection."""
-    return type("Server", (_Connections, kind), {})(address, handle)
+    connection, with ``owner_only`` those of the sandbox's own user."""
+    return type("Server", (_Connections, kind), {"owner_only": owner_only})(address, handle)
 
 
 class HttpHandler(BaseHTTPRequestHandler):

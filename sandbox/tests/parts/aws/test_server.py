@@ -1,6 +1,7 @@
 """The emulator's front: AWS's hosts behind a proxy, signatures, what is MiniStack's no longer."""
 
 import asyncio
+import gc
 import http.client
 import socket
 import ssl
@@ -298,7 +299,8 @@ def connection(aws: Aws) -> http.client.HTTPSConnection:
     """A connection to STS, which stays open between requests."""
     proxy = urlsplit(aws.emulator.proxy)
     context = ssl.create_default_context(cafile=aws.authority.ca_file)
-    client = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, context=context)
+    where = (proxy.hostname or "", proxy.port)
+    client = http.client.HTTPSConnection(*where, context=context, timeout=60)
     client.set_tunnel(STS, 443)
     return client
 
@@ -312,6 +314,7 @@ def test_a_refused_request_is_read_to_its_end_and_keeps_its_connection(aws: Aws)
         client.putheader("Content-Length", str(len(CALL)))
         client.endheaders()
         time.sleep(0.3)
+        gc.collect()  # the server is in this process: each connection must be referred to
         client.send(CALL.encode())
         answer = client.getresponse()
         answer.read()
