@@ -4,7 +4,7 @@ import os
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -60,7 +60,8 @@ class AwsClients:
         self.session = session_of(credentials, proxy, ca_file, region)
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
-        weakref.finalize(self, _close, self._clients)
+        self._open = ExitStack()
+        weakref.finalize(self, self._open.close)
 
     def __call__(self, service: str, region: str = "") -> Any:
         """The boto3 client of a service, in the identity's region or another one."""
@@ -72,6 +73,7 @@ class AwsClients:
                     region_name=key[1],
                     config=Config(retries={"total_max_attempts": 3}, max_pool_connections=32),
                 )
+                self._open.callback(self._clients[key].close)
             return self._clients[key]
 
     def with_credentials(self, credentials: AccessKeys) -> "AwsClients":
@@ -140,8 +142,3 @@ class _Core(botocore.session.Session):
         given.setdefault("verify", self._verify)
         config = given.pop("config", Config()).merge(Config(proxies=self._proxies))
         return super().create_client(service_name, *args, **given, config=config)
-
-
-def _close(clients: dict[tuple[str, str], Any]) -> None:
-    for client in clients.values():
-        client.close()

@@ -13,20 +13,6 @@ from .front import AwsRequest
 from .query_protocol import Parameters, form, numbered, query_parameters
 from .records import Records
 
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
-ACTIONS = frozenset(
-    {
-        *("CreateDefaultVpc", "CreateVpc", "DeleteVpc", "DescribeVpcAttribute", "DescribeVpcs"),
-        *("CreateSubnet", "DeleteSubnet", "DescribeAvailabilityZones", "DescribeSubnets"),
-        *("CreateSecurityGroup", "DeleteSecurityGroup", "DescribeSecurityGroups"),
-        *("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
-        *("RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress", "DescribeSecurityGroupRules"),
-        *("DescribeInternetGateways", "DetachInternetGateway", "DescribeNetworkInterfaces"),
-        *("DescribeRegions", "DescribeRouteTables", "CreateTags", "DeleteTags"),
-        *("CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate"),
-        *("DescribeLaunchTemplateVersions", "DescribeLaunchTemplates", "ModifyLaunchTemplate"),
-    }
-)
 _FILTERS: dict[str, set[str]] = {
     "DescribeAvailabilityZones": set(),
     "DescribeRegions": set(),
@@ -42,6 +28,16 @@ _FILTERS: dict[str, set[str]] = {
 """The filters that MiniStack applies, besides those on tags; it would ignore any other,
 and find everything. There are no network interfaces to find, whatever is asked for."""
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
+ACTIONS = _FILTERS.keys() | {
+    *("CreateDefaultVpc", "CreateVpc", "DeleteVpc", "DescribeVpcAttribute"),
+    *("CreateSubnet", "DeleteSubnet", "CreateSecurityGroup", "DeleteSecurityGroup"),
+    *("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
+    *("RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress"),
+    *("DetachInternetGateway", "DescribeNetworkInterfaces", "CreateTags", "DeleteTags"),
+    *("CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate"),
+    "ModifyLaunchTemplate",
+}
 _OLD_NAMES = {"isDefault": "is-default"}
 """Names of filters that EC2 still takes, and the aws provider gives."""
 

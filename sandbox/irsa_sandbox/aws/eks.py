@@ -41,26 +41,21 @@ _ARNS = {
 AUTO_MODE = frozenset({"computeConfig", "kubernetesNetworkConfig", "storageConfig"})
 """The parts of a cluster's configuration that EKS Auto Mode enables together."""
 
-# https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html
-_CHANGES = AUTO_MODE | {
-    "accessConfig",
-    "deletionProtection",
-    "labels",
-    "launchTemplate",
-    "logging",
-    "resourcesVpcConfig",
-    "scalingConfig",
-    "version",
-}
-"""The properties of clusters and node groups that can change."""
-_NOT_CHANGES = {"clientRequestToken", "force"}
 _KINDS = {
+    "version": "VersionUpdate",
+    "launchTemplate": "VersionUpdate",
     "accessConfig": "AccessConfigUpdate",
     "deletionProtection": "DeletionProtectionUpdate",
     "logging": "LoggingUpdate",
     "computeConfig": "AutoModeUpdate",
     "resourcesVpcConfig": "VpcConfigUpdate",
 }
+"""EKS's word for the change of a property.
+https://docs.aws.amazon.com/eks/latest/APIReference/API_Update.html"""
+_CHANGES = _KINDS.keys() | AUTO_MODE | {"labels", "scalingConfig"}
+"""The properties of clusters and node groups that can change.
+https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html"""
+_NOT_CHANGES = {"clientRequestToken", "force"}
 _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"}
 
 
@@ -302,7 +297,7 @@ class Eks:
         update = {
             "id": str(uuid4()),
             "status": "Successful",
-            "type": _kind_of(change, group),
+            "type": _kind_of(change),
             "createdAt": int(time.time()),
         }
         return as_answer({"update": update})
@@ -341,18 +336,11 @@ def _check_auto_mode(inputs: Mapping[str, Any]) -> None:
         )
 
 
-def _kind_of(change: Mapping[str, Any], node_group: str | None) -> str:
-    """EKS's word for an update.
-
-    https://docs.aws.amazon.com/eks/latest/APIReference/API_Update.html
-    """
-    if {"version", "launchTemplate"} & change.keys():
-        return "VersionUpdate"
-    if node_group is not None:
-        return "ConfigUpdate"
+def _kind_of(change: Mapping[str, Any]) -> str:
+    """EKS's word for an update."""
     if _ENDPOINTS & change.get("resourcesVpcConfig", {}).keys():
         return "EndpointAccessUpdate"
-    return next((_KINDS[name] for name in change if name in _KINDS), "ConfigUpdate")
+    return next((kind for name, kind in _KINDS.items() if name in change), "ConfigUpdate")
 
 
 def _change(record: Record, name: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from irsa_core.identity.errors import AwsError, not_authorized
 
 from .hosts import ANSWERED
 
-_NAMESPACES = {
+NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 }
@@ -27,7 +27,7 @@ _ERRORS = {
     **{
         service: f'<ErrorResponse xmlns="{namespace}"><Error><Type>Sender</Type>'
         "{}</Error><RequestId>{}</RequestId></ErrorResponse>"
-        for service, namespace in _NAMESPACES.items()
+        for service, namespace in NAMESPACES.items()
     },
 }
 """The document of an error, with places for its details and the id of the request."""
@@ -36,8 +36,12 @@ Response = tuple[int, dict[str, str], bytes]
 """HTTP status, headers and body: what MiniStack's handlers return."""
 
 
-def as_xml(error: AwsError, service: str, resource: str = "") -> Response:
-    """The error as the service's XML protocol puts it on the wire."""
+def as_response(error: AwsError, service: str, resource: str = "") -> Response:
+    """The error as the service puts it on the wire: in XML, or by the REST-JSON protocol."""
+    if service not in _ERRORS:
+        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
+        body = json.dumps({"__type": error.code, "message": error.message})
+        return error.http, headers, body.encode()
     details = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
     if resource:
         details += f"<Resource>{escape(resource)}</Resource>"
@@ -46,36 +50,15 @@ def as_xml(error: AwsError, service: str, resource: str = "") -> Response:
     return error.http, {"Content-Type": kind}, body.encode()
 
 
-def as_response(error: AwsError, service: str) -> Response:
-    """The error as the service puts it on the wire: in XML, or by the REST-JSON protocol."""
-    if service in _ERRORS:
-        return as_xml(error, service)
-    return _as_json(error, {"message": error.message})
-
-
-def _as_json(error: AwsError, body: Mapping[str, str]) -> Response:
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
-    return error.http, headers, json.dumps(body).encode()
-
-
-def service_is_missing(host: str, *, xml: bool) -> Response:
-    """The error of a service that the sandbox does not have; no SDK tries again after it."""
-    names = ", ".join(sorted(ANSWERED))
-    error = AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
-    if xml:
-        return as_xml(error, "sts")
-    return _as_json(error, {"__type": error.code, "message": error.message})
-
-
 def as_answer(document: Mapping[str, Any]) -> Response:
     """A document as the REST-JSON protocol puts it on the wire."""
     return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
 
 
-def empty_answer(service: str, action: str) -> Response:
-    """Success, when there is nothing else to say."""
+def empty_answer(action: str) -> Response:
+    """IAM's success, when there is nothing else to say."""
     body = (
-        f'<{action}Response xmlns="{_NAMESPACES[service]}"><ResponseMetadata>'
+        f'<{action}Response xmlns="{NAMESPACES["iam"]}"><ResponseMetadata>'
         f"<RequestId>{uuid4()}</RequestId></ResponseMetadata></{action}Response>"
     )
     return 200, {"Content-Type": "text/xml"}, body.encode()
@@ -92,6 +75,12 @@ def no_such_cluster(cluster: str, node_group: str | None = None) -> AwsError:
     """There is no such cluster, or no such node group in it."""
     what, name = ("cluster", cluster) if node_group is None else ("node group", node_group)
     return resource_not_found(f"No {what} found for name: {name}.")
+
+
+def service_is_missing(host: str) -> AwsError:
+    """The sandbox does not have the service; no SDK tries again after it."""
+    names = ", ".join(sorted(ANSWERED))
+    return AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
 
 
 def may_not_pass_role(caller_arn: str, role_arn: str) -> AwsError:

@@ -36,11 +36,11 @@ from irsa_core.identity.quotas import (
 from . import errors
 from .errors import AwsError, Response
 from .front import AwsRequest
-from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
+from .query_protocol import Parameters, check, form, numbered, query_parameters
 from .records import Records
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
+_NAMESPACE = errors.NAMESPACES["iam"]
 _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 
 _PROVIDER_CHANGES = (
@@ -60,7 +60,6 @@ class Iam:
 
     def __init__(self, records: Records) -> None:
         self._iam = records.handlers["iam"]
-        self._model = QueryApi("iam")
         self._records = records
         self._answers: dict[str, Callable[[Parameters], Awaitable[Response]]] = {
             "CreateOpenIDConnectProvider": self._create_provider,
@@ -71,14 +70,13 @@ class Iam:
             "ListAccessKeys": self._list_access_keys,
             "SetDefaultPolicyVersion": self._set_default_version,
             "UpdateAssumeRolePolicy": self._store_trust,
-            "UpdateRole": self._update_role,
             **dict.fromkeys(_PROVIDER_CHANGES, self._change_provider),
         }
 
     async def answer(self, request: AwsRequest) -> Response:
         """Answer a request to IAM."""
         parameters = query_parameters(request)
-        self._model.check(parameters)
+        check("iam", parameters)
         self._check_quotas(parameters)
         self._check_policies(parameters)
         answer = self._answers.get(parameters.get("Action", ""), self._forward)
@@ -142,13 +140,6 @@ class Iam:
                 )
                 role["AssumeRolePolicyDocument"] = json.dumps(orphaned)
 
-    async def _update_role(self, parameters: Parameters) -> Response:
-        answer = await self._forward(parameters)
-        role = self._records.roles.get(parameters.get("RoleName", ""))
-        if answer[0] == 200 and role is not None and parameters.get("Description") == "":
-            role["Description"] = ""  # MiniStack takes an empty value for none given
-        return answer
-
     async def _authorization_details(self, parameters: Parameters) -> Response:
         """Add the boundary and last use of each role, which MiniStack leaves out."""
         status, headers, body = await self._forward(parameters)
@@ -180,7 +171,7 @@ class Iam:
         for version_id, version in policy["Versions"].items():
             version["IsDefaultVersion"] = version_id == wanted
         policy["DefaultVersionId"] = wanted
-        return errors.empty_answer("iam", "SetDefaultPolicyVersion")
+        return errors.empty_answer("SetDefaultPolicyVersion")
 
     async def _create_provider(self, parameters: Parameters) -> Response:
         url = parameters.get("Url", "")
@@ -218,7 +209,7 @@ class Iam:
                 gone = _members(parameters, "TagKeys")
                 tags = {name: value for name, value in tags.items() if name not in gone}
         provider["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
-        return errors.empty_answer("iam", action)
+        return errors.empty_answer(action)
 
     async def _forward(self, parameters: Parameters) -> Response:
         return await self._iam(*form(parameters))

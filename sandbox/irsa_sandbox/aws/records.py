@@ -132,3 +132,10 @@ def note_use(role: Record) -> None:
     """Note in a role's record that it is used now."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}
+
+
+def tag_keys(tags: Mapping[str, str], transitive: Iterable[str]) -> dict[str, Any]:
+    """Return the condition keys of a call for a session with these tags."""
+    keys: dict[str, Any] = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    lists = {"aws:TagKeys": [*tags], "sts:TransitiveTagKeys": [*transitive]}
+    return keys | {name: names for name, names in lists.items() if names}

@@ -13,12 +13,11 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from botocore.session import get_session
-
 from . import errors
 from .errors import AwsError, Response
 from .front import Query
 from .hosts import parse_host
+from .query_protocol import service_model
 from .records import Records
 
 List = Callable[[str, Query], Response]
@@ -48,7 +47,7 @@ def list_objects(
         return request_payment(bucket)
     for name in sorted(_settings() & query.keys()):
         refusal = errors.not_in_sandbox(f"GET ?{name} of a bucket")
-        return errors.as_xml(refusal, "s3", f"/{bucket}")
+        return errors.as_response(refusal, "s3", f"/{bucket}")
     return list_them(bucket, query)
 
 
@@ -61,7 +60,7 @@ def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: b
     try:
         root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
     except ET.ParseError:
-        return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
+        return errors.as_response(errors.malformed_xml(), "s3", f"/{bucket}")
     texts = {child.tag.rpartition("}")[2]: child.text for child in root}
     settings = "".join(f"<{tag}>{texts.get(tag, 'false')}</{tag}>" for tag in ACCESS_BLOCKS)
     name = "PublicAccessBlockConfiguration"
@@ -71,7 +70,7 @@ def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: b
 @cache
 def _settings() -> set[str]:
     """Subresources of a bucket: the names in ``GET /BUCKET?NAME``."""
-    model: Any = get_session().get_service_model("s3")
+    model = service_model("s3")
     requests = [model.operation_model(name).http for name in model.operation_names]
     paths = [http["requestUri"] for http in requests if http["method"] == "GET"]
     found = {path.partition("?")[2].partition("&")[0] for path in paths if "/{Key+}" not in path}
@@ -114,7 +113,7 @@ class S3Control:
                 raise errors.access_denied()
             return self._answer(action, self._bucket(arn), body, query)
         except AwsError as error:
-            return errors.as_xml(error, "s3-control")
+            return errors.as_response(error, "s3-control")
 
     def _answer(self, action: str, bucket: str, body: bytes, query: Query) -> Response:
         stored = self._records.bucket_tags  # of buckets that have any

@@ -34,7 +34,7 @@ from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import FULL_ACCESS, AccessKeys, AwsClients, new_administrator
 from .eks import ControlPlaneFacts
-from .eks_auth import Node
+from .eks_auth import Node, instance_credentials
 from .guard import Application
 from .hosts import PORT, SERVICES, lacks, parse_host
 from .tokens import KeySet
@@ -97,7 +97,7 @@ class Emulator:
         with ExitStack() as starting:
             starting.callback(_in_use.release)
             starting.enter_context(_log_to(self._log_file))
-            application = ministack.load(
+            application, self._records = ministack.load(
                 root_secret=self.root_secret,
                 jwks=self._jwks,
                 published=self._published,
@@ -136,8 +136,8 @@ class Emulator:
 
     def instance(self, role_arn: str) -> AwsClients:
         """Clients with the credentials of an EC2 instance that has the role; raises `Untrusted`."""
-        session = self._between_requests(lambda: ministack.instance_session(role_arn))
-        return AwsClients(session.credentials, self.proxy, self._authority.ca_file)
+        keys = self._between_requests(lambda: instance_credentials(self._records, role_arn))
+        return AwsClients(keys, self.proxy, self._authority.ca_file)
 
     def node_with_agent(self) -> Node | None:
         """Return a node of account A with the EKS Pod Identity Agent, if there is one."""
@@ -171,15 +171,19 @@ class Emulator:
         config.keep_alive_timeout = IDLE_CONNECTION
         config.keep_alive_max_requests = 1_000_000
         config.errorlog = log
+        tasks: set[object] = set()
         app = ASGIWrapper(application)  # pyright: ignore[reportArgumentType] - stricter than ASGI
 
         async def connected(reader: StreamReader, writer: StreamWriter) -> None:
+            # Nothing else refers to a task that reads the streams within TLS.
+            tasks.add(task := asyncio.current_task())
             try:
                 if streams := await open_tunnel(reader, writer, contexts, REFUSAL):
                     await _Connection(app, self._loop, config, WorkerContext(None), {}, *streams)
             except OSError as error:
                 log.info("no TLS: %r", error)
             finally:
+                tasks.discard(task)
                 writer.close()
 
         server = await asyncio.start_server(connected, sock=listener)

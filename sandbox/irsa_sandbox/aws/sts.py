@@ -42,9 +42,8 @@ from irsa_core.identity.token import (
 from . import errors
 from .errors import Response
 from .front import AwsRequest
-from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
-from .records import TRANSITIVE_KEYS, Record, Records, note_use
-from .role_sessions import tag_keys
+from .query_protocol import Parameters, check, form, numbered, query_parameters
+from .records import TRANSITIVE_KEYS, Record, Records, note_use, tag_keys
 from .tokens import ClusterKeys
 
 _TAG_SESSION = "sts:TagSession"
@@ -61,7 +60,6 @@ class Sts:
 
     def __init__(self, records: Records, keys: ClusterKeys) -> None:
         self._sts = records.handlers["sts"]
-        self._model = QueryApi("sts")
         self._records = records
         self._keys = keys
 
@@ -69,7 +67,7 @@ class Sts:
         """Answer a request to STS."""
         parameters = query_parameters(request)
         try:
-            self._model.check(parameters)
+            check("sts", parameters)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
                     return await self._assume_with_web_identity(parameters)
@@ -90,8 +88,7 @@ class Sts:
         if role is None:
             raise web_identity_denied()
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
-        handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
-        answer = await self._sts("GET", "/", {}, b"", {k: [v] for k, v in handed_on.items()})
+        answer = await self._sts(*form(parameters | {"WebIdentityToken": _unsigned(judged)}))
         status, more, xml = _session(answer, parameters, role)
         told = {
             "SubjectFromWebIdentityToken": claims["sub"],
@@ -104,18 +101,14 @@ class Sts:
     async def _verified(self, raw: str, account: str) -> Verified:
         token = decode_unverified(raw)
         issuer_url = issuer_url_of(token.claims)
-        providers = self._providers(account, issuer_url)
+        found = self._records.provider(account, provider_arn_for(issuer_url, account))
+        providers = [
+            OidcProvider(each["Url"], tuple(each["ClientIDList"]), self._keys.reaches(issuer_url))
+            for each in ([found] if found else [])
+        ]
         registered_provider(issuer_url, providers)  # before the keys are fetched
         keys = await self._keys.of_issuer(issuer_url, token.header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers)
-
-    def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
-        """The provider that the account has for the issuer, or none."""
-        found = self._records.provider(account, provider_arn_for(issuer_url, account))
-        if found is None:
-            return []
-        reachable = self._keys.reaches(issuer_url)
-        return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
 
     def _assumable(self, parameters: Parameters, request: AwsRequest) -> Record:
         """The role that AssumeRole names, when the caller may ask for it at all."""
@@ -157,7 +150,7 @@ class Sts:
             caller = self._records.denied(_TAG_SESSION, role["Arn"], request, keys)
             if caller is not None:
                 raise not_authorized(caller, _TAG_SESSION, role["Arn"])
-        answer = await self._sts(*form(parameters | _as_parameters(tags), request))
+        answer = await self._sts(*form(parameters | _as_parameters(tags), request.headers))
         answer = _session(answer, parameters, role)
         if made := _ACCESS_KEY.search(answer[2]) if answer[0] == 200 else None:
             self._records.sessions[made[1].decode()][TRANSITIVE_KEYS] = transitive
