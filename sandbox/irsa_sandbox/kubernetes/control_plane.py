@@ -59,17 +59,6 @@ class NotStarted(Exception):
     """A process of the control plane died or did not become ready."""
 
 
-def reserve_port() -> socket.socket:
-    """Bind a free loopback port without listening, so that only a port-sharing child can have it.
-
-    Nothing else is given the port between this and the child's own bind. Close it afterwards.
-    """
-    reserved = socket.socket()
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind(("127.0.0.1", 0))
-    return reserved
-
-
 def _answers(http: httpx2.Client, path: str) -> bool:
     try:
         return http.get(path).is_success
@@ -80,13 +69,12 @@ def _answers(http: httpx2.Client, path: str) -> bool:
 class Process:
     """One child process, in the caller's process group, with its log in a file."""
 
-    def __init__(self, arguments: list[str], *, folder: Path, log: Path) -> None:
-        self.name = Path(arguments[0]).name
-        self.log = log
+    def __init__(self, program: Path, flags: list[str], folder: Path) -> None:
+        self.name, self.log = program.name, folder / "logs" / f"{program.name}.log"
         # A clean environment: ETCD_* and proxy variables of the caller would change behaviour.
-        with log.open("wb") as stream:
+        with self.log.open("wb") as stream:
             self._child = subprocess.Popen(
-                arguments,
+                [str(program), *flags],
                 cwd=folder,
                 env={"PATH": os.defpath, "HOME": str(folder)},
                 stdin=subprocess.DEVNULL,
@@ -148,7 +136,10 @@ class ControlPlane:
         """
         self._prepare()
         try:
-            with reserve_port() as reserved:
+            # Bound without listening: until the API server's own bind no other program gets it.
+            with socket.socket() as reserved:
+                reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                reserved.bind(("127.0.0.1", 0))
                 self.server_url = f"https://127.0.0.1:{reserved.getsockname()[1]}"
                 write_private(self.kubeconfig_file, yaml.safe_dump(self.kubeconfig()).encode())
                 self._launch("etcd", self._etcd_flags(), (self.folder / ETCD_SOCKET).exists)
@@ -205,8 +196,8 @@ class ControlPlane:
         program = self._binaries / name
         if not program.exists():
             raise NotStarted(f"{program} does not exist; put {name} there")
-        log = self.folder / "logs" / f"{name}.log"
-        self._processes.append(Process([str(program), *flags], folder=self.folder, log=log))
+        process = Process(program, flags, self.folder)
+        self._processes.append(process)
 
         def is_ready() -> bool:
             if (how := self.ended()) is not None:
@@ -214,7 +205,8 @@ class ControlPlane:
             return ready()
 
         if not wait_until(is_ready, START_TIMEOUT, 0.02):
-            raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")
+            after = f"{START_TIMEOUT:.0f} s (log: {process.log})"
+            raise NotStarted(f"{name} is not ready after {after}")
 
     def _http(self) -> httpx2.Client:
         return httpx2.Client(
@@ -247,7 +239,7 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
             f"--secure-port={port}",
-            "--permit-port-sharing",  # the port is ours already, see reserve_port
+            "--permit-port-sharing",  # the port is ours already, see `start`
             f"--tls-cert-file={certificate.cert_file}",
             f"--tls-private-key-file={certificate.key_file}",
             f"--kubelet-client-certificate={to_kubelet.cert_file}",
