@@ -37,7 +37,7 @@ class SnapshotServer(BackgroundServer):
         self._end = end
         self._held = threading.Lock()
         self._holder = ""
-        server = listening(ThreadingUnixStreamServer, self._serve, str(file))
+        server = listening(ThreadingUnixStreamServer, self._serve, str(file), owner_only=False)
         super().__init__("snapshots' server", server)
 
     def _serve(self, connection: socket.socket, *_: object) -> None:

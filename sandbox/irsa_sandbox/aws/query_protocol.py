@@ -29,8 +29,8 @@ def service_model(service: str) -> Any:
 def check(service: str, parameters: Parameters) -> None:
     """Raise `AwsError` for parameters outside the limits of the API's own model."""
     model, action = service_model(service), parameters.get("Action", "")
-    known = action in model.operation_names
-    if not known or (shape := model.operation_model(action).input_shape) is None:
+    is_operation = action in model.operation_names
+    if not is_operation or (shape := model.operation_model(action).input_shape) is None:
         return
     problems = [
         f"Value {_quoted(value)} at '{name[0].lower()}{name[1:]}' failed to satisfy "

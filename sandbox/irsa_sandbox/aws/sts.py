@@ -101,11 +101,11 @@ class Sts:
     async def _verified(self, raw: str, account: str) -> Verified:
         token = decode_unverified(raw)
         issuer_url = issuer_url_of(token.claims)
-        found = self._records.provider(account, provider_arn_for(issuer_url, account))
-        providers = [
-            OidcProvider(each["Url"], tuple(each["ClientIDList"]), self._keys.reaches(issuer_url))
-            for each in ([found] if found else [])
-        ]
+        provider = self._records.provider(account, provider_arn_for(issuer_url, account))
+        providers: list[OidcProvider] = []
+        if provider is not None:
+            clients, reachable = provider["ClientIDList"], self._keys.reaches(issuer_url)
+            providers.append(OidcProvider(provider["Url"], tuple(clients), reachable))
         registered_provider(issuer_url, providers)  # before the keys are fetched
         keys = await self._keys.of_issuer(issuer_url, token.header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers)

@@ -66,38 +66,6 @@ def _answers(http: httpx2.Client, path: str) -> bool:
         return False
 
 
-class Process:
-    """One child process, in the caller's process group, with its log in a file."""
-
-    def __init__(self, program: Path, flags: list[str], folder: Path) -> None:
-        self.name, self.log = program.name, folder / "logs" / f"{program.name}.log"
-        # A clean environment: ETCD_* and proxy variables of the caller would change behaviour.
-        with self.log.open("wb") as stream:
-            self._child = subprocess.Popen(
-                [str(program), *flags],
-                cwd=folder,
-                env={"PATH": os.defpath, "HOME": str(folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-
-    def ended(self) -> str | None:
-        """Return how the process ended, with its log's reason; None while it runs."""
-        code = self._child.poll()
-        if code is None:
-            return None
-        if code < 0:  # its log says nothing of that
-            return f"{self.name} was killed by signal {-code} (log: {self.log})"
-        why = telling(self.log.read_text(errors="replace"))
-        return f"{self.name} ended with code {code} (log: {self.log}): {why}"
-
-    def kill(self) -> None:
-        """End the process at once and wait until it is gone."""
-        self._child.kill()
-        self._child.wait()
-
-
 class ControlPlane:
     """A Kubernetes control plane on loopback whose tokens have an EKS-shaped issuer."""
 
@@ -127,7 +95,7 @@ class ControlPlane:
         self._authority = authority
         self._issuer_url = issuer_url
         self._token_webhook_config = token_webhook_config
-        self._processes: list[Process] = []
+        self._processes: dict[Path, subprocess.Popen[bytes]] = {}  # by log, last started last
 
     def start(self) -> None:
         """Start all three; return when the API is ready and `default` has its service account.
@@ -160,11 +128,21 @@ class ControlPlane:
         for open watches, and hangs without etcd.
         """
         while self._processes:
-            self._processes.pop().kill()
+            _, process = self._processes.popitem()
+            process.kill()
+            process.wait()
 
     def ended(self) -> str | None:
-        """Return how one of the processes ended; None while all run."""
-        return next((how for process in self._processes if (how := process.ended())), None)
+        """Return how one of the processes ended, with its log's reason; None while all run."""
+        for log, process in list(self._processes.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            if code < 0:  # its log says nothing of that
+                return f"{log.stem} was killed by signal {-code} (log: {log})"
+            why = telling(log.read_text(errors="replace"))
+            return f"{log.stem} ended with code {code} (log: {log}): {why}"
+        return None
 
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig with the admin token in it."""
@@ -192,12 +170,21 @@ class ControlPlane:
         write_private(self.folder / "service-accounts-key.pem", pem)
 
     def _launch(self, name: str, flags: list[str], ready: Callable[[], bool]) -> None:
-        """Start a program; return when it is ready."""
+        """Start a program in the caller's process group; return when it is ready."""
         program = self._binaries / name
         if not program.exists():
             raise NotStarted(f"{program} does not exist; put {name} there")
-        process = Process(program, flags, self.folder)
-        self._processes.append(process)
+        log = self.folder / "logs" / f"{name}.log"
+        # A clean environment: ETCD_* and proxy variables of the caller would change behaviour.
+        with log.open("wb") as stream:
+            self._processes[log] = subprocess.Popen(
+                [str(program), *flags],
+                cwd=self.folder,
+                env={"PATH": os.defpath, "HOME": str(self.folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
 
         def is_ready() -> bool:
             if (how := self.ended()) is not None:
@@ -205,8 +192,7 @@ class ControlPlane:
             return ready()
 
         if not wait_until(is_ready, START_TIMEOUT, 0.02):
-            after = f"{START_TIMEOUT:.0f} s (log: {process.log})"
-            raise NotStarted(f"{name} is not ready after {after}")
+            raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")
 
     def _http(self) -> httpx2.Client:
         return httpx2.Client(

@@ -61,7 +61,12 @@ class Agent:
 
     def credentials(self, node: Node, raw: str) -> Mapping[str, str]:
         """Return what an SDK reads; raises `AwsError` with the agent's text."""
-        token = _parsed(raw)
+        if not raw:
+            raise _bad_request("cannot be empty")
+        try:
+            token = decode_unverified(raw)
+        except AwsError as error:
+            raise _bad_request(f"cannot be parsed: token is malformed: {error}") from error
         expires: Any = token.claims.get("exp")
         if is_moment(expires) and expires <= self._now():
             raise _bad_request("failed basic claim validations: token is expired")
@@ -112,15 +117,6 @@ class Agent:
             "Expiration": keys["expiration"].strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return Cached(raw, answer, keys["expiration"].timestamp())
-
-
-def _parsed(raw: str) -> Token:
-    if not raw:
-        raise _bad_request("cannot be empty")
-    try:
-        return decode_unverified(raw)
-    except AwsError as error:
-        raise _bad_request(f"cannot be parsed: token is malformed: {error}") from error
 
 
 def _bad_request(problem: str) -> AwsError:

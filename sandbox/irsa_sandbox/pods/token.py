@@ -65,8 +65,8 @@ def kept_fresh(
     def write() -> float:
         """Replace all of them; return the seconds until the first is due."""
         pause = OLDEST
-        for path, wanted in files.items():
-            token, lifetime = mint(client, pod, wanted)
+        for path, projected in files.items():
+            token, lifetime = mint(client, pod, projected)
             write_private(path, token.encode())
             pause = max(0.0, min(pause, lifetime * REFRESH_AT))
         return pause

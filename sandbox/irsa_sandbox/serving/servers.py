@@ -66,36 +66,35 @@ class BackgroundServer:
         self._server.socket.close()
 
 
-class _Connections:
+class _Connections(TCPServer):
     request_queue_size = 128
     daemon_threads = True
     block_on_close = False
     owner_only: bool
 
-    def serve_forever(self) -> None:
-        super().serve_forever(POLL)  # pyright: ignore[reportAttributeAccessIssue] - of the kind
+    @override
+    def serve_forever(self, poll_interval: float = POLL) -> None:
+        super().serve_forever(poll_interval)
 
+    @override
     def finish_request(self, request: Any, client_address: Any) -> None:
         # Every user of the machine can connect to loopback. This holds for the whole connection.
         uid = uid_of_peer(request) if self.owner_only else os.geteuid()
         if uid == os.geteuid():
-            super().finish_request(request, client_address)  # pyright: ignore[reportAttributeAccessIssue] - of the kind
+            super().finish_request(request, client_address)
         else:
             who = "unknown owner" if uid is None else f"uid {uid}"
             log.warning("refused a connection of %s", who)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exception()
         is_ours = not isinstance(error, OSError)  # else a client that left, or has no certificate
         log.warning("connection from %s: %s", client_address, error, exc_info=is_ours)
 
 
 def listening(
-    kind: type[TCPServer],
-    handle: Any,
-    address: Any = ("127.0.0.1", 0),
-    *,
-    owner_only: bool = False,
+    kind: type[TCPServer], handle: Any, address: Any = ("127.0.0.1", 0), *, owner_only: bool
 ) -> TCPServer:
     """Return a server that listens, on a free loopback port by default; ``handle`` gets each
     connection, with ``owner_only`` those of the sandbox's own user."""
@@ -125,7 +124,9 @@ class JsonServer(BackgroundServer):
     def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
         """Listen; nothing is answered before `start`."""
         self._connections: set[socket.socket] = set()
-        server = listening(ThreadingHTTPServer, _handler(answer, self._connections))
+        server = listening(
+            ThreadingHTTPServer, _handler(answer, self._connections), owner_only=False
+        )
         # Without this a client that connects and says nothing would hold up all others.
         server.socket = authority.tls(name, "127.0.0.1", asks_clients=True).wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False

@@ -297,10 +297,9 @@ def test_what_is_no_call_of_a_proxy_is_cut_off(aws: Aws, monkeypatch, said, more
 
 def connection(aws: Aws) -> http.client.HTTPSConnection:
     """A connection to STS, which stays open between requests."""
-    proxy = urlsplit(aws.emulator.proxy)
+    proxy = urlsplit(aws.emulator.proxy).netloc
     context = ssl.create_default_context(cafile=aws.authority.ca_file)
-    where = (proxy.hostname or "", proxy.port)
-    client = http.client.HTTPSConnection(*where, context=context, timeout=60)
+    client = http.client.HTTPSConnection(proxy, context=context, timeout=60)
     client.set_tunnel(STS, 443)
     return client
 
