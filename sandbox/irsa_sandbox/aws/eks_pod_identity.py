@@ -21,19 +21,12 @@ from irsa_core.identity.subjects import ServiceAccountRef
 from . import errors
 from .errors import Response, as_answer
 from .front import AwsRequest, Query
+from .query_protocol import service_model
 from .records import Record, Records
 
 PATH = r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?"
 
 _CHANGES = ("disableSessionTags", "policy", "roleArn", "targetRoleArn")
-_SUMMARY = (
-    "associationArn",
-    "associationId",
-    "clusterName",
-    "namespace",
-    "ownerArn",
-    "serviceAccount",
-)
 _MOST_RESULTS = 100
 _ADDONS_NAMESPACE = "kube-system"
 
@@ -170,7 +163,8 @@ class PodIdentity:
             ),
             key=lambda record: record["associationId"],
         )
-        page = [{name: record[name] for name in _SUMMARY if record[name]} for record in hits[:most]]
+        summary = service_model("eks").shape_for("PodIdentityAssociationSummary").members
+        page = [{name: record[name] for name in summary if record[name]} for record in hits[:most]]
         more = {"nextToken": page[-1]["associationId"]} if len(hits) > most else {}
         return as_answer({"associations": page, **more})
 

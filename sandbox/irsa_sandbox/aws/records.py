@@ -40,12 +40,8 @@ class Records:
         self.addons, self.node_groups = eks._addons, eks._nodegroups  # by CLUSTER/NAME
         self.associations = eks._pod_identity_associations  # by cluster, NUL and id
         self.tags = eks._tags  # by ARN
-        self.vpcs, self.subnets, self.security_groups = (
-            ec2._vpcs,
-            ec2._subnets,
-            ec2._security_groups,
-        )
-        self.launch_templates = ec2._launch_templates
+        self.vpcs, self.subnets = ec2._vpcs, ec2._subnets
+        self.security_groups, self.launch_templates = ec2._security_groups, ec2._launch_templates
         self.make_default_vpc = ec2._ensure_defaults_initialized  # as its own first request does
         self._sts = sts
 

@@ -174,25 +174,16 @@ def _data(kind: str, obj: Json) -> dict[str, bytes]:
 
 
 def _field(pod: Json, path: str) -> str:
-    """A field of the Pod as the downward API writes it."""
-    metadata, spec, status = pod["metadata"], pod["spec"], pod.get("status", {})
+    """A field of the Pod as the downward API writes it. The API server takes no other path."""
+    metadata = pod["metadata"]
     if keyed := _KEYED_FIELD.fullmatch(path):
         return (metadata.get(keyed["field"]) or {}).get(keyed["key"], "")
     if path in ("metadata.labels", "metadata.annotations"):
         pairs = metadata.get(path.removeprefix("metadata.")) or {}
         return "\n".join(f"{key}={json.dumps(value)}" for key, value in sorted(pairs.items()))
-    values = {
-        "metadata.name": metadata["name"],
-        "metadata.namespace": metadata["namespace"],
-        "metadata.uid": metadata["uid"],
-        "spec.nodeName": spec.get("nodeName"),
-        "spec.serviceAccountName": spec.get("serviceAccountName"),
-        "status.hostIP": status.get("hostIP"),
-        "status.hostIPs": status.get("hostIP"),
-        "status.podIP": status.get("podIP"),
-        "status.podIPs": status.get("podIP"),
-    }
-    return values.get(path) or ""
+    # `status.podIPs` and `status.hostIPs` have one address here, as the singular.
+    part, _, name = path.removesuffix("s").partition(".")
+    return pod.get(part, {}).get(name) or ""
 
 
 def _text(value: bytes) -> str:
