@@ -1,7 +1,7 @@
 """EKS Auth: credentials of an EKS Pod Identity association, for the token of a Pod.
 
-So are those of EC2, for the instance of a node. MiniStack takes root for a service of AWS, so the
-trust policies of both are decided by `irsa_core.decide`.
+EC2's credentials of a node's instance come from the same code. MiniStack takes root for a service
+of AWS, so `irsa_core.decide` decides the trust policies for both.
 https://docs.aws.amazon.com/eks/latest/APIReference/API_Operations_Amazon_EKS_Auth.html
 """
 
