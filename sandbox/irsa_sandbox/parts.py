@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from .aws.accounts import ACCOUNT_A, REGION
 from .aws.server import ControlPlaneFacts, Emulator
-from .kubernetes.authenticator import Authenticator, administrators
+from .kubernetes.authenticator import Authenticator
 from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
 from .kubernetes.kubelet import Kubelet
 from .kubernetes.kubelet_exec import ExecServer
@@ -24,7 +24,7 @@ from .providers.kubernetes import provider as kubernetes
 from .providers.resource import Package
 from .providers.server import ProviderServer
 from .serving.certificates import Authority
-from .serving.socket_folder import SocketFolder
+from .serving.files import SocketFolder
 from .snapshots import SnapshotServer
 from .state import FORMAT, PULUMI_BACKEND, STAND_INS, SandboxState
 from .webhook.identities import associated
@@ -133,12 +133,7 @@ class Parts:
         emulator = self._started(
             Emulator(folder=folder, authority=authority, jwks=cluster.jwks, cluster=facts)
         )
-        eks_client = emulator.client("eks", ACCOUNT_A)
-        authenticator.connect(
-            proxy=emulator.proxy,
-            administrators=partial(administrators, eks_client),
-            clusters=lambda: eks_client.list_clusters()["clusters"],
-        )
+        authenticator.connect(proxy=emulator.proxy, eks=emulator.client("eks", ACCOUNT_A))
         self._started(authenticator)
         return emulator
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 
 from .errors import SandboxError
-from .serving.servers import BackgroundServer
+from .serving.servers import BackgroundServer, listening
 
 TAKE, RESTORE, ENDS = "take", "restore", "ends"
 """Remember how the sandbox is now; make it so again; the sandbox is to end with this connection."""
@@ -37,7 +37,8 @@ class SnapshotServer(BackgroundServer):
         self._end = end
         self._held = threading.Lock()
         self._holder = ""
-        super().__init__("snapshots' server", ThreadingUnixStreamServer, str(file), self._serve)
+        server = listening(ThreadingUnixStreamServer, self._serve, str(file), owner_only=False)
+        super().__init__("snapshots' server", server)
 
     def _serve(self, connection: socket.socket, *_: object) -> None:
         with connection.makefile("r") as lines:

@@ -4,7 +4,7 @@ import os
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -60,7 +60,8 @@ class AwsClients:
         self.session = session_of(credentials, proxy, ca_file, region)
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
-        weakref.finalize(self, _close, self._clients)
+        self._open = ExitStack()
+        weakref.finalize(self, self._open.close)
 
     def __call__(self, service: str, region: str = "") -> Any:
         """The boto3 client of a service, in the identity's region or another one."""
@@ -72,6 +73,7 @@ class AwsClients:
                     region_name=key[1],
                     config=Config(retries={"total_max_attempts": 3}, max_pool_connections=32),
                 )
+                self._open.callback(self._clients[key].close)
             return self._clients[key]
 
     def with_credentials(self, credentials: AccessKeys) -> "AwsClients":
@@ -94,8 +96,8 @@ def session_of(
     """A boto3 session with these keys, all clients of which are for the emulator."""
     core = _Core(proxy, ca_file, region)
     # A profile or file of the caller's could be missing, or name another endpoint.
-    for name, value in {"config_file": os.devnull, "credentials_file": os.devnull}.items():
-        core.set_config_variable(name, value)
+    for name in ("config_file", "credentials_file"):
+        core.set_config_variable(name, os.devnull)
     core.keep_profile(None)
     core.set_credentials(*credentials)
     return boto3.session.Session(botocore_session=core)
@@ -110,7 +112,7 @@ def session_in(environment: Mapping[str, str], proxy: str, ca_file: Path) -> bot
     core = _Core(proxy, ca_file, REGION)
     with patch.dict(os.environ, environment, clear=True):
         core.keep_profile(core.profile)
-        core.find_credentials()
+        botocore.session.Session.get_credentials(core)
     return boto3.session.Session(botocore_session=core)
 
 
@@ -130,10 +132,6 @@ class _Core(botocore.session.Session):
         """Have this profile or none, whatever a variable says later."""
         self.session_var_map["profile"] = (None, [], name, None)
 
-    def find_credentials(self) -> None:
-        """Search for credentials, in the environment of this moment."""
-        super().get_credentials()
-
     @override
     def get_credentials(self) -> botocore.credentials.Credentials | None:
         return self._credentials  # a search now would come upon the caller's
@@ -144,8 +142,3 @@ class _Core(botocore.session.Session):
         given.setdefault("verify", self._verify)
         config = given.pop("config", Config()).merge(Config(proxies=self._proxies))
         return super().create_client(service_name, *args, **given, config=config)
-
-
-def _close(clients: dict[tuple[str, str], Any]) -> None:
-    for client in clients.values():
-        client.close()

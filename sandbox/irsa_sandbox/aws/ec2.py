@@ -13,20 +13,6 @@ from .front import AwsRequest
 from .query_protocol import Parameters, form, numbered, query_parameters
 from .records import Records
 
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
-ACTIONS = frozenset(
-    {
-        *("CreateDefaultVpc", "CreateVpc", "DeleteVpc", "DescribeVpcAttribute", "DescribeVpcs"),
-        *("CreateSubnet", "DeleteSubnet", "DescribeAvailabilityZones", "DescribeSubnets"),
-        *("CreateSecurityGroup", "DeleteSecurityGroup", "DescribeSecurityGroups"),
-        *("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
-        *("RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress", "DescribeSecurityGroupRules"),
-        *("DescribeInternetGateways", "DetachInternetGateway", "DescribeNetworkInterfaces"),
-        *("DescribeRegions", "DescribeRouteTables", "CreateTags", "DeleteTags"),
-        *("CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate"),
-        *("DescribeLaunchTemplateVersions", "DescribeLaunchTemplates", "ModifyLaunchTemplate"),
-    }
-)
 _FILTERS: dict[str, set[str]] = {
     "DescribeAvailabilityZones": set(),
     "DescribeRegions": set(),
@@ -42,6 +28,16 @@ _FILTERS: dict[str, set[str]] = {
 """The filters that MiniStack applies, besides those on tags; it would ignore any other,
 and find everything. There are no network interfaces to find, whatever is asked for."""
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
+ACTIONS = _FILTERS.keys() | {
+    *("CreateDefaultVpc", "CreateVpc", "DeleteVpc", "DescribeVpcAttribute"),
+    *("CreateSubnet", "DeleteSubnet", "CreateSecurityGroup", "DeleteSecurityGroup"),
+    *("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
+    *("RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress"),
+    *("DetachInternetGateway", "DescribeNetworkInterfaces", "CreateTags", "DeleteTags"),
+    *("CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate"),
+    "ModifyLaunchTemplate",
+}
 _OLD_NAMES = {"isDefault": "is-default"}
 """Names of filters that EC2 still takes, and the aws provider gives."""
 
@@ -54,8 +50,8 @@ class Network:
 
     def has(self, resource_id: str) -> bool:
         """True for the id of a VPC, a subnet, a security group or a launch template."""
-        self._records.make_default_vpc()
         found = self._records
+        found.make_default_vpc()
         stores = (found.vpcs, found.subnets, found.security_groups, found.launch_templates)
         return any(resource_id in store for store in stores)
 
@@ -100,16 +96,13 @@ class Network:
             raise errors.invalid_parameter(
                 "Either provide launch template ID or launch template name in the request."
             )
+        asked = spec.get("version", "$Default")
+        version_of = {"$Default": "DefaultVersionNumber", "$Latest": "LatestVersionNumber"}
         for template in self._records.launch_templates.values():
             names = {"id": template["LaunchTemplateId"], "name": template["LaunchTemplateName"]}
+            version = str(template[version_of[asked]]) if asked in version_of else asked
             numbers = {str(version["VersionNumber"]) for version in template["Versions"]}
-            aliases = {"$Default": "DefaultVersionNumber", "$Latest": "LatestVersionNumber"}
-            version = spec.get("version", "$Default")
-            if version in aliases:
-                version = str(template[aliases[version]])
-            if {n: spec[n] for n in names if n in spec}.items() <= names.items():
-                if version not in numbers:
-                    break
+            if names.items() & spec.items() and version in numbers:
                 return {**names, "version": version}
         raise errors.invalid_parameter(f"Launch template details can't be found: {dict(spec)}")
 
@@ -140,8 +133,8 @@ class Ec2:
         if parameters.get("LaunchTemplateData.UserData") == "":
             del parameters["LaunchTemplateData.UserData"]
         self._check_launch_template(action, parameters)
-        query = _without_needless_ports(_with_known_filters(action, parameters))
-        return await self._ec2(*form(query))
+        _check_filters(action, parameters)
+        return await self._ec2(*form(_without_needless_ports(parameters)))
 
     def _refuse_unknown_ids(self, parameters: Parameters) -> None:
         """Refuse tags of missing resources, which MiniStack would keep."""
@@ -176,14 +169,11 @@ def _without_needless_ports(parameters: Parameters) -> Parameters:
     return {name: value for name, value in parameters.items() if name not in ports}
 
 
-def _with_known_filters(action: str, parameters: Parameters) -> Parameters:
-    """The parameters, with EC2's own names of filters; raises `AwsError` for one that would be
-    left out."""
+def _check_filters(action: str, parameters: Parameters) -> None:
+    """Give filters EC2's own names; raise `AwsError` for one that would be left out."""
     filters = _FILTERS.get(action)
-    checked = dict(parameters)
     for index, name in numbered(parameters, "Filter", ".Name").items():
-        checked[f"Filter.{index}.Name"] = name = _OLD_NAMES.get(name, name)
+        parameters[f"Filter.{index}.Name"] = name = _OLD_NAMES.get(name, name)
         on_tags = name.startswith("tag:") or name == "tag-key"
         if filters is not None and name not in filters and not on_tags:
             raise errors.not_in_sandbox(f"Filter {name} of ec2:{action}")
-    return checked

@@ -25,7 +25,9 @@ from .records import Record, Records
 
 _CLUSTER = r"/clusters/(?P<cluster>[^/]+)"
 _UPDATE = rf"{_CLUSTER}(?:/node-groups/(?P<group>[^/]+))?/(?:updates|update-config|update-version)"
-_MADE_UPDATE = re.compile(rf"{_CLUSTER}/(?:addons/(?P<addon>[^/]+)/)?.*")
+_UPDATED = re.compile(
+    rf"{_CLUSTER}/(?:addons/(?P<addonName>[^/]+)/|node-groups/(?P<nodegroupName>[^/]+)/)?.*"
+)
 _UPDATES = "_updates"
 """Key of the updates in a cluster's record; MiniStack shows no key that begins like this."""
 
@@ -39,26 +41,21 @@ _ARNS = {
 AUTO_MODE = frozenset({"computeConfig", "kubernetesNetworkConfig", "storageConfig"})
 """The parts of a cluster's configuration that EKS Auto Mode enables together."""
 
-# https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html
-_CHANGES = AUTO_MODE | {
-    "accessConfig",
-    "deletionProtection",
-    "labels",
-    "launchTemplate",
-    "logging",
-    "resourcesVpcConfig",
-    "scalingConfig",
-    "version",
-}
-"""The properties of clusters and node groups that can change."""
-_NOT_CHANGES = {"clientRequestToken", "force"}
 _KINDS = {
+    "version": "VersionUpdate",
+    "launchTemplate": "VersionUpdate",
     "accessConfig": "AccessConfigUpdate",
     "deletionProtection": "DeletionProtectionUpdate",
     "logging": "LoggingUpdate",
     "computeConfig": "AutoModeUpdate",
     "resourcesVpcConfig": "VpcConfigUpdate",
 }
+"""EKS's word for the change of a property.
+https://docs.aws.amazon.com/eks/latest/APIReference/API_Update.html"""
+_CHANGES = _KINDS.keys() | AUTO_MODE | {"labels", "scalingConfig"}
+"""The properties of clusters and node groups that can change.
+https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html"""
+_NOT_CHANGES = {"clientRequestToken", "force"}
 _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"}
 
 
@@ -107,20 +104,12 @@ class Eks:
         request = request._replace(path=unquote(request.path))
         for verb, pattern, answer in self._answers:
             if verb in (request.method, "") and (match := re.fullmatch(pattern, request.path)):
-                return self._filled_in(await answer(match, request))
-        return self._filled_in(await self._forward(request))
+                return self._filled_in(request.path, await answer(match, request))
+        return self._filled_in(request.path, await self._eks(*request))
 
-    async def _forward(self, request: AwsRequest, document: Any = None) -> Response:
-        """MiniStack's answer, to this document if one is given. An update that it made is kept with
-        its cluster, for DescribeUpdate."""
-        body = request.body if document is None else json.dumps(document).encode()
-        answer = status, _, text = await self._eks(*request._replace(body=body))
-        match = _MADE_UPDATE.fullmatch(request.path)
-        update = json.loads(text).get("update") if status == 200 and match and text else None
-        record = self._records.clusters.get(match["cluster"]) if match and update else None
-        if match and update and record is not None:
-            _keep(record, update, addonName=match["addon"])
-        return answer
+    async def _forward(self, request: AwsRequest, document: Any) -> Response:
+        """MiniStack's answer to the request with this document."""
+        return await self._eks(*request._replace(body=json.dumps(document).encode()))
 
     async def _addon_versions(self, _match: re.Match[str], request: AwsRequest) -> Response:
         return as_answer(eks_addons.describe_versions(request.query))
@@ -157,10 +146,11 @@ class Eks:
             for part in AUTO_MODE & inputs.keys():
                 record[part] = {**record.get(part, {}), **inputs[part]}
             path = f"/clusters/{record['name']}"
-            return await self._forward(request._replace(method="GET", path=path, body=b""))
+            return await self._eks(*request._replace(method="GET", path=path, body=b""))
         return answer
 
-    def _filled_in(self, answer: Response) -> Response:
+    def _filled_in(self, path: str, answer: Response) -> Response:
+        """The answer as EKS gives it. An update is kept with its cluster, for DescribeUpdate."""
         status, headers, body = answer
         document = json.loads(body) if status == 200 and body else {}
         for kind, arn in _ARNS.items():
@@ -177,16 +167,23 @@ class Eks:
             document[kind] = members
         if update := document.get("update"):
             document["update"] = {"params": [], "errors": [], **update}
+            match = _UPDATED.fullmatch(path)
+            of = {name: text for name, text in match.groupdict().items() if text} if match else {}
+            record = self._records.clusters.get(of.pop("cluster", ""))
+            if record is not None:
+                record.setdefault(_UPDATES, {}).setdefault(update["id"], (of, document["update"]))
         return (status, headers, json.dumps(document).encode()) if document else answer
 
     async def _delete(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster = match[1]
         record, addons = self._records.clusters.get(cluster), self._records.addons
         if record is not None and record["deletionProtection"]:
-            raise errors.cluster_protected(cluster)
+            raise errors.invalid_request(  # in words of our own
+                f"Cluster {cluster} cannot be deleted while its deletion protection is enabled"
+            )
         if any(group.startswith(f"{cluster}/") for group in self._records.node_groups):
-            raise errors.cluster_in_use()
-        answer = await self._forward(request)
+            raise errors.resource_in_use("Cluster has nodegroups attached")
+        answer = await self._eks(*request)
         if answer[0] == 200:  # MiniStack would leave the add-ons to the next cluster of that name
             for key in [key for key in addons if key.startswith(f"{cluster}/")]:
                 self._records.tags.pop(addons.pop(key)["addonArn"], None)
@@ -195,7 +192,7 @@ class Eks:
     async def _untag(self, _match: re.Match[str], request: AwsRequest) -> Response:
         """Remove every tag that is named; MiniStack removes the first."""
         queries = [{**request.query, "tagKeys": [key]} for key in request.query["tagKeys"]]
-        return [await self._forward(request._replace(query=query)) for query in queries][-1]
+        return [await self._eks(*request._replace(query=query)) for query in queries][-1]
 
     async def _write_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""
@@ -224,7 +221,7 @@ class Eks:
 
     async def _delete_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         addon = self._records.addons.get(f"{match['cluster']}/{match['addon']}")
-        answer = await self._forward(request)
+        answer = await self._eks(*request)
         if addon is not None:
             cluster, arn = match["cluster"], addon["addonArn"]
             await self._pod_identity.write_owned(cluster, arn, (), request)
@@ -233,12 +230,12 @@ class Eks:
     async def _describe_update(self, match: re.Match[str], request: AwsRequest) -> Response:
         record, query = self._records.clusters.get(match["cluster"]), request.query
         if record is None:
-            raise errors.no_such_cluster(match["cluster"], None)
+            raise errors.no_such_cluster(match["cluster"])
         asked = {name: query[name][0] for name in ("addonName", "nodegroupName") if name in query}
-        kept = record.get(_UPDATES, {}).get(match["id"])
-        if kept is None or kept["of"] != asked:
-            raise errors.no_such_update(match["id"])
-        return as_answer({"update": kept["update"]})
+        of, update = record.get(_UPDATES, {}).get(match["id"], (None, None))
+        if of != asked:
+            raise errors.resource_not_found(f"No update found for ID: {match['id']}")
+        return as_answer({"update": update})
 
     async def _create_nodes(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster, inputs = match[1], request.document
@@ -280,9 +277,9 @@ class Eks:
 
     async def _update(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster, group, change = match["cluster"], match["group"], request.document
-        owner, groups = self._records.clusters.get(cluster), self._records.node_groups
-        record = owner if group is None else groups.get(f"{cluster}/{group}")
-        if record is None or owner is None:
+        clusters, groups = self._records.clusters, self._records.node_groups
+        record = clusters.get(cluster) if group is None else groups.get(f"{cluster}/{group}")
+        if record is None:
             raise errors.no_such_cluster(cluster, group)
         if group is None:
             self._check_change(record, change)
@@ -300,17 +297,10 @@ class Eks:
         update = {
             "id": str(uuid4()),
             "status": "Successful",
-            "type": _kind_of(change, group),
+            "type": _kind_of(change),
             "createdAt": int(time.time()),
         }
-        _keep(owner, update, nodegroupName=group)
         return as_answer({"update": update})
-
-
-def _keep(cluster: Record, update: Mapping[str, Any], **of: str | None) -> None:
-    """Keep an update with the cluster, and of what in it it is one."""
-    kept = {"of": {name: value for name, value in of.items() if value}, "update": update}
-    cluster.setdefault(_UPDATES, {})[update["id"]] = kept
 
 
 def _check_auto_mode(inputs: Mapping[str, Any]) -> None:
@@ -346,18 +336,11 @@ def _check_auto_mode(inputs: Mapping[str, Any]) -> None:
         )
 
 
-def _kind_of(change: Mapping[str, Any], node_group: str | None) -> str:
-    """EKS's word for an update.
-
-    https://docs.aws.amazon.com/eks/latest/APIReference/API_Update.html
-    """
-    if {"version", "launchTemplate"} & change.keys():
-        return "VersionUpdate"
-    if node_group is not None:
-        return "ConfigUpdate"
+def _kind_of(change: Mapping[str, Any]) -> str:
+    """EKS's word for an update."""
     if _ENDPOINTS & change.get("resourcesVpcConfig", {}).keys():
         return "EndpointAccessUpdate"
-    return next((_KINDS[name] for name in change if name in _KINDS), "ConfigUpdate")
+    return next((kind for name, kind in _KINDS.items() if name in change), "ConfigUpdate")
 
 
 def _change(record: Record, name: str, value: Any) -> None:

@@ -6,8 +6,10 @@ and newer ones every few weeks.
 https://docs.aws.amazon.com/eks/latest/userguide/eks-add-ons.html
 """
 
+import json
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import errors
@@ -17,57 +19,19 @@ from .front import Query
 class AwsAddon(NamedTuple):
     """One of AWS's own add-ons."""
 
-    kind: str
+    type: str
     """EKS's category of the add-on."""
 
     versions: Mapping[str, Sequence[str]]
     """Its versions by Kubernetes version, the newest first. The last is the one that EKS installs
     when none is asked for."""
 
-    role_policies: Mapping[str, str] = {}
-    """AWS's own policy for each of its service accounts that needs permissions in IAM."""
+    service_accounts: Mapping[str, str]
+    """Those that need permissions in IAM, with AWS's own policy for each."""
 
 
-def _each(versions: Sequence[str], *kubernetes: str) -> dict[str, Sequence[str]]:
-    return dict.fromkeys(kubernetes, versions)
-
-
-_ALL = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
-
-ADDONS: dict[str, AwsAddon] = {
-    "coredns": AwsAddon(
-        "networking",
-        {
-            **_each(("v1.11.4-eksbuild.33", "v1.11.4-eksbuild.24"), "1.30", "1.31", "1.32"),
-            **_each(("v1.13.2-eksbuild.4", "v1.12.4-eksbuild.1"), "1.33", "1.34"),
-            "1.35": ("v1.14.2-eksbuild.4", "v1.13.2-eksbuild.4"),
-            "1.36": ("v1.14.3-eksbuild.16", "v1.14.3-eksbuild.3"),
-        },
-    ),
-    "eks-pod-identity-agent": AwsAddon(
-        "security", _each(("v1.3.10-eksbuild.3", "v1.3.4-eksbuild.1"), *_ALL)
-    ),
-    "kube-proxy": AwsAddon(
-        "networking",
-        {
-            "1.30": ("v1.30.14-eksbuild.8", "v1.30.14-eksbuild.2"),
-            "1.31": ("v1.31.13-eksbuild.2", "v1.31.10-eksbuild.8"),
-            "1.32": ("v1.32.9-eksbuild.2", "v1.32.6-eksbuild.8"),
-            "1.33": ("v1.33.5-eksbuild.2", "v1.33.3-eksbuild.6"),
-            "1.34": ("v1.34.1-eksbuild.2",),
-            "1.35": ("v1.35.0-eksbuild.2",),
-            "1.36": ("v1.36.0-eksbuild.21", "v1.36.0-eksbuild.14"),
-        },
-    ),
-    "vpc-cni": AwsAddon(
-        "networking",
-        {
-            **_each(("v1.21.1-eksbuild.3", "v1.20.4-eksbuild.1"), *_ALL[:-1]),
-            "1.36": ("v1.22.4-eksbuild.3", "v1.22.3-eksbuild.1"),
-        },
-        role_policies={"aws-node": "AmazonEKS_CNI_Policy"},
-    ),
-}
+_DATA = json.loads(Path(__file__).with_name("addons.json").read_text())
+ADDONS = {name: AwsAddon(**addon) for name, addon in _DATA.items()}
 
 
 def describe_versions(query: Query) -> dict[str, Any]:
@@ -75,7 +39,8 @@ def describe_versions(query: Query) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html
     """
-    kubernetes = query.get("kubernetesVersion", _ALL)
+    every = {version: None for addon in ADDONS.values() for version in addon.versions}
+    kubernetes = query.get("kubernetesVersion", [*every])
     addons = [
         described
         for name, addon in ADDONS.items()
@@ -98,7 +63,7 @@ def complete(inputs: MutableMapping[str, Any], name: str, kubernetes: str, *, is
             f"Addon specified is not supported in {kubernetes} kubernetes version"
         )
     for association in inputs.get("podIdentityAssociations", ()):
-        if association["serviceAccount"] not in addon.role_policies:
+        if association["serviceAccount"] not in addon.service_accounts:
             raise errors.invalid_parameter(
                 f"Service account {association['serviceAccount']} is not supported for addon {name}"
             )
@@ -117,7 +82,7 @@ def _described(name: str, addon: AwsAddon, kubernetes: Sequence[str]) -> dict[st
             compatible.setdefault(version, []).append({**entry, "platformVersions": ["*"]})
     return {
         "addonName": name,
-        "type": addon.kind,
+        "type": addon.type,
         "publisher": "eks",
         "owner": "aws",
         "addonVersions": [
@@ -126,7 +91,7 @@ def _described(name: str, addon: AwsAddon, kubernetes: Sequence[str]) -> dict[st
                 "architecture": ["amd64", "arm64"],
                 "compatibilities": compatible[version],
                 "requiresConfiguration": False,
-                "requiresIamPermissions": bool(addon.role_policies),
+                "requiresIamPermissions": bool(addon.service_accounts),
             }
             for version in sorted(compatible, key=_age, reverse=True)
         ],

@@ -21,19 +21,12 @@ from irsa_core.identity.subjects import ServiceAccountRef
 from . import errors
 from .errors import Response, as_answer
 from .front import AwsRequest, Query
+from .query_protocol import service_model
 from .records import Record, Records
 
 PATH = r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?"
 
 _CHANGES = ("disableSessionTags", "policy", "roleArn", "targetRoleArn")
-_SUMMARY = (
-    "associationArn",
-    "associationId",
-    "clusterName",
-    "namespace",
-    "ownerArn",
-    "serviceAccount",
-)
 _MOST_RESULTS = 100
 _ADDONS_NAMESPACE = "kube-system"
 
@@ -49,16 +42,19 @@ class PodIdentity:
         """Answer a request whose path is `PATH`; raises `AwsError`."""
         cluster, association_id, method = match["cluster"], match["id"], request.method
         if cluster not in self._records.clusters:
-            raise errors.no_such_cluster(cluster, None)
+            raise errors.no_such_cluster(cluster)
         if association_id is None:
             if method == "POST":
                 return _answer(await self._create(cluster, request.document, request))
             return self._list(cluster, request.query)
         record = self._records.associations.get(f"{cluster}\0{association_id}")
         if record is None:
-            raise errors.no_such_association(association_id)
+            raise errors.resource_not_found(f"No association found for id: {association_id}")
         if method != "GET" and record["ownerArn"]:
-            raise errors.association_owned(association_id, record["ownerArn"])
+            raise errors.invalid_request(  # in words of our own
+                f"Association {association_id} is owned by {record['ownerArn']}; "
+                "change it through the add-on"
+            )
         if method == "DELETE":
             return await self._eks(*request._replace(body=b""))
         if method == "POST":
@@ -71,7 +67,8 @@ class PodIdentity:
         """Raise `AwsError` for associations that the add-on cannot have; a new one has no ARN."""
         for each in wanted:
             self._check(each, caller)
-            found = self._found(cluster, _ADDONS_NAMESPACE, each["serviceAccount"])
+            account = ServiceAccountRef(_ADDONS_NAMESPACE, each["serviceAccount"])
+            found = self._records.association(cluster, account)
             if found is not None and found["ownerArn"] != addon:
                 raise errors.association_exists(found["associationId"])
 
@@ -85,7 +82,8 @@ class PodIdentity:
                 del self._records.associations[key]
         arns: list[str] = []
         for account, role in roles.items():
-            record = self._found(cluster, _ADDONS_NAMESPACE, account)
+            addon_account = ServiceAccountRef(_ADDONS_NAMESPACE, account)
+            record = self._records.association(cluster, addon_account)
             if record is None:
                 new = {"namespace": _ADDONS_NAMESPACE, "serviceAccount": account, "roleArn": role}
                 record = await self._create(cluster, new, caller)
@@ -96,13 +94,13 @@ class PodIdentity:
 
     async def _create(self, cluster: str, inputs: Json, caller: AwsRequest) -> Record:
         account = ServiceAccountRef(inputs.get("namespace", ""), inputs.get("serviceAccount", ""))
-        if (association := self._found(cluster, *account)) is not None:
+        if (association := self._records.association(cluster, account)) is not None:
             raise errors.association_exists(association["associationId"])
         self._check(inputs, caller)
         path, body = f"/clusters/{cluster}/pod-identity-associations", json.dumps(inputs).encode()
         new = caller._replace(method="POST", path=path, body=body)
         status, _, answer = await self._eks(*new)
-        record = self._found(cluster, *account)
+        record = self._records.association(cluster, account)
         if status != 200 or record is None:
             raise errors.invalid_parameter(json.loads(answer)["message"])
         self._name(record)
@@ -150,16 +148,6 @@ class PodIdentity:
                 "Follow the official documentation to resolve the issue."
             )
 
-    def _found(self, cluster: str, namespace: str, account: str) -> Record | None:
-        for record in self._of(cluster):
-            if (record["namespace"], record["serviceAccount"]) == (namespace, account):
-                return record
-        return None
-
-    def _of(self, cluster: str) -> list[Record]:
-        records = self._records.associations.items()
-        return [record for key, record in records if key.startswith(f"{cluster}\0")]
-
     def _list(self, cluster: str, query: Query) -> Response:
         """Answer with the summaries on one page; a page's token is the last id before it."""
         asked = {name: query[name][0] for name in ("namespace", "serviceAccount") if name in query}
@@ -170,12 +158,13 @@ class PodIdentity:
         hits = sorted(
             (
                 record
-                for record in self._of(cluster)
+                for record in self._records.associations_of(cluster)
                 if record["associationId"] > after and asked.items() <= record.items()
             ),
             key=lambda record: record["associationId"],
         )
-        page = [{name: record[name] for name in _SUMMARY if record[name]} for record in hits[:most]]
+        summary = service_model("eks").shape_for("PodIdentityAssociationSummary").members
+        page = [{name: record[name] for name in summary if record[name]} for record in hits[:most]]
         more = {"nextToken": page[-1]["associationId"]} if len(hits) > most else {}
         return as_answer({"associations": page, **more})
 

@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
@@ -13,7 +14,7 @@ from irsa_core.identity.errors import AwsError, not_authorized
 
 from .hosts import ANSWERED
 
-_NAMESPACES = {
+NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 }
@@ -26,7 +27,7 @@ _ERRORS = {
     **{
         service: f'<ErrorResponse xmlns="{namespace}"><Error><Type>Sender</Type>'
         "{}</Error><RequestId>{}</RequestId></ErrorResponse>"
-        for service, namespace in _NAMESPACES.items()
+        for service, namespace in NAMESPACES.items()
     },
 }
 """The document of an error, with places for its details and the id of the request."""
@@ -35,8 +36,12 @@ Response = tuple[int, dict[str, str], bytes]
 """HTTP status, headers and body: what MiniStack's handlers return."""
 
 
-def as_xml(error: AwsError, service: str, resource: str = "") -> Response:
-    """The error as the service's XML protocol puts it on the wire."""
+def as_response(error: AwsError, service: str, resource: str = "") -> Response:
+    """The error as the service puts it on the wire: in XML, or by the REST-JSON protocol."""
+    if service not in _ERRORS:
+        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
+        body = json.dumps({"__type": error.code, "message": error.message})
+        return error.http, headers, body.encode()
     details = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
     if resource:
         details += f"<Resource>{escape(resource)}</Resource>"
@@ -45,36 +50,15 @@ def as_xml(error: AwsError, service: str, resource: str = "") -> Response:
     return error.http, {"Content-Type": kind}, body.encode()
 
 
-def as_response(error: AwsError, service: str) -> Response:
-    """The error as the service puts it on the wire: in XML, or by the REST-JSON protocol."""
-    if service in _ERRORS:
-        return as_xml(error, service)
-    return _as_json(error, {"message": error.message})
-
-
-def _as_json(error: AwsError, body: Mapping[str, str]) -> Response:
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
-    return error.http, headers, json.dumps(body).encode()
-
-
-def service_is_missing(host: str, *, xml: bool) -> Response:
-    """The error of a service that the sandbox does not have; no SDK tries again after it."""
-    names = ", ".join(sorted(ANSWERED))
-    error = AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
-    if xml:
-        return as_xml(error, "sts")
-    return _as_json(error, {"__type": error.code, "message": error.message})
-
-
 def as_answer(document: Mapping[str, Any]) -> Response:
     """A document as the REST-JSON protocol puts it on the wire."""
     return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
 
 
-def empty_answer(service: str, action: str) -> Response:
-    """Success, when there is nothing else to say."""
+def empty_answer(action: str) -> Response:
+    """IAM's success, when there is nothing else to say."""
     body = (
-        f'<{action}Response xmlns="{_NAMESPACES[service]}"><ResponseMetadata>'
+        f'<{action}Response xmlns="{NAMESPACES["iam"]}"><ResponseMetadata>'
         f"<RequestId>{uuid4()}</RequestId></ResponseMetadata></{action}Response>"
     )
     return 200, {"Content-Type": "text/xml"}, body.encode()
@@ -87,25 +71,31 @@ def constraints_violated(problems: list[str]) -> AwsError:
     return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
 
 
-def no_such_cluster(cluster: str, node_group: str | None) -> AwsError:
+def no_such_cluster(cluster: str, node_group: str | None = None) -> AwsError:
     """There is no such cluster, or no such node group in it."""
     what, name = ("cluster", cluster) if node_group is None else ("node group", node_group)
-    return AwsError("ResourceNotFoundException", 404, f"No {what} found for name: {name}.")
+    return resource_not_found(f"No {what} found for name: {name}.")
+
+
+def service_is_missing(host: str) -> AwsError:
+    """The sandbox does not have the service; no SDK tries again after it."""
+    names = ", ".join(sorted(ANSWERED))
+    return AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
 
 
 def may_not_pass_role(caller_arn: str, role_arn: str) -> AwsError:
     """The caller may not give the role to EKS."""
     denied = not_authorized(caller_arn, "iam:PassRole", role_arn)
-    return AwsError("AccessDeniedException", denied.http, denied.message)
+    return replace(denied, code="AccessDeniedException")
 
 
-def _error(code: str, http: int, text: str) -> Callable[..., AwsError]:
+def _error(code: str, http: int, text: str = "{}") -> Callable[..., AwsError]:
     """An error with its arguments in the places of the text."""
     return lambda *given: AwsError(code, http, text.format(*given))
 
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
-unreadable_request = _error("MalformedQueryString", 400, "{}")
+unreadable_request = _error("MalformedQueryString", 400)
 missing_token = _error("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
 incomplete_signature = _error(
     "IncompleteSignature", 400, "Request must contain a signature that conforms to AWS standards"
@@ -117,21 +107,12 @@ scope_of_another_service = _error(
 not_found = _error("UnknownOperationException", 404, "No such operation")
 not_in_sandbox = _error("ValidationError", 400, "{} is not supported by the sandbox")
 
-inline_policies_too_large = _error(
-    "LimitExceeded", 409, "Maximum policy size of {} bytes exceeded for role {}"
-)
-invalid_provider_url = _error("InvalidInput", 400, "Invalid Open ID Connect Provider URL")
-provider_exists = _error("EntityAlreadyExists", 409, "Provider with url {} already exists.")
-no_such_user = _error("NoSuchEntity", 404, "The user with name {} cannot be found.")
-no_such_policy_version = _error(
-    "NoSuchEntity", 404, "Policy {} version {} does not exist or is not attachable."
-)
-no_such_provider = _error("NoSuchEntity", 404, "OpenIDConnect Provider not found for arn {}")
-transitive_tag_not_given = _error(  # in words of public reports
-    "InvalidParameterValue",
-    400,
-    "The specified transitive tag key must be included in the requested tags.",
-)
+# IAM and STS
+limit_exceeded = _error("LimitExceeded", 409)
+invalid_input = _error("InvalidInput", 400)
+entity_exists = _error("EntityAlreadyExists", 409)
+no_such_entity = _error("NoSuchEntity", 404)
+invalid_parameter_value = _error("InvalidParameterValue", 400)
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 invalid_id = _error("InvalidID", 400, "The ID '{}' is not valid")
@@ -140,23 +121,17 @@ no_such_launch_template = _error(
     400,
     "The specified launch template, with template ID {}, does not exist.",
 )
-token_of_other_parameters = _error("IdempotentParameterMismatch", 400, "{}")
+token_of_other_parameters = _error("IdempotentParameterMismatch", 400)
 
-cluster_in_use = _error("ResourceInUseException", 409, "Cluster has nodegroups attached")
-cluster_protected = _error(  # in words of our own
-    "InvalidRequestException",
-    400,
-    "Cluster {} cannot be deleted while its deletion protection is enabled",
-)
-invalid_parameter = _error("InvalidParameterException", 400, "{}")
-no_such_association = _error("ResourceNotFoundException", 404, "No association found for id: {}")
+# EKS and EKS Auth
+resource_in_use = _error("ResourceInUseException", 409)
+invalid_request = _error("InvalidRequestException", 400)
+invalid_parameter = _error("InvalidParameterException", 400)
+resource_not_found = _error("ResourceNotFoundException", 404)
 association_exists = _error("ResourceInUseException", 409, "Association already exists: {}")
-association_owned = _error(  # in words of our own
-    "InvalidRequestException",
-    400,
-    "Association {} is owned by {}; change it through the add-on",
-)
-no_such_update = _error("ResourceNotFoundException", 404, "No update found for ID: {}")
+access_denied_exception = _error("AccessDeniedException", 400)
+invalid_token = _error("InvalidTokenException", 400)
+"""A token that EKS Auth does not take. AWS's own words are not known."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 access_denied = _error("AccessDenied", 403, "Access Denied")

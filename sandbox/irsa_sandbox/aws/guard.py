@@ -1,6 +1,7 @@
 """Filter for requests that would bypass MiniStack's checks."""
 
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -35,7 +36,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+Refusal = tuple[AwsError, str]
+"""An error, and the service in whose form it is."""
+_NAMES_AN_ACTION: Refusal = (
+    errors.unreadable_request("Only IAM, STS, EC2 and Secrets Manager take an action by its name"),
+    "sts",
+)
+Headers = defaultdict[bytes, list[bytes]]
 
 
 def guarded(application: Application) -> Application:
@@ -43,56 +50,54 @@ def guarded(application: Application) -> Application:
     without requests that lead around its checks."""
 
     async def application_behind_checks(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            for phase in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{phase}.complete"})
-        elif scope["type"] == "http":
-            if (refusal := _refusal(scope)) is not None:
-                await _answer(_bounded(receive), send, refusal)
-            else:
-                await application(scope, _bounded(receive), send)
+        if scope["type"] != "http":
+            return  # such as a WebSocket, which no SDK opens
+        if (refusal := _refusal(scope)) is not None:
+            error, service = refusal
+            resource = scope["path"] if service == "s3" else ""
+            response = errors.as_response(error, service, resource)
+            await _answer(_bounded(receive), send, response)
+        else:
+            await application(scope, _bounded(receive), send)
 
     return application_behind_checks
 
 
-def _refusal(scope: Scope) -> Response | None:
-    """The answer to a request that MiniStack must not see, or None."""
-    headers: Headers = list(scope["headers"])
-    path = scope["path"]
+def _refusal(scope: Scope) -> Refusal | None:
+    """The error for a request that MiniStack must not see, or None."""
+    headers: Headers = defaultdict(list)
+    for header, value in scope["headers"]:
+        headers[header].append(value)
+    path, is_form = scope["path"], any(v.startswith(_FORM) for v in headers[b"content-type"])
     if path.startswith("/_ministack/"):
-        return errors.as_xml(errors.not_found(), "sts")  # its control paths ask for no credentials
+        return errors.not_found(), "sts"  # its control paths ask for no credentials
     name = _host(headers)
     host = parse_host(name)
     if host is None and lacks(name):
-        is_form = any(n == b"content-type" and v.startswith(_FORM) for n, v in headers)
-        return errors.service_is_missing(name, xml=is_form or name.startswith(_REST_XML))
+        reads_xml = is_form or name.startswith(_REST_XML)
+        return errors.service_is_missing(name), "sts" if reads_xml else ""
     if host is None:  # the proxy names one, and the request in it another
-        return errors.as_xml(errors.not_found(), "sts")
+        return errors.not_found(), "sts"
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    authorization = [value for name, value in headers if name == b"authorization"]
+    authorization = headers[b"authorization"]
     if (problem := _problem_of_signature(authorization, query, host)) is not None:
-        return errors.as_xml(problem, "sts")
+        return problem, "sts"
     # MiniStack authorises the action that any of these names, whatever a request to S3 or EKS does.
-    if any(name == b"x-amz-target" for name, _ in headers):
-        return None if authorization and _is_json_call(scope, host) else _names_an_action()
-    form = [v for n, v in headers if n == b"content-type" and v.startswith(_FORM)]
+    if headers[b"x-amz-target"]:
+        is_call = authorization and _is_json_call(scope, headers, host)
+        return None if is_call else _NAMES_AN_ACTION
     actions = query.get("Action", [])
     takes_actions = host.service in _QUERY_SERVICES and path == "/"
-    if (form or actions) and not takes_actions:
-        return _names_an_action()
+    if (is_form or actions) and not takes_actions:
+        return _NAMES_AN_ACTION
     parameters = {name for name, values in query.items() if any(values)}
     if authorization or any(parameters >= names for names in _PRESIGNED):
         return None  # MiniStack checks the signature
     # Without a signature. MiniStack looks at the action in a form; of anything else it makes a
     # request of an account that owns nothing, which may create buckets.
-    if takes_actions and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
+    if takes_actions and ((is_form and scope["method"] == "POST") or actions == _UNSIGNED):
         return None
-    return (
-        errors.as_xml(errors.missing_token(), "sts")
-        if actions
-        else errors.as_xml(errors.access_denied(), "s3", path)
-    )
+    return (errors.missing_token(), "sts") if actions else (errors.access_denied(), "s3")
 
 
 def _problem_of_signature(
@@ -117,32 +122,25 @@ def _problem_of_signature(
     return None
 
 
-def _is_json_call(scope: Scope, host: Host) -> bool:
+def _is_json_call(scope: Scope, headers: Headers, host: Host) -> bool:
     """Return True if a request with a target is what an SDK sends to the target's service only.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
     """
-    headers: Headers = list(scope["headers"])
-    targets = [value for name, value in headers if name == b"x-amz-target"]
-    types = [value for name, value in headers if name == b"content-type"]
+    targets = headers[b"x-amz-target"]
     return (
         len(targets) == 1
         and targets[0].startswith(_TARGETS.get(host.service, b"\n"))
-        and types == [b"application/x-amz-json-1.1"]
+        and headers[b"content-type"] == [b"application/x-amz-json-1.1"]
         and (scope["method"], scope["path"], scope["query_string"]) == ("POST", "/", b"")
     )
 
 
 def _host(headers: Headers) -> str:
     """The host that the request names, at AWS's port; empty for any other."""
-    named = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    named = [value.decode("latin-1") for value in headers[b"host"]]
     name, _, port = named[0].partition(":") if len(named) == 1 else ("", "", "")
     return name if port in ("", str(PORT)) else ""
-
-
-def _names_an_action() -> Response:
-    reason = "Only IAM, STS, EC2 and Secrets Manager take an action by its name"
-    return errors.as_xml(errors.unreadable_request(reason), "sts")
 
 
 async def _answer(receive: Receive, send: Send, response: Response) -> None:

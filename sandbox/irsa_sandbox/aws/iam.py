@@ -36,12 +36,20 @@ from irsa_core.identity.quotas import (
 from . import errors
 from .errors import AwsError, Response
 from .front import AwsRequest
-from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
-from .records import Record, Records
+from .query_protocol import Parameters, check, form, numbered, query_parameters
+from .records import Records
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
+_NAMESPACE = errors.NAMESPACES["iam"]
 _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
+
+_PROVIDER_CHANGES = (
+    "AddClientIDToOpenIDConnectProvider",
+    "RemoveClientIDFromOpenIDConnectProvider",
+    "TagOpenIDConnectProvider",
+    "UntagOpenIDConnectProvider",
+    "UpdateOpenIDConnectProviderThumbprint",
+)
 _OF_AWS = "iam::aws:policy/"
 _LISTED = "2026-10-27"
 """Day of the list of AWS's own policies. AWS adds some each week, and a newer one is refused."""
@@ -52,7 +60,6 @@ class Iam:
 
     def __init__(self, records: Records) -> None:
         self._iam = records.handlers["iam"]
-        self._model = QueryApi("iam")
         self._records = records
         self._answers: dict[str, Callable[[Parameters], Awaitable[Response]]] = {
             "CreateOpenIDConnectProvider": self._create_provider,
@@ -63,14 +70,13 @@ class Iam:
             "ListAccessKeys": self._list_access_keys,
             "SetDefaultPolicyVersion": self._set_default_version,
             "UpdateAssumeRolePolicy": self._store_trust,
-            "UpdateRole": self._update_role,
             **dict.fromkeys(_PROVIDER_CHANGES, self._change_provider),
         }
 
     async def answer(self, request: AwsRequest) -> Response:
         """Answer a request to IAM."""
         parameters = query_parameters(request)
-        self._model.check(parameters)
+        check("iam", parameters)
         self._check_quotas(parameters)
         self._check_policies(parameters)
         answer = self._answers.get(parameters.get("Action", ""), self._forward)
@@ -90,7 +96,8 @@ class Iam:
             name, document = parameters["PolicyName"], parameters["PolicyDocument"]
             sizes = map(size_of_text, {**role["InlinePolicies"], name: document}.values())
             if sum(sizes) > INLINE_POLICIES_SIZE_MAX:
-                raise errors.inline_policies_too_large(INLINE_POLICIES_SIZE_MAX, role["RoleName"])
+                maximum = f"Maximum policy size of {INLINE_POLICIES_SIZE_MAX} bytes"
+                raise errors.limit_exceeded(f"{maximum} exceeded for role {role['RoleName']}")
 
     def _check_policies(self, parameters: Parameters) -> None:
         """Refuse what IAM does not store, and policies that do not exist."""
@@ -133,13 +140,6 @@ class Iam:
                 )
                 role["AssumeRolePolicyDocument"] = json.dumps(orphaned)
 
-    async def _update_role(self, parameters: Parameters) -> Response:
-        answer = await self._forward(parameters)
-        role = self._records.roles.get(parameters.get("RoleName", ""))
-        if answer[0] == 200 and role is not None and parameters.get("Description") == "":
-            role["Description"] = ""  # MiniStack takes an empty value for none given
-        return answer
-
     async def _authorization_details(self, parameters: Parameters) -> Response:
         """Add the boundary and last use of each role, which MiniStack leaves out."""
         status, headers, body = await self._forward(parameters)
@@ -158,39 +158,58 @@ class Iam:
     async def _list_access_keys(self, parameters: Parameters) -> Response:
         name = parameters.get("UserName")
         if name and name not in self._records.users:
-            raise errors.no_such_user(name)  # MiniStack says that it has no keys
+            # MiniStack says that it has no keys.
+            raise errors.no_such_entity(f"The user with name {name} cannot be found.")
         return await self._forward(parameters)
 
     async def _set_default_version(self, parameters: Parameters) -> Response:
         arn, wanted = parameters["PolicyArn"], parameters["VersionId"]
         policy = self._records.policies.get(arn)
         if policy is None or wanted not in policy["Versions"]:
-            raise errors.no_such_policy_version(arn, wanted)
+            what = f"Policy {arn} version {wanted}"
+            raise errors.no_such_entity(f"{what} does not exist or is not attachable.")
         for version_id, version in policy["Versions"].items():
             version["IsDefaultVersion"] = version_id == wanted
         policy["DefaultVersionId"] = wanted
-        return errors.empty_answer("iam", "SetDefaultPolicyVersion")
+        return errors.empty_answer("SetDefaultPolicyVersion")
 
     async def _create_provider(self, parameters: Parameters) -> Response:
         url = parameters.get("Url", "")
         if not url.startswith("https://"):
-            raise errors.invalid_provider_url()
+            raise errors.invalid_input("Invalid Open ID Connect Provider URL")
         issuer = url.removeprefix("https://")
         if provider_arn_for(issuer, self._records.account()) in self._records.providers:
-            raise errors.provider_exists(url)
+            raise errors.entity_exists(f"Provider with url {url} already exists.")
         if len(_members(parameters, "ClientIDList")) > CLIENT_IDS_MAX:
             raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
         # IAM shows the URL without its scheme.
         return await self._forward({**parameters, "Url": issuer})
 
     async def _change_provider(self, parameters: Parameters) -> Response:
-        action = parameters["Action"]
-        arn = parameters.get("OpenIDConnectProviderArn", "")
+        """Do one of these to an OIDC provider; MiniStack has none of them."""
+        action, arn = parameters["Action"], parameters.get("OpenIDConnectProviderArn", "")
         provider = self._records.providers.get(arn)
         if provider is None:
-            raise errors.no_such_provider(arn)
-        _change_provider(provider, parameters)
-        return errors.empty_answer("iam", action)
+            raise errors.no_such_entity(f"OpenIDConnect Provider not found for arn {arn}")
+        clients, tags = provider["ClientIDList"], {t["Key"]: t["Value"] for t in provider["Tags"]}
+        match action:
+            case "AddClientIDToOpenIDConnectProvider" if parameters["ClientID"] not in clients:
+                if len(clients) >= CLIENT_IDS_MAX:
+                    raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
+                clients.append(parameters["ClientID"])
+            case "RemoveClientIDFromOpenIDConnectProvider":
+                gone = parameters["ClientID"]
+                provider["ClientIDList"] = [name for name in clients if name != gone]
+            case "UpdateOpenIDConnectProviderThumbprint":
+                provider["ThumbprintList"] = _members(parameters, "ThumbprintList")
+            case "TagOpenIDConnectProvider":
+                names, values = (_members(parameters, "Tags", part) for part in (".Key", ".Value"))
+                tags.update(zip(names, values, strict=True))
+            case "UntagOpenIDConnectProvider":
+                gone = _members(parameters, "TagKeys")
+                tags = {name: value for name, value in tags.items() if name not in gone}
+        provider["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
+        return errors.empty_answer(action)
 
     async def _forward(self, parameters: Parameters) -> Response:
         return await self._iam(*form(parameters))
@@ -250,43 +269,13 @@ def _no_such_policy(arn: str, what: str) -> AwsError:
         near = get_close_matches(name, _policies_of_aws(), n=3)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
         message += f" AWS has none of that name (the sandbox's list of {_LISTED}){meant}"
-    return AwsError("NoSuchEntity", 404, message)
+    return errors.no_such_entity(message)
 
 
 def _append(item: ET.Element, name: str, fields: Mapping[str, str]) -> None:
     element = ET.SubElement(item, f"{{{_NAMESPACE}}}{name}")
     for field, text in fields.items():
         ET.SubElement(element, f"{{{_NAMESPACE}}}{field}").text = text
-
-
-_PROVIDER_CHANGES = (
-    "AddClientIDToOpenIDConnectProvider",
-    "RemoveClientIDFromOpenIDConnectProvider",
-    "TagOpenIDConnectProvider",
-    "UntagOpenIDConnectProvider",
-    "UpdateOpenIDConnectProviderThumbprint",
-)
-
-
-def _change_provider(provider: Record, parameters: Parameters) -> None:
-    """Do one of these to an OIDC provider; MiniStack has none of them."""
-    clients, tags = provider["ClientIDList"], {t["Key"]: t["Value"] for t in provider["Tags"]}
-    match parameters["Action"]:
-        case "AddClientIDToOpenIDConnectProvider" if parameters["ClientID"] not in clients:
-            if len(clients) >= CLIENT_IDS_MAX:
-                raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
-            clients.append(parameters["ClientID"])
-        case "RemoveClientIDFromOpenIDConnectProvider":
-            provider["ClientIDList"] = [name for name in clients if name != parameters["ClientID"]]
-        case "UpdateOpenIDConnectProviderThumbprint":
-            provider["ThumbprintList"] = _members(parameters, "ThumbprintList")
-        case "TagOpenIDConnectProvider":
-            names, values = (_members(parameters, "Tags", part) for part in (".Key", ".Value"))
-            tags.update(zip(names, values, strict=True))
-        case "UntagOpenIDConnectProvider":
-            gone = _members(parameters, "TagKeys")
-            tags = {name: value for name, value in tags.items() if name not in gone}
-    provider["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
 
 
 def _members(parameters: Parameters, name: str, field: str = "") -> list[str]:

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
-from irsa_core.identity.arns import account_of, aws_policy_arn, parse_session_arn
+from irsa_core.identity.arns import aws_policy_arn, parse_session_arn, session_arn_prefix
 
 from ..environment_variables import exported
 from . import errors, front
@@ -31,7 +31,6 @@ from .guard import Application, guarded
 from .hosts import SERVICES
 from .iam import Iam
 from .records import Records, core
-from .role_sessions import RoleSession, RoleSessions
 from .s3 import S3Control, list_objects, put_access_block
 from .sts import Sts
 from .tokens import ClusterKeys, KeySet
@@ -44,8 +43,9 @@ _PART = re.compile(r"/clusters/([^/]+)/(addons|node-groups|pod-identity-associat
 
 def load(
     *, root_secret: str, jwks: Callable[[], KeySet], published: Path, facts: ControlPlaneFacts
-) -> Application:
-    """MiniStack's application, empty, with IAM enforced and the sandbox's handlers in front.
+) -> tuple[Application, Records]:
+    """MiniStack's application, empty, with IAM enforced and the sandbox's handlers in front,
+    and its records.
 
     An access key id of twelve digits is the root of that account, with ``root_secret``. Raises
     `RuntimeError`, one line, when MiniStack was imported before in another way.
@@ -86,16 +86,8 @@ def load(
     listing, payment = s3._list_objects_v1, s3._get_bucket_request_payment
     s3._list_objects_v1 = partial(list_objects, listing, payment)
     s3._put_public_access_block = partial(put_access_block, s3._put_public_access_block)
-    app._handle_s3_control_request = S3Control(partial(_s3_control_denial, app), records).handle
-    return guarded(app.app)
-
-
-def instance_session(role_arn: str) -> RoleSession:
-    """Open a session of a role as EC2 does for an instance; raises `Untrusted`.
-
-    To be called where requests are handled.
-    """
-    return RoleSessions(Records({name: _service(name) for name in SERVICES})).of_instance(role_arn)
+    app._handle_s3_control_request = S3Control(app, records).handle
+    return guarded(app.app), records
 
 
 def node_with_agent(account: str) -> Node | None:
@@ -156,12 +148,6 @@ def _tag_associations(eks: Any) -> None:
     eks._resolve_tag_resource_arn = resolve_association
 
 
-def _s3_control_denial(app: Any, action: str, resource: str, *request: Any) -> Response | None:
-    return app._enforce_data_plane(
-        "s3", action, *request, resource_arn=resource, named_resource=f'"{resource}"'
-    )
-
-
 def _name_unknown_services() -> None:
     """Name the services that are served here and that MiniStack does not route itself.
 
@@ -191,15 +177,12 @@ def _name_roles_of_sessions(iam: Any) -> None:
 
     def resolve_principal(key: str, context: Any) -> Any:
         value = resolve(key, context)
-        if key.lower() != "aws:principalarn" or not isinstance(value, str):
+        if key.lower() != "aws:principalarn" or parse_session_arn(str(value)) is None:
             return value
-        session = parse_session_arn(value)
-        if session is None:
-            return value
-        for role in iam._roles.to_dict().values():  # a session's ARN lacks its role's path
-            if role["RoleName"] == session.role_name and account_of(role["Arn"]) == session.account:
-                return role["Arn"]
-        return None  # the role is gone, and with it its sessions
+        # A session's ARN lacks its role's path. With a role that is gone, so are its sessions.
+        roles = (role["Arn"] for role in iam._roles.to_dict().values())
+        prefix = value.rpartition("/")[0] + "/"
+        return next((arn for arn in roles if session_arn_prefix(arn) == prefix), None)
 
     evaluator._resolve_condition_key = resolve_principal
 

@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/programming.html
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
-from botocore.parsers import create_parser
 from botocore.session import get_session
 
-from .errors import AwsError, Response, constraints_violated, unreadable_request
+from .errors import constraints_violated, unreadable_request
 from .front import AwsRequest
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -20,43 +20,28 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 Parameters = dict[str, str]
 
 
-class QueryApi:
-    """The model of a service of the query protocol: what may be asked, and what answers mean."""
+@cache
+def service_model(service: str) -> Any:
+    """botocore's model of a service."""
+    return get_session().get_service_model(service)
 
-    def __init__(self, service: str) -> None:
-        self._model: Any = get_session().get_service_model(service)
-        self._parser = create_parser("query")
 
-    def check(self, parameters: Mapping[str, str]) -> None:
-        """Raise `AwsError` for parameters outside the limits of the API's own model."""
-        action = parameters.get("Action", "")
-        if action not in self._model.operation_names:
-            return
-        shape = self._model.operation_model(action).input_shape
-        if shape is None:
-            return
-        problems = [
-            f"Value {_quoted(value)} at '{name[0].lower()}{name[1:]}' failed to satisfy "
-            f"constraint: Member must {constraint}"
-            for name, member in shape.members.items()
-            if member.type_name in ("string", "integer")
-            for value in [parameters.get(name)]
-            for constraint in _violated(member, value, required=name in shape.required_members)
-        ]
-        if problems:
-            raise constraints_violated(problems)
-
-    def parse(self, response: Response, operation: str) -> dict[str, Any]:
-        """A handler's answer to the operation as boto3 shapes it; raises `AwsError`."""
-        status, headers, body = response
-        shape = self._model.operation_model(operation).output_shape
-        result = self._parser.parse(
-            {"status_code": status, "headers": headers, "body": body}, shape
-        )
-        if status >= 300:
-            error = result["Error"]
-            raise AwsError(error["Code"], status, error["Message"])
-        return result
+def check(service: str, parameters: Parameters) -> None:
+    """Raise `AwsError` for parameters outside the limits of the API's own model."""
+    model, action = service_model(service), parameters.get("Action", "")
+    is_operation = action in model.operation_names
+    if not is_operation or (shape := model.operation_model(action).input_shape) is None:
+        return
+    problems = [
+        f"Value {_quoted(value)} at '{name[0].lower()}{name[1:]}' failed to satisfy "
+        f"constraint: Member must {constraint}"
+        for name, member in shape.members.items()
+        if member.type_name in ("string", "integer")
+        for value in [parameters.get(name)]
+        for constraint in _violated(member, value, required=name in shape.required_members)
+    ]
+    if problems:
+        raise constraints_violated(problems)
 
 
 def _violated(member: Any, value: str | None, *, required: bool) -> Iterator[str]:
@@ -83,14 +68,13 @@ def _quoted(value: str | None) -> str:
     return "null" if value is None else f"'{value}'"
 
 
-def form(parameters: Mapping[str, str], signed: AwsRequest | None = None) -> AwsRequest:
-    """Return a request with these parameters, and the headers and presigned query of another."""
-    headers, query = (signed.headers, signed.query) if signed else ({}, {})
-    signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
-    return AwsRequest("POST", "/", {**headers, **FORM}, urlencode(parameters).encode(), signature)
+def form(parameters: Parameters, headers: Mapping[str, str] | None = None) -> AwsRequest:
+    """Return a request with these parameters; of a body's, MiniStack drops the empty ones."""
+    query = {name: [value] for name, value in parameters.items()}
+    return AwsRequest("GET", "/", headers or {}, b"", query)
 
 
-def query_parameters(request: AwsRequest) -> dict[str, str]:
+def query_parameters(request: AwsRequest) -> Parameters:
     """The parameters of a query-protocol request; raises `AwsError`.
 
     MiniStack authorises the action of the query string and performs the one in the body; a request

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from irsa_core.identity.arns import account_of, parse_role_arn
+from irsa_core.identity.subjects import ServiceAccountRef
 
 from .accounts import REGION
 from .clients import AccessKeys
@@ -39,12 +40,8 @@ class Records:
         self.addons, self.node_groups = eks._addons, eks._nodegroups  # by CLUSTER/NAME
         self.associations = eks._pod_identity_associations  # by cluster, NUL and id
         self.tags = eks._tags  # by ARN
-        self.vpcs, self.subnets, self.security_groups = (
-            ec2._vpcs,
-            ec2._subnets,
-            ec2._security_groups,
-        )
-        self.launch_templates = ec2._launch_templates
+        self.vpcs, self.subnets = ec2._vpcs, ec2._subnets
+        self.security_groups, self.launch_templates = ec2._security_groups, ec2._launch_templates
         self.make_default_vpc = ec2._ensure_defaults_initialized  # as its own first request does
         self._sts = sts
 
@@ -63,10 +60,25 @@ class Records:
         """Return an OIDC provider of an account."""
         return self.providers.get_scoped(account, None, arn)  # IAM has no regions
 
+    def associations_of(self, cluster: str) -> list[Record]:
+        """Return a cluster's EKS Pod Identity associations."""
+        return [each for each in self.associations.values() if each["clusterName"] == cluster]
+
+    def association(self, cluster: str, account: ServiceAccountRef) -> Record | None:
+        """Return the association of a service account of a cluster."""
+        for each in self.associations_of(cluster):
+            if ServiceAccountRef(each["namespace"], each["serviceAccount"]) == account:
+                return each
+        return None
+
     def session(self, request: AwsRequest) -> Record:
         """Return the session that signed a request; empty for any other principal."""
         key = self._sts.extract_access_key_id(request.headers, request.query)
         return self.sessions.get(key) or {}
+
+    def caller(self, request: AwsRequest) -> str:
+        """Return the ARN of the principal that signed a request; root's for one that is unknown."""
+        return core("iam_evaluator").request_caller_arn(request.headers, request.query)
 
     def denied(
         self, action: str, resource: str, request: AwsRequest, keys: Mapping[str, Any] | None = None
@@ -116,3 +128,10 @@ def note_use(role: Record) -> None:
     """Note in a role's record that it is used now."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}
+
+
+def tag_keys(tags: Mapping[str, str], transitive: Iterable[str]) -> dict[str, Any]:
+    """Return the condition keys of a call for a session with these tags."""
+    keys: dict[str, Any] = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    lists = {"aws:TagKeys": [*tags], "sts:TransitiveTagKeys": [*transitive]}
+    return keys | {name: names for name, names in lists.items() if names}

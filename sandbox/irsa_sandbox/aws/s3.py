@@ -13,12 +13,11 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from botocore.session import get_session
-
 from . import errors
 from .errors import AwsError, Response
 from .front import Query
 from .hosts import parse_host
+from .query_protocol import service_model
 from .records import Records
 
 List = Callable[[str, Query], Response]
@@ -48,7 +47,7 @@ def list_objects(
         return request_payment(bucket)
     for name in sorted(_settings() & query.keys()):
         refusal = errors.not_in_sandbox(f"GET ?{name} of a bucket")
-        return errors.as_xml(refusal, "s3", f"/{bucket}")
+        return errors.as_response(refusal, "s3", f"/{bucket}")
     return list_them(bucket, query)
 
 
@@ -61,7 +60,7 @@ def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: b
     try:
         root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
     except ET.ParseError:
-        return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
+        return errors.as_response(errors.malformed_xml(), "s3", f"/{bucket}")
     texts = {child.tag.rpartition("}")[2]: child.text for child in root}
     settings = "".join(f"<{tag}>{texts.get(tag, 'false')}</{tag}>" for tag in ACCESS_BLOCKS)
     name = "PublicAccessBlockConfiguration"
@@ -71,23 +70,19 @@ def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: b
 @cache
 def _settings() -> set[str]:
     """Subresources of a bucket: the names in ``GET /BUCKET?NAME``."""
-    model: Any = get_session().get_service_model("s3")
+    model = service_model("s3")
     requests = [model.operation_model(name).http for name in model.operation_names]
     paths = [http["requestUri"] for http in requests if http["method"] == "GET"]
     found = {path.partition("?")[2].partition("&")[0] for path in paths if "/{Key+}" not in path}
     return {name for name in found if name and "=" not in name}
 
 
-Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
-"""MiniStack's answer to who may not do an action to a resource, and None to who may: of the action,
-the resource, the headers, the query and the id of a request."""
-
-
 class S3Control:
     """Answers requests to an account's own host of S3 Control."""
 
-    def __init__(self, denial: Denial, records: Records) -> None:
-        self._denial = denial
+    def __init__(self, app: Any, records: Records) -> None:
+        """``app`` is MiniStack's, which knows who may do what."""
+        self._app = app
         self._records = records
 
     async def handle(
@@ -109,14 +104,16 @@ class S3Control:
             if not path.startswith(TAGS) or action is None:
                 raise errors.not_in_sandbox(f"S3 Control, {method} {path},")
             arn = unquote(path.removeprefix(TAGS))
-            if denied := self._denial(action, arn, headers, query, request_id):
+            caller = ("s3", action, headers, query, request_id)
+            names = {"resource_arn": arn, "named_resource": f'"{arn}"'}
+            if denied := self._app._enforce_data_plane(*caller, **names):
                 return denied
             named = {host.label, headers.get("x-amz-account-id", "")}
             if named != {self._records.account()}:
                 raise errors.access_denied()
             return self._answer(action, self._bucket(arn), body, query)
         except AwsError as error:
-            return errors.as_xml(error, "s3-control")
+            return errors.as_response(error, "s3-control")
 
     def _answer(self, action: str, bucket: str, body: bytes, query: Query) -> Response:
         stored = self._records.bucket_tags  # of buckets that have any
@@ -125,8 +122,8 @@ class S3Control:
             return 200, {"Content-Type": "application/xml"}, _shown(tags)
         if action == "s3:TagResource":
             tags |= _wanted(body)
-        for key in query.get("tagKeys", ()) if action == "s3:UntagResource" else ():
-            tags.pop(key, None)
+        else:
+            tags = {key: tags[key] for key in tags if key not in query.get("tagKeys", ())}
         if tags:
             stored[bucket] = tags
         else:  # as S3 itself has it, whose GetBucketTagging finds no set of tags then

@@ -11,6 +11,7 @@ import secrets
 import socket
 import ssl
 import threading
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError
-from hypercorn.asyncio import run, serve
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from typing_extensions import override
 
@@ -27,12 +29,12 @@ from irsa_core.identity.arns import Arn, root_arn
 from irsa_core.identity.policies import document, trust_statement
 
 from ..serving.certificates import Authority
-from ..serving.tunnel import Contexts, Tunnel
+from ..serving.tunnel import Contexts, open_tunnel
 from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import FULL_ACCESS, AccessKeys, AwsClients, new_administrator
 from .eks import ControlPlaneFacts
-from .eks_auth import Node
+from .eks_auth import Node, instance_credentials
 from .guard import Application
 from .hosts import PORT, SERVICES, lacks, parse_host
 from .tokens import KeySet
@@ -95,7 +97,7 @@ class Emulator:
         with ExitStack() as starting:
             starting.callback(_in_use.release)
             starting.enter_context(_log_to(self._log_file))
-            application = ministack.load(
+            application, self._records = ministack.load(
                 root_secret=self.root_secret,
                 jwks=self._jwks,
                 published=self._published,
@@ -134,8 +136,8 @@ class Emulator:
 
     def instance(self, role_arn: str) -> AwsClients:
         """Clients with the credentials of an EC2 instance that has the role; raises `Untrusted`."""
-        session = self._between_requests(lambda: ministack.instance_session(role_arn))
-        return AwsClients(session.credentials, self.proxy, self._authority.ca_file)
+        keys = self._between_requests(lambda: instance_credentials(self._records, role_arn))
+        return AwsClients(keys, self.proxy, self._authority.ca_file)
 
     def node_with_agent(self) -> Node | None:
         """Return a node of account A with the EKS Pod Identity Agent, if there is one."""
@@ -156,8 +158,7 @@ class Emulator:
 
     def _run(self, listener: socket.socket, application: Application) -> None:
         try:
-            with asyncio.Runner(loop_factory=lambda: _Loop(_contexts(self._authority))) as runner:
-                runner.run(self._serve(listener, application))
+            asyncio.run(self._serve(listener, application))
         except BaseException as error:  # noqa: BLE001 - `start` raises it
             self._failure = error
         finally:
@@ -165,14 +166,29 @@ class Emulator:
 
     async def _serve(self, listener: socket.socket, application: Application) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        config = Config()
-        config.bind = [f"fd://{listener.detach()}"]
+        self._loop.set_exception_handler(_log_failure)
+        config, contexts = Config(), _contexts(self._authority)
         config.keep_alive_timeout = IDLE_CONNECTION
         config.keep_alive_max_requests = 1_000_000
-        config.graceful_timeout = 0.5
         config.errorlog = log
-        run.TCPServer = _Connection  # pyright: ignore[reportPrivateImportUsage] - no hook for it
-        await serve(application, config, shutdown_trigger=self._stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
+        tasks: set[object] = set()
+        app = ASGIWrapper(application)  # pyright: ignore[reportArgumentType] - stricter than ASGI
+
+        async def connected(reader: StreamReader, writer: StreamWriter) -> None:
+            # Nothing else refers to a task that reads the streams within TLS.
+            tasks.add(task := asyncio.current_task())
+            try:
+                if streams := await open_tunnel(reader, writer, contexts, REFUSAL):
+                    await _Connection(app, self._loop, config, WorkerContext(None), {}, *streams)
+            except OSError as error:
+                log.info("no TLS: %r", error)
+            finally:
+                tasks.discard(task)
+                writer.close()
+
+        server = await asyncio.start_server(connected, sock=listener)
+        await self._stop.wait()
+        server.close()
 
     def _stop_serving(self) -> None:
         if self._loop is not None and not self._loop.is_closed():  # which ends with a failure
@@ -218,24 +234,9 @@ def _contexts(authority: Authority) -> Contexts:
     return of
 
 
-class _Loop(asyncio.SelectorEventLoop):
-    """Event loop that wraps each server, such as Hypercorn's, in a CONNECT proxy."""
-
-    def __init__(self, contexts: Contexts) -> None:
-        super().__init__()
-        self._contexts = contexts
-
-    @override
-    async def create_server(self, protocol_factory: Any, *args: Any, **more: Any) -> asyncio.Server:
-        def tunnel() -> Tunnel:
-            return Tunnel(self, self._contexts, protocol_factory, REFUSAL)
-
-        return await super().create_server(tunnel, *args, **more)
-
-    @override
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        # Most are clients that disconnected, which is not worth a line on standard error.
-        log.warning("%s", context["message"], exc_info=context.get("exception"))
+def _log_failure(_loop: object, context: dict[str, Any]) -> None:
+    # Most are clients that disconnected, which is not worth a line on standard error.
+    log.warning("%s", context["message"], exc_info=context.get("exception"))
 
 
 @contextmanager

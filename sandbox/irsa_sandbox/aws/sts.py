@@ -42,15 +42,15 @@ from irsa_core.identity.token import (
 from . import errors
 from .errors import Response
 from .front import AwsRequest
-from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
-from .records import TRANSITIVE_KEYS, Record, Records, note_use
-from .role_sessions import tag_keys
+from .query_protocol import Parameters, check, form, numbered, query_parameters
+from .records import TRANSITIVE_KEYS, Record, Records, note_use, tag_keys
 from .tokens import ClusterKeys
 
 _TAG_SESSION = "sts:TagSession"
 _UNSIGNED_HEADER = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
 _TOLD = re.compile(r"<(SubjectFromWebIdentityToken|Audience|Provider)>[^<]*<")
 """Constants with which MiniStack answers for a web identity."""
+_ACCESS_KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
 
 log = logging.getLogger("ministack.sts")
 
@@ -60,7 +60,6 @@ class Sts:
 
     def __init__(self, records: Records, keys: ClusterKeys) -> None:
         self._sts = records.handlers["sts"]
-        self._model = QueryApi("sts")
         self._records = records
         self._keys = keys
 
@@ -68,7 +67,7 @@ class Sts:
         """Answer a request to STS."""
         parameters = query_parameters(request)
         try:
-            self._model.check(parameters)
+            check("sts", parameters)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
                     return await self._assume_with_web_identity(parameters)
@@ -89,8 +88,7 @@ class Sts:
         if role is None:
             raise web_identity_denied()
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
-        handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
-        answer = await self._sts("GET", "/", {}, b"", {k: [v] for k, v in handed_on.items()})
+        answer = await self._sts(*form(parameters | {"WebIdentityToken": _unsigned(judged)}))
         status, more, xml = _session(answer, parameters, role)
         told = {
             "SubjectFromWebIdentityToken": claims["sub"],
@@ -103,24 +101,20 @@ class Sts:
     async def _verified(self, raw: str, account: str) -> Verified:
         token = decode_unverified(raw)
         issuer_url = issuer_url_of(token.claims)
-        providers = self._providers(account, issuer_url)
+        provider = self._records.provider(account, provider_arn_for(issuer_url, account))
+        providers: list[OidcProvider] = []
+        if provider is not None:
+            clients, reachable = provider["ClientIDList"], self._keys.reaches(issuer_url)
+            providers.append(OidcProvider(provider["Url"], tuple(clients), reachable))
         registered_provider(issuer_url, providers)  # before the keys are fetched
         keys = await self._keys.of_issuer(issuer_url, token.header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers)
 
-    def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
-        """The provider that the account has for the issuer, or none."""
-        found = self._records.provider(account, provider_arn_for(issuer_url, account))
-        if found is None:
-            return []
-        reachable = self._keys.reaches(issuer_url)
-        return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
-
-    async def _assumable(self, parameters: Parameters, request: AwsRequest) -> Record:
+    def _assumable(self, parameters: Parameters, request: AwsRequest) -> Record:
         """The role that AssumeRole names, when the caller may ask for it at all."""
         role_arn = parameters["RoleArn"]
         _account_of(role_arn)
-        caller_arn = await self._caller(request)
+        caller_arn = self._records.caller(request)
         if caller_arn.endswith(":root"):
             raise root_may_not_assume()
         if kind_of(caller_arn) == "assumed-role" and _duration(parameters) > CHAINED_SESSION_MAX:
@@ -135,7 +129,7 @@ class Sts:
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining
         """
-        role, tags = await self._assumable(parameters, request), _tags(parameters)
+        role, tags = self._assumable(parameters, request), _tags(parameters)
         names = {name.lower(): name for name in tags}
         session = self._records.session(request)
         kept = {tag["Key"]: tag["Value"] for tag in session.get("SessionTags") or ()}
@@ -146,7 +140,9 @@ class Sts:
             key.lower() for key in numbered(parameters, f"{TRANSITIVE_KEYS}.member").values()
         ]
         if not names.keys() >= set(transitive_keys):
-            raise errors.transitive_tag_not_given()
+            raise errors.invalid_parameter_value(  # in words of public reports
+                "The specified transitive tag key must be included in the requested tags."
+            )
         tags |= passed_on
         transitive = [*passed_on, *(names[name] for name in transitive_keys)]
         if tags:
@@ -154,18 +150,11 @@ class Sts:
             caller = self._records.denied(_TAG_SESSION, role["Arn"], request, keys)
             if caller is not None:
                 raise not_authorized(caller, _TAG_SESSION, role["Arn"])
-        answer = await self._sts(*form(parameters | _as_parameters(tags), request))
+        answer = await self._sts(*form(parameters | _as_parameters(tags), request.headers))
         answer = _session(answer, parameters, role)
-        if answer[0] == 200:
-            made = self._model.parse(answer, "AssumeRole")["Credentials"]["AccessKeyId"]
-            self._records.sessions[made][TRANSITIVE_KEYS] = transitive
+        if made := _ACCESS_KEY.search(answer[2]) if answer[0] == 200 else None:
+            self._records.sessions[made[1].decode()][TRANSITIVE_KEYS] = transitive
         return answer
-
-    async def _caller(self, request: AwsRequest) -> str:
-        """The ARN of the principal that signed the request."""
-        action = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
-        answer = await self._sts(*form(action, request))
-        return self._model.parse(answer, "GetCallerIdentity")["Arn"]
 
 
 def _duration(parameters: Parameters) -> int:

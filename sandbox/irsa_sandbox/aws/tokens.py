@@ -17,6 +17,8 @@ from irsa_core.identity.errors import AwsError, issuer_unreachable
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.identity.token import OidcProvider, Token
 
+from .errors import invalid_token
+
 KeySet = Mapping[str, Any]
 
 
@@ -35,22 +37,21 @@ class ClusterKeys:
         return issuer_url == self.issuer_url or self._file(issuer_url).is_file()
 
     async def of_issuer(self, issuer_url: str, key_id: object) -> KeySet:
-        """The key set of an issuer that can be reached."""
-        if issuer_url == self.issuer_url:
-            return await self.with_key(key_id)
-        return json.loads(await asyncio.to_thread(self._file(issuer_url).read_text))
+        """The key set of an issuer that can be reached.
 
-    def _file(self, issuer_url: str) -> Path:
-        return self._published / f"{quote(issuer_url, safe='')}.json"
-
-    async def with_key(self, key_id: object) -> KeySet:
-        """The key set, fetched again when a token names a key that is not in it."""
+        The cluster's is fetched again when a token names a key that is not in it.
+        """
+        if issuer_url != self.issuer_url:
+            return json.loads(await asyncio.to_thread(self._file(issuer_url).read_text))
         if all(key.get("kid") != key_id for key in self._keys["keys"]):
             try:
                 self._keys = await asyncio.to_thread(self._fetch)
             except Exception as error:
                 raise issuer_unreachable() from error
         return self._keys
+
+    def _file(self, issuer_url: str) -> Path:
+        return self._published / f"{quote(issuer_url, safe='')}.json"
 
 
 class BoundPod(NamedTuple):
@@ -88,11 +89,6 @@ def verified_pod(token: Token, *, issuer_url: str, jwks: Mapping[str, Any], now:
     if pod is None:
         raise invalid_token("The token is not bound to a Pod")
     return pod
-
-
-def invalid_token(message: str) -> AwsError:
-    """A token that EKS Auth does not take. AWS's own words are not known."""
-    return AwsError("InvalidTokenException", 400, message)
 
 
 def _expired(now: float, expires: float) -> AwsError:

@@ -11,7 +11,6 @@ import base64
 import binascii
 import re
 import ssl
-from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -55,21 +54,13 @@ class Authenticator(JsonServer):
         config = authority.kubeconfig(self.url, authority.client_user("authenticator-client"))
         write_private(self.config_file, yaml.safe_dump(config).encode())
 
-    def connect(
-        self,
-        *,
-        proxy: str,
-        administrators: Callable[[str], Collection[str]],
-        clusters: Callable[[], Iterable[str]],
-    ) -> None:
+    def connect(self, *, proxy: str, eks: Any) -> None:
         """Say where callers are asked for.
 
-        ``proxy`` leads to STS. ``administrators`` are those of a cluster, as `principal` spells
-        them; ``clusters`` names the clusters that this API server is.
+        ``proxy`` leads to STS. ``eks`` is a boto3 client; this API server is each of its clusters.
         """
         self._proxy = proxy
-        self._administrators = administrators
-        self._clusters = clusters
+        self._eks = eks
 
     def review(self, review: dict[str, Any]) -> dict[str, Any]:
         """Answer one TokenReview (v1)."""
@@ -78,7 +69,7 @@ class Authenticator(JsonServer):
         except Unauthenticated as refused:
             status: dict[str, Any] = {"authenticated": False, "error": str(refused)}
         else:
-            is_administrator = principal(arn) in self._administrators(cluster)
+            is_administrator = principal(arn) in administrators(self._eks, cluster)
             groups = ["system:masters"] if is_administrator else []
             status = {"authenticated": True, "user": {"username": arn, "groups": groups}}
         return {"apiVersion": review["apiVersion"], "kind": review["kind"], "status": status}
@@ -99,7 +90,8 @@ class Authenticator(JsonServer):
         with httpx2.Client(
             proxy=self._proxy, verify=context, timeout=TIMEOUT, trust_env=False
         ) as http:
-            for cluster in self._clusters():  # the token tells the name only through its signature
+            # The token tells the name only through its signature.
+            for cluster in self._eks.list_clusters()["clusters"]:
                 answer = http.get(url, headers={CLUSTER_HEADER: cluster})
                 if answer.is_success:
                     return cluster, _arn(answer.text, self._account)

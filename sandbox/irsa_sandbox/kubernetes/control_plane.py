@@ -8,8 +8,8 @@ import secrets
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from irsa_core.identity.quotas import TOKEN_EXPIRATION
 
 from ..serving.certificates import Authority
 from ..serving.files import write_private
+from ..waiting import wait_until
 from .log_lines import telling
 
 # etcd wants host:port in every URL; for the scheme `unix` it takes the whole as a path, here
@@ -50,6 +51,7 @@ CONTROLLERS = (
 )
 API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; the API refuses a token for STS
 SERVICE_RANGE = "10.100.0.0/16"  # what EKS gives a VPC that is not 10/8
+DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 START_TIMEOUT = 300.0
 
 
@@ -57,55 +59,11 @@ class NotStarted(Exception):
     """A process of the control plane died or did not become ready."""
 
 
-def reserve_port() -> socket.socket:
-    """Bind a free loopback port without listening, so that only a port-sharing child can have it.
-
-    Nothing else is given the port between this and the child's own bind. Close it afterwards.
-    """
-    reserved = socket.socket()
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind(("127.0.0.1", 0))
-    return reserved
-
-
 def _answers(http: httpx2.Client, path: str) -> bool:
     try:
         return http.get(path).is_success
     except httpx2.TransportError:
         return False
-
-
-class Process:
-    """One child process, in the caller's process group, with its log in a file."""
-
-    def __init__(self, arguments: list[str], *, folder: Path, log: Path) -> None:
-        self.name = Path(arguments[0]).name
-        self.log = log
-        # A clean environment: ETCD_* and proxy variables of the caller would change behaviour.
-        with log.open("wb") as stream:
-            self._child = subprocess.Popen(
-                arguments,
-                cwd=folder,
-                env={"PATH": os.defpath, "HOME": str(folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-
-    def ended(self) -> str | None:
-        """Return how the process ended, with its log's reason; None while it runs."""
-        code = self._child.poll()
-        if code is None:
-            return None
-        if code < 0:  # its log says nothing of that
-            return f"{self.name} was killed by signal {-code} (log: {self.log})"
-        why = telling(self.log.read_text(errors="replace"))
-        return f"{self.name} ended with code {code} (log: {self.log}): {why}"
-
-    def kill(self) -> None:
-        """End the process at once and wait until it is gone."""
-        self._child.kill()
-        self._child.wait()
 
 
 class ControlPlane:
@@ -137,7 +95,7 @@ class ControlPlane:
         self._authority = authority
         self._issuer_url = issuer_url
         self._token_webhook_config = token_webhook_config
-        self._processes: list[Process] = []
+        self._processes: dict[Path, subprocess.Popen[bytes]] = {}  # by log, last started last
 
     def start(self) -> None:
         """Start all three; return when the API is ready and `default` has its service account.
@@ -146,17 +104,19 @@ class ControlPlane:
         """
         self._prepare()
         try:
-            with reserve_port() as reserved:
+            # Bound without listening: until the API server's own bind no other program gets it.
+            with socket.socket() as reserved:
+                reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                reserved.bind(("127.0.0.1", 0))
                 self.server_url = f"https://127.0.0.1:{reserved.getsockname()[1]}"
                 write_private(self.kubeconfig_file, yaml.safe_dump(self.kubeconfig()).encode())
-                self._launch("etcd", *self._etcd_flags())
-                self._wait("etcd", lambda: (self.folder / ETCD_SOCKET).exists())
-                self._launch("kube-apiserver", *self._api_server_flags())
+                self._launch("etcd", self._etcd_flags(), (self.folder / ETCD_SOCKET).exists)
                 with self._http() as http:
-                    self._wait("kube-apiserver", lambda: _answers(http, "/readyz"))
-                    self._launch("kube-controller-manager", *self._controller_manager_flags())
-                    account = "/api/v1/namespaces/default/serviceaccounts/default"
-                    self._wait("kube-controller-manager", lambda: _answers(http, account))
+                    ready = partial(_answers, http, "/readyz")
+                    self._launch("kube-apiserver", self._api_server_flags(), ready)
+                    ready = partial(_answers, http, DEFAULT_ACCOUNT)
+                    flags = self._controller_manager_flags()
+                    self._launch("kube-controller-manager", flags, ready)
         except BaseException:
             self.stop()
             raise
@@ -168,11 +128,21 @@ class ControlPlane:
         for open watches, and hangs without etcd.
         """
         while self._processes:
-            self._processes.pop().kill()
+            _, process = self._processes.popitem()
+            process.kill()
+            process.wait()
 
     def ended(self) -> str | None:
-        """Return how one of the processes ended; None while all run."""
-        return next((how for process in self._processes if (how := process.ended())), None)
+        """Return how one of the processes ended, with its log's reason; None while all run."""
+        for log, process in list(self._processes.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            if code < 0:  # its log says nothing of that
+                return f"{log.stem} was killed by signal {-code} (log: {log})"
+            why = telling(log.read_text(errors="replace"))
+            return f"{log.stem} ended with code {code} (log: {log}): {why}"
+        return None
 
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig with the admin token in it."""
@@ -199,22 +169,30 @@ class ControlPlane:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         write_private(self.folder / "service-accounts-key.pem", pem)
 
-    def _launch(self, name: str, *flags: str) -> None:
+    def _launch(self, name: str, flags: list[str], ready: Callable[[], bool]) -> None:
+        """Start a program in the caller's process group; return when it is ready."""
         program = self._binaries / name
         if not program.exists():
             raise NotStarted(f"{program} does not exist; put {name} there")
         log = self.folder / "logs" / f"{name}.log"
-        self._processes.append(Process([str(program), *flags], folder=self.folder, log=log))
+        # A clean environment: ETCD_* and proxy variables of the caller would change behaviour.
+        with log.open("wb") as stream:
+            self._processes[log] = subprocess.Popen(
+                [str(program), *flags],
+                cwd=self.folder,
+                env={"PATH": os.defpath, "HOME": str(self.folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
 
-    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not ready():
+        def is_ready() -> bool:
             if (how := self.ended()) is not None:
                 raise NotStarted(how)
-            if time.monotonic() > deadline:
-                log = self.folder / "logs" / f"{name}.log"
-                raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")
-            time.sleep(0.02)
+            return ready()
+
+        if not wait_until(is_ready, START_TIMEOUT, 0.02):
+            raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")
 
     def _http(self) -> httpx2.Client:
         return httpx2.Client(
@@ -247,7 +225,7 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
             f"--secure-port={port}",
-            "--permit-port-sharing",  # the port is ours already, see reserve_port
+            "--permit-port-sharing",  # the port is ours already, see `start`
             f"--tls-cert-file={certificate.cert_file}",
             f"--tls-private-key-file={certificate.key_file}",
             f"--kubelet-client-certificate={to_kubelet.cert_file}",

@@ -173,12 +173,15 @@ class Kubelet:
                 self._client.create(binding, name, namespace=namespace)
         try:
             self._check(pod)
+            status = running_status(pod)
         except PodNotReady as problem:
-            if waiting_reason(pod) != (problem.reason, problem.message):
-                self._report(pod, waiting_status(pod, problem))
-            return False
-        self._report(pod, running_status(pod))
-        return True
+            if waiting_reason(pod) == (problem.reason, problem.message):
+                return False
+            status = waiting_status(pod, problem)
+        # The uid makes the API server refuse this for a new Pod of the same name.
+        change = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
+        self._client.patch(PodStatus, name, change, namespace=namespace, patch_type=PatchType.MERGE)
+        return status["phase"] == "Running"
 
     def _check(self, pod: Json) -> None:
         lookup = object_lookup(self._client, pod["metadata"]["namespace"])
@@ -187,15 +190,3 @@ class Kubelet:
         spec = pod["spec"]
         for container in (*spec.get("initContainers", ()), *spec["containers"]):
             environment(container, pod, lookup)
-
-    def _report(self, pod: Json, status: Json) -> None:
-        metadata = pod["metadata"]
-        # The uid makes the API server refuse this for a new Pod of the same name.
-        change = {"metadata": {"uid": metadata["uid"]}, "status": status}
-        self._client.patch(
-            PodStatus,
-            metadata["name"],
-            change,
-            namespace=metadata["namespace"],
-            patch_type=PatchType.MERGE,
-        )

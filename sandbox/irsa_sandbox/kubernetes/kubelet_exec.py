@@ -33,6 +33,7 @@ from ..pods.process import PodProcess, pod_process
 from ..pods.spec import PodNotReady
 from ..reaper import reaper
 from ..serving.certificates import Authority
+from ..serving.servers import BackgroundServer
 
 PROTOCOLS = (Subprotocol("v5.channel.k8s.io"), Subprotocol("v4.channel.k8s.io"))
 """The fifth can close standard input; Python's `kubernetes` client speaks the fourth."""
@@ -75,7 +76,7 @@ class ExecRequest(NamedTuple):
         return None
 
 
-class ExecServer:
+class ExecServer(BackgroundServer):
     """Runs commands with the environment and volumes of Pods, for the API server alone."""
 
     def __init__(self, *, authority: Authority, client: lightkube.Client, **laid_out: Any) -> None:
@@ -85,7 +86,7 @@ class ExecServer:
         """
         self._client = client
         self._laid_out = laid_out
-        self._server = serve(
+        server = serve(
             self._answer,
             "127.0.0.1",
             0,
@@ -97,20 +98,7 @@ class ExecServer:
             ping_timeout=PONG_SECONDS,
             close_timeout=CLOSE_SECONDS,
         )
-        self.port: int = self._server.socket.getsockname()[1]
-        self.thread = threading.Thread(
-            target=self._server.serve_forever, name="kubelet-exec", daemon=True
-        )
-
-    def start(self) -> None:
-        """Answer, on threads of its own."""
-        self.thread.start()
-
-    def stop(self) -> None:
-        """End every command and stop listening, whether started or not."""
-        if self.thread.is_alive():
-            self._server.shutdown()
-        self._server.socket.close()
+        super().__init__("kubelet-exec", server)
 
     def _answer(self, connection: ServerConnection) -> None:
         assert connection.request is not None  # noqa: S101 - the handshake has been made

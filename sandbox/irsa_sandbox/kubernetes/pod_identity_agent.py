@@ -7,11 +7,11 @@ https://github.com/aws/eks-pod-identity-agent
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler
+from http import HTTPStatus
+from http.server import ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -21,11 +21,9 @@ from irsa_core.identity.errors import AwsError
 from irsa_core.identity.token import Token, decode_unverified, is_moment
 
 from ..aws.clients import AwsClients
-from ..aws.eks_auth import Node
-from ..aws.role_sessions import Untrusted
+from ..aws.eks_auth import Node, Untrusted
 from ..aws.tokens import bound_pod, verified_pod
-from ..serving.peers import uid_of_peer
-from ..serving.servers import LocalServer
+from ..serving.servers import BackgroundServer, HttpHandler, listening
 
 PATH = "/v1/credentials"
 SHORTEST_LIFE = 15.0
@@ -63,7 +61,12 @@ class Agent:
 
     def credentials(self, node: Node, raw: str) -> Mapping[str, str]:
         """Return what an SDK reads; raises `AwsError` with the agent's text."""
-        token = _parsed(raw)
+        if not raw:
+            raise _bad_request("cannot be empty")
+        try:
+            token = decode_unverified(raw)
+        except AwsError as error:
+            raise _bad_request(f"cannot be parsed: token is malformed: {error}") from error
         expires: Any = token.claims.get("exp")
         if is_moment(expires) and expires <= self._now():
             raise _bad_request("failed basic claim validations: token is expired")
@@ -116,15 +119,6 @@ class Agent:
         return Cached(raw, answer, keys["expiration"].timestamp())
 
 
-def _parsed(raw: str) -> Token:
-    if not raw:
-        raise _bad_request("cannot be empty")
-    try:
-        return decode_unverified(raw)
-    except AwsError as error:
-        raise _bad_request(f"cannot be parsed: token is malformed: {error}") from error
-
-
 def _bad_request(problem: str) -> AwsError:
     return AwsError("", 400, f"Service account token {problem}")
 
@@ -138,7 +132,7 @@ def _refusal(error: ClientError) -> AwsError:
     return AwsError(told["Code"], status, f"[{of_http.get('RequestId', '')}]: {text}")
 
 
-class AgentServer(LocalServer):
+class AgentServer(BackgroundServer):
     """Serves an agent to the processes of the sandbox's own user.
 
     While there is no node with an agent, connections are closed without an answer.
@@ -146,19 +140,16 @@ class AgentServer(LocalServer):
 
     def __init__(self, agent: Agent, node: Callable[[], Node | None]) -> None:
         """Listen; nothing is answered before `start`."""
-        super().__init__("pod identity agent", _handler(agent, node))
+        server = listening(ThreadingHTTPServer, _handler(agent, node), owner_only=True)
+        super().__init__("pod identity agent", server)
+        self.url = f"http://127.0.0.1:{self.port}"
 
 
-def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[HttpHandler]:
+    class Handler(HttpHandler):
         timeout = 30  # seconds, the real agent's
 
-        def handle(self) -> None:
-            # Every user of the machine can connect to loopback.
-            if uid_of_peer(self.connection) == os.geteuid():
-                super().handle()
-
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - its name there
             with_agent = node()
             if with_agent is None:
                 return
@@ -166,14 +157,11 @@ def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[BaseHTTPRequ
                 self._check()
                 token = self.headers.get("Authorization", "")
                 content = json.dumps(agent.credentials(with_agent, token))
-                status, kind = 200, "application/json"
             except AwsError as error:
                 log.info("credentials refused: %s", error)
-                content, status, kind = f"{error}\n", error.http, "text/plain; charset=utf-8"
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            self.wfile.write(content.encode())
+                self.answer(error.http, "text/plain; charset=utf-8", f"{error}\n".encode())
+            else:
+                self.answer(HTTPStatus.OK, "application/json", content.encode())
 
         def _check(self) -> None:
             """Refuse another path, and a host name that leads a browser here."""
@@ -185,8 +173,5 @@ def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[BaseHTTPRequ
                 raise AwsError(
                     "", 403, f"Access Denied. Called agent through invalid address, {why}"
                 )
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            log.debug(format, *args)
 
     return Handler

@@ -10,7 +10,7 @@ https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
 import logging
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +80,16 @@ class Storage:
             if not differing:
                 self._quiet = state
                 return
-            self._put_back(differing, objects)
+            for key in differing:
+                if key in objects:
+                    change = {"requestPut": {"key": _text(key), "value": _text(objects[key])}}
+                else:
+                    change = {"requestDeleteRange": {"key": _text(key)}}
+                # One at a time: the revision of a change is its version, and a client that resumes
+                # a watch in the middle of two with one version would miss the second.
+                self._post("txn", {"success": [change]})
             time.sleep(QUIET)
         log.warning("a controller insists on %s", sorted(_differing(objects, self.read())))
-
-    def _put_back(self, differing: Iterable[bytes], wanted: Objects) -> None:
-        for key in differing:
-            if key in wanted:
-                operation = {"requestPut": {"key": _text(key), "value": _text(wanted[key])}}
-            else:
-                operation = {"requestDeleteRange": {"key": _text(key)}}
-            # One at a time: the revision of a change is its version, and a client that resumes a
-            # watch in the middle of two with one version would miss the second.
-            self._post("txn", {"success": [operation]})
 
     def _post(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._etcd.post(f"/v3/kv/{what}", json=body).raise_for_status().json()

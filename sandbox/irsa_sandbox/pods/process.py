@@ -26,7 +26,7 @@ from irsa_core.identity.eks import CREDENTIALS_URI
 from irsa_core.identity.policy_json import Json
 
 from .spec import Files, Lookup, ProjectedToken, VolumeFile, environment, expand, volume_files
-from .token import TokenKeeper
+from .token import kept_fresh
 
 AGENT = CREDENTIALS_URI.removesuffix("/v1/credentials")
 _AGENT = re.compile(rf"{re.escape(AGENT)}(?::80)?(?![\w.:])")
@@ -121,7 +121,7 @@ def pod_process(
         tokens = _lay_out(pod, mounts, variables, lookup, process, on_note)
         if mounts:
             on_note(f"mount paths are below {root} here: {', '.join(sorted(mounts))}")
-        with TokenKeeper(client, pod, tokens, on_note):
+        with kept_fresh(client, pod, tokens, on_note):
             yield process
     finally:
         shutil.rmtree(base)

@@ -123,13 +123,16 @@ def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
     return files
 
 
+def _object(kind: str, reference: Json, lookup: Lookup, reason: str) -> Json:
+    """The object, empty for an optional one that is missing; raises `PodNotReady`."""
+    found = lookup(kind, reference["name"])
+    if found is None and not reference.get("optional"):
+        raise PodNotReady(reason, f'{kind.lower()} "{reference["name"]}" not found')
+    return found or {}
+
+
 def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
-    manifest = lookup(kind, source["name"])
-    if manifest is None:
-        if source.get("optional"):
-            return {}
-        raise PodNotReady("ContainerCreating", f'{kind.lower()} "{source["name"]}" not found')
-    data = _data(kind, manifest)
+    data = _data(kind, _object(kind, source, lookup, "ContainerCreating"))
     every_key: list[Json] = [{"key": key, "path": key} for key in data]
     files: Files = {}
     for item in source.get("items") or every_key:
@@ -157,13 +160,8 @@ def _value_from(source: Json, pod: Json, lookup: Lookup) -> str | None:
 
 
 def _env_data(kind: str, reference: Json, lookup: Lookup) -> dict[str, bytes]:
-    found = lookup(kind, reference["name"])
-    if found is not None:
-        return _data(kind, {"data": found.get("data")})  # a variable never has binaryData
-    if reference.get("optional"):
-        return {}
-    message = f'{kind.lower()} "{reference["name"]}" not found'
-    raise PodNotReady("CreateContainerConfigError", message)
+    found = _object(kind, reference, lookup, "CreateContainerConfigError")
+    return _data(kind, {"data": found.get("data")})  # a variable never has binaryData
 
 
 def _data(kind: str, obj: Json) -> dict[str, bytes]:
@@ -176,25 +174,16 @@ def _data(kind: str, obj: Json) -> dict[str, bytes]:
 
 
 def _field(pod: Json, path: str) -> str:
-    """A field of the Pod as the downward API writes it."""
-    metadata, spec, status = pod["metadata"], pod["spec"], pod.get("status", {})
+    """A field of the Pod as the downward API writes it. The API server takes no other path."""
+    metadata = pod["metadata"]
     if keyed := _KEYED_FIELD.fullmatch(path):
         return (metadata.get(keyed["field"]) or {}).get(keyed["key"], "")
     if path in ("metadata.labels", "metadata.annotations"):
         pairs = metadata.get(path.removeprefix("metadata.")) or {}
         return "\n".join(f"{key}={json.dumps(value)}" for key, value in sorted(pairs.items()))
-    values = {
-        "metadata.name": metadata["name"],
-        "metadata.namespace": metadata["namespace"],
-        "metadata.uid": metadata["uid"],
-        "spec.nodeName": spec.get("nodeName"),
-        "spec.serviceAccountName": spec.get("serviceAccountName"),
-        "status.hostIP": status.get("hostIP"),
-        "status.hostIPs": status.get("hostIP"),
-        "status.podIP": status.get("podIP"),
-        "status.podIPs": status.get("podIP"),
-    }
-    return values.get(path) or ""
+    # `status.podIPs` and `status.hostIPs` have one address here, as the singular.
+    part, _, name = path.removesuffix("s").partition(".")
+    return pod.get(part, {}).get(name) or ""
 
 
 def _text(value: bytes) -> str:

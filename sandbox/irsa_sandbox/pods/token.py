@@ -4,10 +4,11 @@ https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttok
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx2
 import lightkube
@@ -49,53 +50,49 @@ def request_token(
     return client.create(request, account, namespace=namespace).to_dict()["status"]
 
 
-class TokenKeeper:
-    """Writes tokens to files, mode 0600, and replaces them in time while the context lasts."""
+@contextmanager
+def kept_fresh(
+    client: lightkube.Client,
+    pod: Json,
+    files: Mapping[Path, ProjectedToken],
+    on_note: Callable[[str], None],
+) -> Iterator[None]:
+    """Write tokens to files, mode 0600, and replace them in time while the context lasts.
 
-    def __init__(
-        self,
-        client: lightkube.Client,
-        pod: Json,
-        files: Mapping[Path, ProjectedToken],
-        on_note: Callable[[str], None],
-    ) -> None:
-        self._client = client
-        self._pod = pod
-        self._files = files
-        self._on_note = on_note
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="token-keeper", daemon=True)
+    Raises `PodNotReady` when the API server issues no token.
+    """
 
-    def __enter__(self) -> Self:
-        """Raises `PodNotReady` when the API server issues no token."""
-        try:
-            self._write()
-        except ApiError as error:
-            account = self._pod["spec"]["serviceAccountName"]
-            raise PodNotReady(
-                "FailedMount", f"no token for service account {account!r}: {error}"
-            ) from error
-        if self._files:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        if self._files:
-            self._thread.join()
-
-    def _write(self) -> None:
-        """Replace all of them; the next time is when the first is due."""
-        self._pause = OLDEST
-        for path, wanted in self._files.items():
-            token, lifetime = mint(self._client, self._pod, wanted)
+    def write() -> float:
+        """Replace all of them; return the seconds until the first is due."""
+        pause = OLDEST
+        for path, projected in files.items():
+            token, lifetime = mint(client, pod, projected)
             write_private(path, token.encode())
-            self._pause = max(0.0, min(self._pause, lifetime * REFRESH_AT))
+            pause = max(0.0, min(pause, lifetime * REFRESH_AT))
+        return pause
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self._pause):
+    def run(pause: float) -> None:
+        while not stopping.wait(pause):
             try:
-                self._write()
+                pause = write()
             except httpx2.HTTPError as error:
-                self._on_note(f"tokens could not be refreshed: {error}")
-                self._pause = RETRY_SECONDS
+                on_note(f"tokens could not be refreshed: {error}")
+                pause = RETRY_SECONDS
+
+    try:
+        pause = write()
+    except ApiError as error:
+        account = pod["spec"]["serviceAccountName"]
+        raise PodNotReady(
+            "FailedMount", f"no token for service account {account!r}: {error}"
+        ) from error
+    stopping = threading.Event()
+    keeper = threading.Thread(target=run, args=(pause,), name="token-keeper", daemon=True)
+    if files:
+        keeper.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        if files:
+            keeper.join()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from cryptography.x509 import load_pem_x509_certificate
-from trustme import CA, LeafCert
+from trustme import CA
 
 from .files import JAVA_TRUST_STORE, write_private
 
@@ -89,24 +89,21 @@ class Authority:
 
     def issue(self, name: str, *hosts: str) -> KeyPair:
         """Issue a server certificate, valid for `hosts` (DNS names and IP addresses)."""
-        return self._written(name, _issued(self._servers, *hosts))
+        return self._issued(self._servers, name, *hosts)
 
     def issue_client(self, name: str) -> KeyPair:
         """Issue a client certificate."""
-        return self._written(name, _issued(self._clients, f"{name}.invalid"))
+        return self._issued(self._clients, name, f"{name}.invalid")
 
     def client_user(self, name: str) -> dict[str, str]:
         """A kubeconfig's user with a new client certificate."""
         pair = self.issue_client(name)
         return {"client-certificate": str(pair.cert_file), "client-key": str(pair.key_file)}
 
-    def _written(self, name: str, issued: LeafCert) -> KeyPair:
+    def _issued(self, authority: CA, name: str, *hosts: str) -> KeyPair:
+        start, end = datetime.now(UTC) - CLOCK_SKEW, datetime.now(UTC) + LIFETIME
+        issued = authority.issue_cert(*hosts, not_before=start, not_after=end)
         pair = KeyPair(self.folder / f"{name}.pem", self.folder / f"{name}-key.pem")
         write_private(pair.key_file, issued.private_key_pem.bytes())
         pair.cert_file.write_bytes(issued.cert_chain_pems[0].bytes())
         return pair
-
-
-def _issued(authority: CA, *hosts: str) -> LeafCert:
-    now = datetime.now(UTC)
-    return authority.issue_cert(*hosts, not_before=now - CLOCK_SKEW, not_after=now + LIFETIME)

@@ -6,8 +6,6 @@ this port hands on a connection once its peer is known, and closes any other use
 for the whole connection, and its end is seen, which gRPC's servers do not tell.
 """
 
-import logging
-import os
 import socket
 import threading
 from contextlib import suppress
@@ -17,13 +15,10 @@ from typing import Any
 
 from typing_extensions import override
 
-from .peers import uid_of_peer
-from .servers import BackgroundServer
-from .socket_folder import SocketFolder
+from .files import SocketFolder
+from .servers import BackgroundServer, listening, shut
 
 CHUNK = 64 * 1024
-
-log = logging.getLogger(__name__)
 
 
 class OwnerPort(BackgroundServer):
@@ -38,17 +33,8 @@ class OwnerPort(BackgroundServer):
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        super().__init__(
-            "owner-port",
-            ThreadingTCPServer,
-            ("127.0.0.1", 0),
-            lambda connection, *_: self._handle(connection),
-        )
-
-    @property
-    def port(self) -> int:
-        """The TCP port on 127.0.0.1."""
-        return self._server.server_address[1]
+        server = listening(ThreadingTCPServer, self._relay, owner_only=True)
+        super().__init__("owner-port", server)
 
     def keep(self, peer: str, value: Any) -> None:
         """Keep something for as long as the connection of that peer lasts, as gRPC names it."""
@@ -65,19 +51,10 @@ class OwnerPort(BackgroundServer):
         super().stop()
         with self._lock:
             for connection in self._open:
-                _shut(connection)
+                shut(connection)
         self._sockets.remove()
 
-    def _handle(self, connection: socket.socket) -> None:
-        uid = uid_of_peer(connection)
-        if uid is not None and uid == os.geteuid():
-            self._relay(connection)
-        else:
-            log.warning(
-                "refused a connection of %s", "unknown owner" if uid is None else f"uid {uid}"
-            )
-
-    def _relay(self, outer: socket.socket) -> None:
+    def _relay(self, outer: socket.socket, *_: object) -> None:
         outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Bound to a name of its own, which is how gRPC tells one connection from another.
         name = self._folder / str(next(self._numbers))
@@ -106,10 +83,5 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(CHUNK):
             target.sendall(data)
-    _shut(source)
-    _shut(target)
-
-
-def _shut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may have ended just now
-        connection.shutdown(socket.SHUT_RDWR)
+    shut(source)
+    shut(target)

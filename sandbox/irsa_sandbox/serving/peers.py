@@ -9,10 +9,11 @@ import re
 import socket
 import subprocess
 import sys
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from pathlib import Path
 
-LINUX_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+LINUX_TABLES = {Path("/proc/net/tcp"): b"", Path("/proc/net/tcp6"): bytes(10) + b"\xff\xff"}
+"""With the bytes before an IPv4 address in each: gRPC's C core speaks IPv4 through IPv6 sockets."""
 ATTEMPTS = 3
 """A table that changes while it is read can miss a row."""
 
@@ -41,12 +42,11 @@ def uid_of_peer(connection: socket.socket) -> int | None:
 
 def _owner_on_linux(local: Address, remote: Address) -> int | None:
     for _ in range(ATTEMPTS):
-        for table, form in zip(LINUX_TABLES, (_ipv4, _mapped), strict=True):
+        for table, prefix in LINUX_TABLES.items():
+            ours, theirs = (_hexadecimal(prefix, address) for address in (local, remote))
             # number, addresses, state 01 (established), three queues, uid, timeout, inode (0 for a
             # socket that no process has any more)
-            row = re.compile(
-                rf"^ *\d+: {form(local)} {form(remote)} 01 \S+ \S+ \S+ +(\d+) +\d+ [1-9]", re.M
-            )
+            row = re.compile(rf"^ *\d+: {ours} {theirs} 01 \S+ \S+ \S+ +(\d+) +\d+ [1-9]", re.M)
             if table.exists() and (match := row.search(table.read_text())):
                 return int(match[1])
     return None
@@ -70,15 +70,7 @@ def _owner_by_lsof(local: Address, remote: Address) -> int | None:
     return None
 
 
-def _ipv4(address: Address) -> str:
-    return _hexadecimal(IPv4Address(address[0]).packed, address[1])
-
-
-def _mapped(address: Address) -> str:
-    """The address of a client that speaks IPv4 through an IPv6 socket, as gRPC's C core does."""
-    return _hexadecimal(IPv6Address(f"::ffff:{address[0]}").packed, address[1])
-
-
-def _hexadecimal(packed: bytes, port: int) -> str:
+def _hexadecimal(prefix: bytes, address: Address) -> str:
+    packed, port = prefix + IPv4Address(address[0]).packed, address[1]
     words = (packed[at : at + 4] for at in range(0, len(packed), 4))  # in the machine's byte order
     return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{port:04X}"

@@ -29,17 +29,12 @@ _BOOLEANS = {
 }
 
 
-class _Method(NamedTuple):
-    """A way to credentials: a token in a volume, and the variables that name it."""
+class _Token(NamedTuple):
+    """A token in a volume."""
 
     volume: str
-    token_file: str
+    file: str
     audience: str
-    variables: tuple[str, str]
-    """The second one is the token's file."""
-
-    value: str
-    """Of the first variable."""
 
 
 def patch(
@@ -57,12 +52,14 @@ def patch(
     """
     annotations = service_account_annotations or {}
     associated = jittered_expiration is not None
-    role_arn = annotations.get(eks.ROLE_ARN_ANNOTATION)
     if associated:
-        method = _CONTAINER_CREDENTIALS
-    elif role_arn:
+        audience = eks.POD_IDENTITY_SERVICE
+        token = _Token(eks.POD_IDENTITY_VOLUME, eks.POD_IDENTITY_TOKEN_FILE, audience)
+        variables, value = eks.CONTAINER_CREDENTIALS_VARIABLES, eks.CREDENTIALS_URI
+    elif value := annotations.get(eks.ROLE_ARN_ANNOTATION):
         audience = annotations.get(eks.AUDIENCE_ANNOTATION, eks.STS_AUDIENCE)
-        method = _WEB_IDENTITY._replace(audience=audience, value=role_arn)
+        token = _Token(eks.TOKEN_VOLUME, eks.TOKEN_FILE, audience)
+        variables = eks.WEB_IDENTITY_VARIABLES
     else:
         return []
     metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
@@ -79,39 +76,27 @@ def patch(
 
     regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if regional_sts else {}
     regions = {"AWS_DEFAULT_REGION": region, "AWS_REGION": region}
-    values = (method.value, _local(method.token_file, spec))
+    values = (value, _local(token.file, spec))
     environment = [
         (REGIONAL_STS_VARIABLES, regional),
         (REGION_VARIABLES, regions),
-        (frozenset(method.variables), dict(zip(method.variables, values, strict=True))),
+        (frozenset(variables), dict(zip(variables, values, strict=True))),
     ]
     skipped = skipped_containers(pod_annotations)
 
     def patched(containers: Sequence[Json] | None) -> list[Json]:
         return [
-            _container(c, method, environment, skip=c.get("name") in skipped)
+            _container(c, token, environment, skip=c.get("name") in skipped)
             for c in containers or ()
         ]
 
     operations = [_add_label(metadata)] if associated else []
-    if not any(volume.get("name") == method.volume for volume in spec.get("volumes") or ()):
-        operations.append(_add_volume(spec, method, expiration))
+    if not any(volume.get("name") == token.volume for volume in spec.get("volumes") or ()):
+        operations.append(_add_volume(spec, token, expiration))
     operations.append(_add("/spec/containers", patched(spec.get("containers"))))
     if spec.get("initContainers"):
         operations.append(_add("/spec/initContainers", patched(spec["initContainers"])))
     return operations
-
-
-_WEB_IDENTITY = _Method(
-    eks.TOKEN_VOLUME, eks.TOKEN_FILE, eks.STS_AUDIENCE, eks.WEB_IDENTITY_VARIABLES, ""
-)
-_CONTAINER_CREDENTIALS = _Method(
-    eks.POD_IDENTITY_VOLUME,
-    eks.POD_IDENTITY_TOKEN_FILE,
-    eks.POD_IDENTITY_SERVICE,
-    eks.CONTAINER_CREDENTIALS_VARIABLES,
-    eks.CREDENTIALS_URI,
-)
 
 
 def _add(path: str, value: object) -> Json:
@@ -124,11 +109,11 @@ def _add_label(metadata: Json) -> Json:
     return _add(f"/metadata/labels/{eks.POD_IDENTITY_LABEL.replace('/', '~1')}", "enabled")
 
 
-def _add_volume(spec: Json, method: _Method, expiration: int) -> Json:
-    token: Json = {"expirationSeconds": expiration, "path": basename(method.token_file)}
-    if method.audience:  # Go leaves an empty one out, which means the API server's own
-        token["audience"] = method.audience
-    volume = {"name": method.volume, "projected": {"sources": [{"serviceAccountToken": token}]}}
+def _add_volume(spec: Json, token: _Token, expiration: int) -> Json:
+    source: Json = {"expirationSeconds": expiration, "path": basename(token.file)}
+    if token.audience:  # Go leaves an empty one out, which means the API server's own
+        source["audience"] = token.audience
+    volume = {"name": token.volume, "projected": {"sources": [{"serviceAccountToken": source}]}}
     if spec.get("volumes") is None:
         return _add("/spec/volumes", [volume])
     return _add("/spec/volumes/0", volume)
@@ -136,7 +121,7 @@ def _add_volume(spec: Json, method: _Method, expiration: int) -> Json:
 
 def _container(
     container: Json,
-    method: _Method,
+    token: _Token,
     environment: Sequence[tuple[frozenset[str], Json]],
     *,
     skip: bool,
@@ -158,9 +143,9 @@ def _container(
     if added:
         result["env"] = [*result.get("env", ()), *added]
     mounts = result.get("volumeMounts", [])
-    if not any(mount.get("name") == method.volume for mount in mounts):
-        folder = dirname(method.token_file)
-        mount = {"name": method.volume, "readOnly": True, "mountPath": folder}
+    if not any(mount.get("name") == token.volume for mount in mounts):
+        folder = dirname(token.file)
+        mount = {"name": token.volume, "readOnly": True, "mountPath": folder}
         result["volumeMounts"] = [*mounts, mount]
     return result
 

@@ -17,7 +17,6 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.resources.core_v1 import Pod, ServiceAccount
-from lightkube.types import PatchType
 from typing_extensions import override
 
 from irsa_core.identity.eks import SKIP_LABEL
@@ -107,19 +106,9 @@ class WebhookServer(JsonServer):
             "sideEffects": "None",
             "timeoutSeconds": 30,  # the longest; after it a Pod on a busy machine would be refused
         }
-        configuration = {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": NAME},
-            "webhooks": [webhook],
-        }
-        self._client.patch(
-            MutatingWebhookConfiguration,
-            NAME,
-            configuration,
-            patch_type=PatchType.APPLY,
-            force=True,
-        )
+        fields = {"metadata": {"name": NAME}, "webhooks": [webhook]}
+        configuration: Any = MutatingWebhookConfiguration.from_dict(fields)
+        self._client.apply(configuration, force=True)
 
     def _wait_until_effective(self) -> None:
         """The API server learns of a registration by a watch: try Pods until one comes by."""

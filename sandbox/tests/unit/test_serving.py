@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from irsa_sandbox.serving import peers, servers, socket_folder
+from irsa_sandbox.serving import files, peers, servers
 from irsa_sandbox.serving.certificates import Authority, KeyPair
-from irsa_sandbox.serving.files import write_private
+from irsa_sandbox.serving.files import SocketFolder, write_private
 from irsa_sandbox.serving.peers import uid_of_peer
 from irsa_sandbox.serving.servers import BODY_LIMIT, JsonServer
-from irsa_sandbox.serving.socket_folder import SocketFolder
 from tests.sandbox.support.cluster import eventually
 from tests.support.processes import ran
 
@@ -199,9 +198,9 @@ def test_a_folder_for_sockets_is_the_owners_alone_and_goes():
 
 def test_the_folder_of_a_killed_process_goes():
     program = (
-        "import os; from irsa_sandbox.serving.socket_folder import SocketFolder; "
+        "import os; from irsa_sandbox.serving.files import SocketFolder; "
         "print(SocketFolder().path, flush=True); os.kill(os.getpid(), 9)"
     )
     folder = Path(ran(sys.executable, "-c", program).stdout.strip())
-    assert folder.is_relative_to(socket_folder.PARENT)
+    assert folder.is_relative_to(files.SOCKETS)
     eventually(lambda: not folder.exists())

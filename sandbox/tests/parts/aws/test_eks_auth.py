@@ -26,9 +26,9 @@ from irsa_core.identity.policies import service_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AccessKeys, AwsClients
-from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
-from irsa_sandbox.kubernetes import pod_identity_agent
+from irsa_sandbox.aws.eks_auth import SESSION_SECONDS, TARGET_SESSION_SECONDS
 from irsa_sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node
+from irsa_sandbox.serving import servers
 from tests.sandbox.support import pod_identity as pods
 from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, STRANGER, VPC, Aws, refusal, token
 from tests.sandbox.support.aws_harness import allow as document
@@ -382,7 +382,7 @@ def test_no_connection_is_answered_for(get, nodes, monkeypatch, why):
     answer = get(Authorization=RAW)
     assert (answer.status_code, "SecretAccessKey" in answer.json()) == (200, True), answer.json()
     if why == "another user":
-        monkeypatch.setattr(pod_identity_agent, "uid_of_peer", lambda _: 1)
+        monkeypatch.setattr(servers, "uid_of_peer", lambda _: 1)
     else:
         nodes[0] = None
     with pytest.raises(httpx2.RemoteProtocolError):

@@ -9,7 +9,7 @@ import pytest
 from irsa_sandbox.providers.eks.server import EksServer
 from irsa_sandbox.providers.kubernetes import provider as kubernetes
 from irsa_sandbox.providers.server import ProviderServer
-from irsa_sandbox.serving import owner_port
+from irsa_sandbox.serving import servers
 from tests.sandbox.support.provider_harness import refused, serving
 from tests.support.trial_pods import kubeconfig
 
@@ -33,7 +33,7 @@ def test_a_connection_of_another_user_ends_before_any_call(port: int, monkeypatc
             return connection.recv(1)
 
     assert first_byte(), "a gRPC server begins with its settings"
-    monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: uid)
+    monkeypatch.setattr(servers, "uid_of_peer", lambda _: uid)
     assert first_byte() == b""
 
 
