@@ -14,13 +14,13 @@ import grpc
 import pulumi
 from google.protobuf import empty_pb2
 from pulumi import Inputs, ResourceOptions
-from pulumi.provider import CallResult, ConstructResult, Provider
+from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
-from ..resource import Package
+from ..resource import Package, Refused
 from ..server import ProviderServer
 from .cluster import ClusterComponent, refusal
 
@@ -51,12 +51,6 @@ class EksProvider(Provider):
         cluster = ClusterComponent(name, inputs, options or ResourceOptions())
         return ConstructResult(urn=cluster.urn, state=cluster.outputs)
 
-    @override
-    def call(self, token: str, args: Inputs) -> CallResult:
-        raise pulumi.RunError(
-            f"the sandbox has no method {token}; the output kubeconfig_json is a kubeconfig too"
-        )
-
 
 class EksServer(ProviderServer[None]):
     """Serves `EksProvider`: pulumi's component servicer answers the calls for components."""
@@ -80,9 +74,10 @@ class EksServer(ProviderServer[None]):
             return asyncio.run(_while_asked(context, self._components.Construct(request, context)))
 
     @override
-    def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
+    def Call(self, request: pb.CallRequest, context: Any) -> Any:
         with self._errors(context, request.tok):
-            return asyncio.run(_while_asked(context, self._components.Call(request, context)))
+            output = "the output kubeconfig_json is a kubeconfig too"
+            raise Refused(f"the sandbox has no method {request.tok}; {output}")
 
 
 async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, T]) -> T:
