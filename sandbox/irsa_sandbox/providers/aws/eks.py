@@ -7,18 +7,7 @@ from typing_extensions import override
 
 from ..resource import Properties, Refused
 from ..values import UNKNOWN
-from .table import (
-    AwsSession,
-    AwsType,
-    Is,
-    Named,
-    Property,
-    TagChange,
-    Update,
-    changed,
-    outputs,
-    picked,
-)
+from .table import AwsSession, AwsType, Is, Property, changed, outputs, picked, tag_changes
 
 _NAMES = Is.REQUIRED | Is.REPLACING
 _TAGS = {"tags": Property(absent={}), "tagsAll": Property(Is.OUTPUT, "tags", absent={})}
@@ -30,11 +19,12 @@ class _Eks(AwsType):
     service, reads = "eks", "describe"
 
     @override
-    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
-        if tags.gone:
-            client.untag_resource(resourceArn=olds[self.arn], tagKeys=tags.gone)
-        if tags.new:
-            client.tag_resource(resourceArn=olds[self.arn], tags=tags.new)
+    def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
+        gone, new = tag_changes(olds, news)
+        if gone:
+            client.untag_resource(resourceArn=olds[self.arn], tagKeys=gone)
+        if new:
+            client.tag_resource(resourceArn=olds[self.arn], tags=new)
 
 
 _VPC_DEFAULTS = {
@@ -107,9 +97,9 @@ class ClusterType(_Eks):
     }
     replace_on_removal = frozenset({"encryptionConfig"})
     changes = (  # EKS takes one kind of change at a time
-        Update("update_cluster_version", ("version",)),
-        Update("update_cluster_config", ("deletionProtection",)),
-        Update("update_cluster_config", ("enabledClusterLogTypes",)),
+        ("update_cluster_version", ("version",)),
+        ("update_cluster_config", ("deletionProtection",)),
+        ("update_cluster_config", ("enabledClusterLogTypes",)),
     )
 
     @override
@@ -135,7 +125,7 @@ class ClusterType(_Eks):
         return outputs
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         super().modify(client, named, olds, news)
         if changed(olds, news, "encryptionConfig"):
             parameters = self.request(news, ("encryptionConfig",))
@@ -195,10 +185,9 @@ class NodeGroupType(_Eks):
         "version": Is.FILLED,
         **_TAGS,
     }
-    updated_on_removal = frozenset({"launchTemplate"})
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         renewed = [n for n in ("launchTemplate", "version") if n in news and changed(olds, news, n)]
         if renewed:
             client.update_nodegroup_version(**named, **self.request(news, renewed))
@@ -243,13 +232,13 @@ class AddonType(_Eks):
         return {**wanted, **({"resolveConflicts": inputs[during]} if inputs.get(during) else {})}
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         addon, cluster = super().found(session, client, named), named["clusterName"]
         associations = [_association(client, cluster, arn) for arn in addon.get(_ASSOCIATIONS, ())]
         return {**addon, _ASSOCIATIONS: associations}
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         every = ("addonVersion", "configurationValues", _ROLE, _ASSOCIATIONS)
         names = [name for name in every if changed(olds, news, name)]
         if _ROLE in names and not news.get(_ROLE):
@@ -265,7 +254,7 @@ class AddonType(_Eks):
         super().modify(client, named, olds, news)
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         client.delete_addon(**named, preserve=state.get("preserve") or False)
 
 
@@ -289,7 +278,7 @@ class AccessEntryType(_Eks):
         "userName": Property(Is.FILLED, "username"),
         **_TAGS,
     }
-    changes = (Update("update_access_entry", ("kubernetesGroups", "userName")),)
+    changes = (("update_access_entry", ("kubernetesGroups", "userName")),)
 
 
 class AccessPolicyAssociationType(_Eks):
@@ -308,7 +297,7 @@ class AccessPolicyAssociationType(_Eks):
     }
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         entry = {name: value for name, value in named.items() if name != "policyArn"}
         associated = client.list_associated_access_policies(**entry)["associatedAccessPolicies"]
         found = (each for each in associated if each["policyArn"] == named["policyArn"])
@@ -335,7 +324,7 @@ class PodIdentityAssociationType(_Eks):
     }
     # terraform-provider-aws leaves out what is not set, which EKS then leaves as it is.
     changes = (
-        Update(
+        (
             "update_pod_identity_association",
             ("disableSessionTags", "policy", "roleArn", "targetRoleArn"),
         ),
@@ -355,7 +344,7 @@ class PodIdentityAssociationType(_Eks):
         return session.client("eks", values.get("region", ""))
 
     @override
-    def named(self, resource_id: str, state: Properties) -> Named:
+    def named(self, resource_id: str, state: Properties) -> Properties:
         if "clusterName" in state:
             return {"clusterName": state["clusterName"], "associationId": resource_id}
         return super().named(resource_id, state)

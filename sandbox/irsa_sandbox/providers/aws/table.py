@@ -20,19 +20,27 @@ from irsa_core.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
-from ..values import UNKNOWN, defaults, get_path, has_unknown, merged, set_path, shaped_like
+from ..values import (
+    DEFAULTS,
+    UNKNOWN,
+    defaults,
+    get_path,
+    has_unknown,
+    merged,
+    set_path,
+    shaped_like,
+)
 from .canonical import canonical
 
+_ACRONYMS = {"kmsMasterKeyId": "KMSMasterKeyID", "sseAlgorithm": "SSEAlgorithm"}
 
-class AwsSession:
+
+class AwsSession(NamedTuple):
     """A configured provider instance. Without clients, its configuration is not known yet."""
 
-    def __init__(
-        self, clients: AwsClients | None, account: str, default_tags: Mapping[str, str]
-    ) -> None:
-        self._clients = clients
-        self.account = account
-        self.default_tags = default_tags
+    clients: AwsClients | None
+    account: str
+    default_tags: Mapping[str, str]
 
     @property
     def region(self) -> str:
@@ -49,9 +57,9 @@ class AwsSession:
         return self._known()(service, region)
 
     def _known(self) -> AwsClients:
-        if self._clients is None:
+        if self.clients is None:
             raise Refused("the configuration of this aws provider is not known in a preview")
-        return self._clients
+        return self.clients
 
 
 class Is(Flag):
@@ -100,25 +108,6 @@ def outputs(names: str) -> dict[str, Is]:
     return dict.fromkeys(names.split(), Is.OUTPUT)
 
 
-class Update(NamedTuple):
-    """An operation that changes some properties of a resource in place."""
-
-    operation: str
-    properties: Sequence[str]
-
-
-Named = dict[str, str]
-"""Parameters that name a resource, in all operations on it."""
-
-
-class TagChange(NamedTuple):
-    """Tags to remove, tags to set, and all that there are to be."""
-
-    gone: list[str]
-    new: dict[str, str]
-    all: dict[str, str]
-
-
 class AwsType(ResourceType[AwsSession]):
     """A row of the table, with its token made of service and class. Types override methods for what
     is irregular in them."""
@@ -159,7 +148,11 @@ class AwsType(ResourceType[AwsSession]):
     """All properties, and paths of values in them that have rules of their own (``*``: each item of
     a list)."""
 
-    changes: ClassVar[Sequence[Update]] = ()
+    changes: ClassVar[Sequence[tuple[str, tuple[str, ...]]]] = ()
+    """Operations that change some properties in place."""
+
+    known: ClassVar[frozenset[str]]
+    """Inputs that the sandbox understands."""
 
     rows: ClassVar[Mapping[str, Property]]
     """`properties`, each with all of its columns."""
@@ -183,8 +176,8 @@ class AwsType(ResourceType[AwsSession]):
         """The client for the resource with these inputs or this state."""
         return session.client(self.service)
 
-    def named(self, resource_id: str, state: Properties) -> Named:
-        """The parameters that name the resource."""
+    def named(self, resource_id: str, state: Properties) -> Properties:
+        """The parameters that name the resource, in all operations on it."""
         parts = resource_id.split(self.separator, len(self.key) - 1)
         if len(parts) != len(self.key) or not all(parts):
             raise Refused(f"{resource_id!r} is not an id of this type; expected {self.form}")
@@ -200,7 +193,7 @@ class AwsType(ResourceType[AwsSession]):
                 wanted[row.aws or name] = row.sent(value)
         return wanted
 
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         """AWS's description of the resource, or None for one that is gone."""
         answer = getattr(client, f"{self.reads}_{self.noun}")(**named)
         return answer[self.member] if self.member else answer
@@ -218,12 +211,14 @@ class AwsType(ResourceType[AwsSession]):
         there = {n: value for n, value in values.items() if value is not None and "." not in n}
         return self._in_order(there)
 
-    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
+    def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         """Bring the tags up to date."""
         raise NotImplementedError
 
     @override
     def check(self, session: AwsSession, news: Properties) -> Properties:
+        for name in sorted(news.keys() - self.known - {DEFAULTS}):
+            raise InvalidInput(name, f"the sandbox does not know this input of {self.token}")
         checked = {name: value for name, value in news.items() if value not in ("", [], {})}
         for name in sorted(self.having(Is.REQUIRED) - checked.keys()):
             raise InvalidInput(name, "is required")
@@ -232,11 +227,11 @@ class AwsType(ResourceType[AwsSession]):
         for name in sorted(self.having(Is.ARN) & checked.keys()):
             arns = checked[name] if isinstance(checked[name], list) else [checked[name]]
             for arn in arns:
-                if arn is not UNKNOWN and parse_arn(str(arn)) is None:
+                if arn != UNKNOWN and parse_arn(str(arn)) is None:
                     raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
             checked[name] = _document(name, checked[name])
-        if "tags" in self.rows and session.default_tags and checked.get("tags") is not UNKNOWN:
+        if "tags" in self.rows and session.default_tags and checked.get("tags") != UNKNOWN:
             checked["tags"] = {**session.default_tags, **checked.get("tags", {})}
         return self._in_order(checked)
 
@@ -280,14 +275,11 @@ class AwsType(ResourceType[AwsSession]):
         self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         client, named = self.client(session, olds), self.named(resource_id, olds)
-        self.modify(client, named, olds, news)
-        before, after = olds.get("tags") or {}, news.get("tags") or {}
-        new = {name: text for name, text in after.items() if before.get(name) != text}
-        tags = TagChange(sorted(before.keys() - after.keys()), new, after)
-        if tags.gone or tags.new:
-            self.retag(client, named, olds, tags)
+        self.modify(client, named, olds, self._with_filled(olds, news))
+        if changed(olds, news, "tags"):
+            self.retag(client, named, olds, news)
 
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         """`update`, but for tags."""
         for operation, names in self.changes:
             if changed(olds, news, *names):
@@ -298,7 +290,7 @@ class AwsType(ResourceType[AwsSession]):
         with gone_is_fine():
             self.remove(self.client(session, state), self.named(resource_id, state), state)
 
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         """`delete`, which may raise AWS's own error for a deleted resource."""
         getattr(client, f"{self.deletes}_{self.noun}")(**named)
 
@@ -309,13 +301,14 @@ class AwsType(ResourceType[AwsSession]):
         return self.autoname and self.name_property not in defaults(news)
 
     @override
-    def before(self, olds: Properties, state: Properties, news: Properties) -> Properties:
+    def compared(
+        self, olds: Properties, state: Properties, news: Properties
+    ) -> tuple[Properties, Properties]:
         """As with the published provider: an input that AWS has already is no change."""
         there = {name: value for name, value in state.items() if value not in ([], {})}
-        return merged(shaped_like(there, news), olds)
+        return merged(shaped_like(there, news), olds), self._with_filled(olds, news)
 
-    @override
-    def kept(self, olds: Properties, news: Properties) -> Properties:
+    def _with_filled(self, olds: Properties, news: Properties) -> Properties:
         for path in sorted(self.having(Is.FILLED)):
             news = _kept(olds, news, path.split("."))
         return news
@@ -360,6 +353,28 @@ def tags_as_map(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name: value for name, value in values.items() if not name.startswith("aws:")}
 
 
+def to_aws(value: Any) -> Any:
+    """An object of a request, whose names begin with a capital in many of AWS's services."""
+    if isinstance(value, Mapping):
+        return {_ACRONYMS.get(n, n[0].upper() + n[1:]): to_aws(item) for n, item in value.items()}
+    return value
+
+
+def from_aws(value: Any) -> Any:
+    """An object of an answer, with Pulumi's names."""
+    names = {acronym: name for name, acronym in _ACRONYMS.items()}
+    if isinstance(value, Mapping):
+        return {names.get(n, n[0].lower() + n[1:]): from_aws(item) for n, item in value.items()}
+    return value
+
+
+def tag_changes(olds: Properties, news: Properties) -> tuple[list[str], dict[str, str]]:
+    """Names of tags that go, and tags that are new or change."""
+    before, after = olds.get("tags") or {}, news.get("tags") or {}
+    new = {name: text for name, text in after.items() if before.get(name) != text}
+    return sorted(before.keys() - after.keys()), new
+
+
 LISTED_TAGS = {
     "tags": Property(aws="Tags", absent={}, sent=tags_as_list, shown=tags_as_map),
     "tagsAll": Property(Is.OUTPUT, "Tags", absent={}, shown=tags_as_map),
@@ -396,7 +411,7 @@ def _shown(row: Property, found: Any) -> Any:
 
 
 def _document(name: str, text: Any) -> Any:
-    if text is UNKNOWN:
+    if text == UNKNOWN:
         return text
     try:
         return canonical(text)
