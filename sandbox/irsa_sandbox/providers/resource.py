@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from typing_extensions import override
 
@@ -28,13 +28,6 @@ class Refused(Exception):
 
 class InvalidInput(Exception):
     """The name of an input, and why it can never be right: found in a preview too."""
-
-
-class Created(NamedTuple):
-    """Result of `ResourceType.create`."""
-
-    resource_id: str
-    once: Properties = {}  # noqa: RUF012 - never changed: outputs that cannot be read again
 
 
 def refuse_unknown_settings(provider: str, config: Properties, known: Sequence[str]) -> None:
@@ -91,8 +84,9 @@ class ResourceType(Generic[S]):
         Values may be `UNKNOWN`."""
         return news
 
-    def create(self, session: S, inputs: Properties) -> Created:
-        """Make the resource, or raise `Refused`."""
+    def create(self, session: S, inputs: Properties) -> tuple[str, Properties]:
+        """Make the resource, or raise `Refused`; return its id, and outputs that cannot be read
+        again."""
         raise NotImplementedError
 
     def await_ready(self, session: S, resource_id: str) -> list[str]:
@@ -102,7 +96,8 @@ class ResourceType(Generic[S]):
 
     def read(self, session: S, resource_id: str, state: Properties) -> Properties | None:
         """All inputs and outputs as they are in the service now, or None when it is gone.
-        ``state`` is what was last known: empty on import, inputs and ``Created.once`` on create."""
+        ``state`` is what was last known: empty on import, inputs and `create`'s outputs on create.
+        """
         raise NotImplementedError
 
     def update(self, session: S, resource_id: str, olds: Properties, news: Properties) -> None:
@@ -159,8 +154,8 @@ class StandIn(ResourceType[Any]):
     replace_on = frozenset({DECLARED})
 
     @override
-    def create(self, session: Any, inputs: Properties) -> Created:
-        return Created(inputs[DECLARED].get("id") or f"stand-in-{secrets.token_hex(8)}")
+    def create(self, session: Any, inputs: Properties) -> tuple[str, Properties]:
+        return inputs[DECLARED].get("id") or f"stand-in-{secrets.token_hex(8)}", {}
 
     @override
     def read(self, session: Any, resource_id: str, state: Properties) -> Properties:

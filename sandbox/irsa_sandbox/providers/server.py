@@ -122,9 +122,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             if function is None:
                 raise Refused("the sandbox has no such function")
             result = function(self._session(context), args)
-        response = pb.InvokeResponse()
-        getattr(response, "return").CopyFrom(encode(result))  # a keyword, so no argument
-        return response
+        fields: Any = {"return": encode(result)}  # a keyword, so no argument
+        return pb.InvokeResponse(**fields)
 
     def Construct(self, request: pb.ConstructRequest, context: grpc.ServicerContext) -> Any:
         context.abort(grpc.StatusCode.UNKNOWN, f"the sandbox has no component {request.type}")
@@ -168,12 +167,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             state = kind.read(session, request.id, public(olds))
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
-            if inputs:  # a refresh; an import has none
-                live = kind.refreshed(public(inputs), state)
-                if DEFAULTS in inputs:
-                    live[DEFAULTS] = inputs[DEFAULTS]
-            else:
-                live = kind.inputs_of(state)
+            # A refresh has inputs, an import has none.
+            live = kind.refreshed(public(inputs), state) if inputs else kind.inputs_of(state)
+            if DEFAULTS in inputs:
+                live[DEFAULTS] = inputs[DEFAULTS]
         secret |= secret_inputs | kind.secret
         return pb.ReadResponse(
             id=kind.own_id(request.id),
@@ -231,7 +228,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     ) -> Iterator[tuple[ResourceType[S], S]]:
         """The resource's type and the provider instance, with errors as `_errors` shows them."""
         with self._errors(context, urn):
-            kind = self._package.type_of(_token(urn), values)
+            kind = self._package.type_of(urn.split("::")[2].rpartition("$")[2], values)
             session = self._session(context)
         with self._errors(context, urn, _during(verb, kind, values) if verb else ""):
             yield kind, session
@@ -334,7 +331,3 @@ def _diff_response(
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )
-
-
-def _token(urn: str) -> str:
-    return urn.split("::")[2].rpartition("$")[2]

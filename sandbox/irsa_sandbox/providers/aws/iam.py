@@ -12,7 +12,7 @@ from irsa_core.identity.quotas import (
     ROLE_SESSION_DURATION,
 )
 
-from ..resource import Created, InvalidInput, Properties, Refused
+from ..resource import InvalidInput, Properties, Refused
 from ..values import UNKNOWN, has_unknown
 from .canonical import canonical
 from .table import (
@@ -29,6 +29,7 @@ from .table import (
 )
 
 _ROLE, _USER = (Property(Is.REQUIRED | Is.REPLACING, f"{name}Name") for name in ("Role", "User"))
+_ALL = Is.REQUIRED | Is.UNORDERED | Is.LIST
 _POLICY = Property(Is.REQUIRED | Is.REPLACING | Is.ARN, "PolicyArn")
 
 
@@ -77,8 +78,9 @@ class RoleType(_Principal):
         "createDate": Property(Is.OUTPUT, "CreateDate"),
         "description": Property(aws="Description", absent=""),
         "forceDetachPolicies": Property(Is.HELD, default=False),
-        "inlinePolicies": Property(Is.FILLED | Is.HELD | Is.UNORDERED),
-        "managedPolicyArns": Property(Is.FILLED | Is.HELD | Is.UNORDERED | Is.ARN),
+        "inlinePolicies": Is.FILLED | Is.HELD | Is.UNORDERED,
+        # An empty list removes them all, as [{}] does the others.
+        "managedPolicyArns": Is.FILLED | Is.HELD | Is.UNORDERED | Is.ARN | Is.LIST,
         "maxSessionDuration": Property(
             aws="MaxSessionDuration", default=DEFAULT_ROLE_SESSION_DURATION
         ),
@@ -99,14 +101,12 @@ class RoleType(_Principal):
                 "maxSessionDuration",
                 f"expected it in the range ({limits.start} - {limits.stop - 1}), got {seconds}",
             )
-        if news.get("managedPolicyArns") == []:
-            checked["managedPolicyArns"] = []  # which removes them all, as [{}] does the others
         if isinstance(policies := checked.get("inlinePolicies"), list):
             checked["inlinePolicies"] = [_embedded(policy) for policy in policies if policy != {}]
         return self._in_order(checked)
 
     @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         created, client = super().create(session, inputs), session.client("iam")
         named, inline = {"RoleName": inputs["name"]}, picked(inputs, ["inlinePolicies"])
         try:
@@ -236,10 +236,10 @@ class AccessKeyType(AwsType):
         return {"UserName": state["user"], "AccessKeyId": resource_id}
 
     @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         made = session.client("iam").create_access_key(UserName=inputs["user"])["AccessKey"]
         self.update(session, made["AccessKeyId"], {**inputs, "status": "Active"}, inputs)
-        return Created(made["AccessKeyId"], {"secret": made["SecretAccessKey"]})
+        return made["AccessKeyId"], {"secret": made["SecretAccessKey"]}
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
@@ -355,13 +355,12 @@ def _attached(iam: Any, named: Properties) -> list[str]:
     """ARNs of the managed policies of a role or user."""
     holder = "role" if "RoleName" in named else "user"
     pages = iam.get_paginator(f"list_attached_{holder}_policies").paginate(**named)
-    return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
+    return list(pages.search("AttachedPolicies[].PolicyArn"))
 
 
 def _inline(iam: Any, named: Properties) -> list[str]:
     """Names of the inline policies of a role."""
-    pages = iam.get_paginator("list_role_policies").paginate(**named)
-    return [name for page in pages for name in page["PolicyNames"]]
+    return list(iam.get_paginator("list_role_policies").paginate(**named).search("PolicyNames"))
 
 
 class _Attachment(AwsType):
@@ -407,12 +406,6 @@ class _Exclusive(AwsType):
     """Lists those that the role has."""
 
     @override
-    def check(self, session: AwsSession, news: Properties) -> Properties:
-        if news.get(self.listed) is None:
-            raise InvalidInput(self.listed, "is required")
-        return {self.listed: [], **super().check(session, news)}
-
-    @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         return {self.listed: self.policies(client, named)}
 
@@ -440,7 +433,7 @@ class RolePolicyAttachmentsExclusiveType(_Exclusive):
 
     creates, deletes = "attach", "detach"
     listed, parameter, policies = "policyArns", "PolicyArn", staticmethod(_attached)
-    properties: ClassVar = {"policyArns": Is.UNORDERED, "roleName": _ROLE}
+    properties: ClassVar = {"policyArns": _ALL, "roleName": _ROLE}
 
 
 class RolePoliciesExclusiveType(_Exclusive):
@@ -449,4 +442,4 @@ class RolePoliciesExclusiveType(_Exclusive):
     creates, listed, parameter = "put", "policyNames", "PolicyName"
     policies = staticmethod(_inline)
     added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
-    properties: ClassVar = {"policyNames": Is.UNORDERED, "roleName": _ROLE}
+    properties: ClassVar = {"policyNames": _ALL, "roleName": _ROLE}

@@ -11,7 +11,7 @@ from irsa_core.identity.arns import bucket_arn
 from irsa_core.identity.names import check_bucket_name
 
 from ...aws.s3 import ACCESS_BLOCKS
-from ..resource import Created, Properties, Refused
+from ..resource import Properties, Refused
 from .table import (
     AwsSession,
     AwsType,
@@ -44,7 +44,7 @@ class BucketType(AwsType):
     }
 
     @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         s3, name = session.client("s3"), inputs["bucket"]
         if session.region == "us-east-1":  # S3 answers the owner's second CreateBucket as the first
             with suppress(ClientError):
@@ -55,7 +55,7 @@ class BucketType(AwsType):
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
         s3.create_bucket(Bucket=name, **elsewhere)
         _set_tags(s3, name, inputs.get("tags", {}))
-        return Created(name)
+        return name, {}
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:

@@ -19,7 +19,7 @@ from irsa_core.identity.arns import parse_arn
 from irsa_core.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
-from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
+from ..resource import InvalidInput, Properties, Refused, ResourceType
 from ..values import (
     DEFAULTS,
     UNKNOWN,
@@ -81,6 +81,8 @@ class Is(Flag):
     """A policy document; compared by meaning."""
     UNORDERED = auto()
     """A set: a list without an order, and with each value once."""
+    LIST = auto()
+    """A list that may be empty, which is not as if it was left out."""
     PARTIAL = auto()
     """An object whose missing fields AWS fills in."""
 
@@ -219,7 +221,8 @@ class AwsType(ResourceType[AwsSession]):
     def check(self, session: AwsSession, news: Properties) -> Properties:
         for name in sorted(news.keys() - self.known - {DEFAULTS}):
             raise InvalidInput(name, f"the sandbox does not know this input of {self.token}")
-        checked = {name: value for name, value in news.items() if value not in ("", [], {})}
+        lists = {name for name in self.having(Is.LIST) if news.get(name) == []}
+        checked = {n: value for n, value in news.items() if value not in ("", [], {}) or n in lists}
         for name in sorted(self.having(Is.REQUIRED) - checked.keys()):
             raise InvalidInput(name, "is required")
         filled_in = {n: row.default for n, row in self.rows.items() if row.default is not None}
@@ -252,14 +255,14 @@ class AwsType(ResourceType[AwsSession]):
             raise ValueError(f"{name!r} does not match {rule}")
 
     @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         wanted = self.request(inputs)
         resource_id = "" if self.made_id else self.separator.join(wanted[n] for n in self.key)
         if self.made_by_update:
             self.update(session, resource_id, {}, inputs)
-            return Created(resource_id)
+            return resource_id, {}
         answer = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")(**wanted)
-        return Created(resource_id or get_path(answer, self.made_id))
+        return resource_id or get_path(answer, self.made_id), {}
 
     @override
     def read(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:

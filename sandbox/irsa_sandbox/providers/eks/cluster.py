@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
-from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
+from pulumi import Input, InvokeOptions, Output, ResourceOptions
 
 from irsa_core.identity.arns import aws_policy_arn, cluster_arn
 from irsa_core.identity.policies import document, trust_statement
@@ -185,7 +185,7 @@ class ClusterComponent(pulumi.ComponentResource):
     outputs: dict[str, Any]
     """The component's outputs, by their names on the wire."""
 
-    def __init__(self, name: str, inputs: Inputs, opts: ResourceOptions) -> None:
+    def __init__(self, name: str, inputs: Mapping[str, Any], opts: ResourceOptions) -> None:
         super().__init__("eks:index:Cluster", name, {}, opts)
         here, auto_mode = InvokeOptions(parent=self), _auto_mode(inputs)
         vpc_id, subnet_ids = _network(inputs, here)
@@ -205,7 +205,7 @@ class ClusterComponent(pulumi.ComponentResource):
             newest_addon(self, f"{name}-kube-proxy", "kube-proxy", cluster)
         config, provider = self._access(name, inputs, cluster)
         cni = None
-        if not cast("bool", inputs.get("useDefaultVpcCni", auto_mode)):
+        if not inputs.get("useDefaultVpcCni", auto_mode):
             cni = VpcCniAddon(
                 f"{name}-vpc-cni", cluster, ResourceOptions(parent=self, providers=[provider])
             )
@@ -231,7 +231,7 @@ class ClusterComponent(pulumi.ComponentResource):
     def _cluster(
         self,
         name: str,
-        inputs: Inputs,
+        inputs: Mapping[str, Any],
         subnet_ids: Input[Any],
         role: ServiceRole,
         nodes: ServiceRole | None,
@@ -267,7 +267,7 @@ class ClusterComponent(pulumi.ComponentResource):
         )
 
     def _access(
-        self, name: str, inputs: Inputs, cluster: aws.eks.Cluster
+        self, name: str, inputs: Mapping[str, Any], cluster: aws.eks.Cluster
     ) -> tuple[Output[Any], k8s.Provider]:
         """The kubeconfig for users, and a provider that pulumi-eks itself uses."""
         config = Output.all(
@@ -321,13 +321,8 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _auto_mode(inputs: Inputs) -> bool:
-    return bool(_options(inputs, "autoMode").get("enabled"))
-
-
-def _options(inputs: Inputs, name: str) -> dict[str, Any]:
-    """An input that is an object of plain values."""
-    return cast("dict[str, Any]", inputs.get(name, {}))
+def _auto_mode(inputs: Mapping[str, Any]) -> bool:
+    return bool(inputs.get("autoMode", {}).get("enabled"))
 
 
 def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
@@ -345,14 +340,14 @@ def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
     return {name: arguments[name] for name in parts}
 
 
-def refusal(inputs: Inputs) -> str | None:
+def refusal(inputs: Mapping[str, Any]) -> str | None:
     """Return the problem with the first input that the stand-in does not support."""
     for name in sorted(inputs.keys() - SUPPORTED_INPUTS):
         return f"the sandbox does not know the input {name}"
     or_plugin = "or leave aws and eks to their plugins: --providers aws,eks"
-    if _options(inputs, "autoMode").keys() - {"enabled", "createNodeRole"}:
+    if inputs.get("autoMode", {}).keys() - {"enabled", "createNodeRole"}:
         return "the sandbox knows of autoMode only enabled, and creates the role of its nodes"
-    if _auto_mode(inputs) and _options(inputs, "corednsAddonOptions").get("enabled", True):
+    if _auto_mode(inputs) and inputs.get("corednsAddonOptions", {}).get("enabled", True):
         return "the sandbox puts no coredns on a cluster; set corednsAddonOptions.enabled to false"
     if inputs.get("createOidcProvider"):
         return (
@@ -371,7 +366,7 @@ def refusal(inputs: Inputs) -> str | None:
     return None
 
 
-def _network(inputs: Inputs, here: InvokeOptions) -> tuple[Input[str], Input[Any]]:
+def _network(inputs: Mapping[str, Any], here: InvokeOptions) -> tuple[Input[str], Input[Any]]:
     """The VPC that is given, or the default one whatever the subnets are, as pulumi-eks does it."""
     subnets = inputs.get("subnetIds")
     if "vpcId" in inputs:
@@ -383,14 +378,14 @@ def _network(inputs: Inputs, here: InvokeOptions) -> tuple[Input[str], Input[Any
     return vpc_id, aws.ec2.get_subnets_output(filters=of_vpc, opts=here).ids
 
 
-def _encryption(inputs: Inputs) -> Any:
+def _encryption(inputs: Mapping[str, Any]) -> Any:
     if "encryptionConfigKeyArn" not in inputs:
         return None
     provider = {"keyArn": inputs["encryptionConfigKeyArn"]}
     return {"provider": provider, "resources": ["secrets"]}
 
 
-def _public_blocks(inputs: Inputs) -> Any:
+def _public_blocks(inputs: Mapping[str, Any]) -> Any:
     if "publicAccessCidrs" not in inputs:
         return None
 

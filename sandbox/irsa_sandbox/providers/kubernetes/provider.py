@@ -26,7 +26,6 @@ from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import check_dns_subdomain
 
 from ..resource import (
-    Created,
     InvalidInput,
     Package,
     Properties,
@@ -35,7 +34,7 @@ from ..resource import (
     refuse_unknown_settings,
 )
 from ..values import UNKNOWN, get_path, has_unknown
-from .api import Kind, KubernetesApi, explain, refusal
+from .api import Kind, KubernetesApi, explain, only_with_kubectl, refusal
 from .ready import await_gone, await_ready, get_lasting
 from .rules import (
     CONFIGURATION,
@@ -125,7 +124,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
         return frozenset(paths)
 
     @override
-    def create(self, session: ClusterSession, inputs: Properties) -> Created:
+    def create(self, session: ClusterSession, inputs: Properties) -> tuple[str, Properties]:
         resource_id, manager = self._id(session, inputs), new_manager()
         path = self._path(session, resource_id)
         upsert = self.is_patch or "upsertExistingObjects" in session.enabled
@@ -137,7 +136,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
                 "has with a …Patch resource, which leaves it when it goes"
             )
         self._apply(session, path, inputs, manager)
-        return Created(resource_id, {FIELD_MANAGER: manager})
+        return resource_id, {FIELD_MANAGER: manager}
 
     @override
     def await_ready(self, session: ClusterSession, resource_id: str) -> list[str]:
@@ -171,7 +170,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
             # first: an object that is gone is there again, with nothing in it.
             names = {key: get_path(state, f"metadata.{key}") for key in ("name", "namespace")}
             nothing = {"apiVersion": self.api_version, "kind": self.kind, "metadata": names}
-            session.api.apply(path, nothing, manager=state[FIELD_MANAGER])
+            session.api.apply(path, nothing, state[FIELD_MANAGER])
             return
         live = session.api.get(path)
         if live is not None:
@@ -206,12 +205,10 @@ class KubernetesObject(ResourceType[ClusterSession]):
         if state is not None:
             self._check_exists(session, path, resource_id)
             manager, force = state[FIELD_MANAGER], _force(inputs)
-            return _stable(
-                session.api.apply(path, inputs, manager=manager, force=force, dry_run=True)
-            )
+            return _stable(session.api.apply(path, inputs, manager, force=force, dry_run=True))
         try:
             if session.api.get(path) is None:
-                session.api.apply(path, inputs, manager=new_manager(), force=True, dry_run=True)
+                session.api.apply(path, inputs, new_manager(), force=True, dry_run=True)
         except HTTPStatusError as error:
             # The namespace may be one that this very preview would make.
             if refusal(error) not in ("Forbidden", "NotFound"):
@@ -220,8 +217,12 @@ class KubernetesObject(ResourceType[ClusterSession]):
 
     def _apply(self, session: ClusterSession, path: str, inputs: Properties, manager: str) -> None:
         """Apply like the published provider: what kubectl set is no conflict, but with a patch."""
-        options = {"force": _force(inputs), "from_kubectl": not self.is_patch}
-        session.api.apply(path, inputs, manager=manager, **options)
+        try:
+            session.api.apply(path, inputs, manager, force=_force(inputs))
+        except HTTPStatusError as error:
+            if self.is_patch or not only_with_kubectl(error):
+                raise
+            session.api.apply(path, inputs, manager, force=True)
 
     def _check_exists(self, session: ClusterSession, path: str, resource_id: str) -> None:
         if session.api.get(path) is None:
