@@ -46,7 +46,7 @@ def read_stack(project: Path, stack: str, config: Mapping[str, Any]) -> dict[str
     file that Pulumi would not accept, and for a value that only the user's key can decrypt.
     """
     file = project / f"Pulumi.{stack}.yaml"
-    others = sorted(each.name for each in project.glob("Pulumi.*.yaml"))
+    others = sorted(path.name for path in project.glob("Pulumi.*.yaml"))
     if others and file.name not in others and not config:  # most likely its name is misspelt
         raise SandboxError(f"{project} has no {file.name}; it has {', '.join(others)}")
     settings = _read(file) if file.exists() else {}

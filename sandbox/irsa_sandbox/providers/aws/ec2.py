@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+from irsa_core.identity.regions import partition_of_region
+
 from ..resource import Properties
 from ..values import UNKNOWN
 from .table import (
@@ -62,7 +64,7 @@ class LaunchTemplateType(AwsType):
         ids = list(named.values())
         (template,) = client.describe_launch_templates(LaunchTemplateIds=ids)["LaunchTemplates"]
         newest = client.describe_launch_template_versions(**named, Versions=["$Latest"])
-        arn = f"arn:{session.partition}:ec2:{session.region}:{session.account}"
+        arn = f"arn:{partition_of_region(session.region)}:ec2:{session.region}:{session.account}"
         return {
             **newest["LaunchTemplateVersions"][0],
             **template,

@@ -1,12 +1,11 @@
 """Rows of EKS: records in front of the sandbox's control plane."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from ..resource import Properties, Refused
-from ..values import UNKNOWN
 from .table import AwsSession, AwsType, Is, Property, changed, outputs, picked, tag_changes
 
 _NAMES = Is.REQUIRED | Is.REPLACING
@@ -21,10 +20,11 @@ class _Eks(AwsType):
     @override
     def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         gone, new = tag_changes(olds, news)
+        arn = next(olds[n] for n in ("arn", "accessEntryArn", "associationArn") if n in olds)
         if gone:
-            client.untag_resource(resourceArn=olds[self.arn], tagKeys=gone)
+            client.untag_resource(resourceArn=arn, tagKeys=gone)
         if new:
-            client.tag_resource(resourceArn=olds[self.arn], tags=new)
+            client.tag_resource(resourceArn=arn, tags=new)
 
 
 _VPC_DEFAULTS = {
@@ -34,7 +34,6 @@ _VPC_DEFAULTS = {
     "securityGroupIds": [],
 }
 _VPC = (*_VPC_DEFAULTS, "subnetIds")
-_VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
 _VPC_CHANGES = (
     ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"),
     ("subnetIds",),
@@ -88,8 +87,9 @@ class ClusterType(_Eks):
         "vpcConfig": Property(
             Is.REQUIRED | Is.PARTIAL,
             "resourcesVpcConfig",
-            shown=lambda found: picked(found, (*_VPC, *_VPC_OUTPUTS)),
+            shown=lambda found: picked(found, (*_VPC, "clusterSecurityGroupId", "vpcId")),
         ),
+        **dict.fromkeys(("vpcConfig.clusterSecurityGroupId", "vpcConfig.vpcId"), Is.OUTPUT),
         "vpcConfig.publicAccessCidrs": Is.FILLED | Is.UNORDERED,
         "vpcConfig.securityGroupIds": Is.UNORDERED,
         "vpcConfig.subnetIds": Is.UNORDERED,
@@ -111,18 +111,6 @@ class ClusterType(_Eks):
                 network, ("elasticLoadBalancing", "ipFamily")
             )
         return {**inputs, "vpcConfig": given}
-
-    @override
-    def preview(
-        self, session: AwsSession, inputs: Properties, state: Properties | None
-    ) -> Properties:
-        outputs = super().preview(session, inputs, state)
-        given = inputs["vpcConfig"]
-        if isinstance(given, Mapping):
-            unknown: Properties = dict.fromkeys(_VPC_OUTPUTS, UNKNOWN)
-            known = state["vpcConfig"] if state else unknown
-            outputs["vpcConfig"] = {**picked(known, _VPC_OUTPUTS), **given}
-        return outputs
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
@@ -268,7 +256,7 @@ class AccessEntryType(_Eks):
     """An IAM principal that may use the cluster's API."""
 
     noun, member, form = "access_entry", "accessEntry", "CLUSTER:PRINCIPAL-ARN"
-    key, arn = ("clusterName", "principalArn"), "accessEntryArn"
+    key = ("clusterName", "principalArn")
     properties: ClassVar = {
         **outputs("accessEntryArn createdAt modifiedAt region"),
         "clusterName": _NAMES,
@@ -285,6 +273,7 @@ class AccessPolicyAssociationType(_Eks):
     """One of AWS's access policies on an access entry. Nothing of it changes in place."""
 
     noun, creates, deletes = "access_policy", "associate", "disassociate"
+    listed = ("list_associated_access_policies", "associatedAccessPolicies")
     key, separator = ("clusterName", "principalArn", "policyArn"), "#"
     form = "CLUSTER#PRINCIPAL-ARN#POLICY-ARN"
     properties: ClassVar = {
@@ -296,20 +285,13 @@ class AccessPolicyAssociationType(_Eks):
         **dict.fromkeys(("clusterName", "policyArn", "principalArn"), _NAMES),
     }
 
-    @override
-    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
-        entry = {name: value for name, value in named.items() if name != "policyArn"}
-        associated = client.list_associated_access_policies(**entry)["associatedAccessPolicies"]
-        found = (each for each in associated if each["policyArn"] == named["policyArn"])
-        return next(found, None)
-
 
 class PodIdentityAssociationType(_Eks):
     """A role for a service account's pods."""
 
     noun, member, form = "pod_identity_association", "association", "CLUSTER,ASSOCIATION-ID"
     key, separator = ("clusterName", "associationId"), ","
-    made_id, arn = "association.associationId", "associationArn"
+    made_id = "association.associationId"
     properties: ClassVar = {
         **outputs("associationArn associationId externalId"),
         "clusterName": _NAMES,

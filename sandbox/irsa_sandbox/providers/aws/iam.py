@@ -220,6 +220,7 @@ class AccessKeyType(AwsType):
     """An access key of a user. AWS shows the secret once, when it is made."""
 
     service, noun, key = "iam", "access_key", ("UserName", "AccessKeyId")
+    listed = ("list_access_keys", "AccessKeyMetadata")
     secret = frozenset({"secret"})
     properties: ClassVar = {
         "createDate": Property(Is.OUTPUT, "CreateDate"),
@@ -241,10 +242,10 @@ class AccessKeyType(AwsType):
         self.update(session, made["AccessKeyId"], {**inputs, "status": "Active"}, inputs)
         return made["AccessKeyId"], {"secret": made["SecretAccessKey"]}
 
-    @override
-    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
-        keys = client.list_access_keys(UserName=named["UserName"])["AccessKeyMetadata"]
-        return next((each for each in keys if each.items() >= named.items()), None)
+
+def _check_url(url: str) -> None:
+    if not url.startswith("https://"):
+        raise ValueError(f"expected a URL with https://, got {url}")
 
 
 class OpenIdConnectProviderType(_Iam):
@@ -259,18 +260,14 @@ class OpenIdConnectProviderType(_Iam):
         "clientIdLists": Property(Is.UNORDERED, "ClientIDList"),
         "thumbprintLists": Property(Is.FILLED, "ThumbprintList"),
         "url": Property(
-            Is.REQUIRED | Is.REPLACING, "Url", shown=lambda url: str(url).removeprefix("https://")
-        ),  # which is how IAM shows it
+            Is.REQUIRED | Is.REPLACING,
+            "Url",
+            rule=_check_url,
+            shown=lambda url: str(url).removeprefix("https://"),  # which is how IAM shows it
+        ),
         **LISTED_TAGS,
     }
     changes = (("update_open_id_connect_provider_thumbprint", ("thumbprintLists",)),)
-
-    @override
-    def check(self, session: AwsSession, news: Properties) -> Properties:
-        url = news.get("url", UNKNOWN)
-        if url != UNKNOWN and not str(url).startswith("https://"):
-            raise InvalidInput("url", f"expected a URL with https://, got {url}")
-        return super().check(session, news)
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -352,9 +349,8 @@ class RolePolicyType(_Iam):
 
 
 def _attached(iam: Any, named: Properties) -> list[str]:
-    """ARNs of the managed policies of a role or user."""
-    holder = "role" if "RoleName" in named else "user"
-    pages = iam.get_paginator(f"list_attached_{holder}_policies").paginate(**named)
+    """ARNs of the managed policies of a role."""
+    pages = iam.get_paginator("list_attached_role_policies").paginate(**named)
     return list(pages.search("AttachedPolicies[].PolicyArn"))
 
 
@@ -369,16 +365,12 @@ class _Attachment(AwsType):
     service, creates, deletes = "iam", "attach", "detach"
     separator, form = "/", "NAME/POLICY-ARN"
 
-    @override
-    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
-        holder = {name: value for name, value in named.items() if name != "PolicyArn"}
-        return named if named["PolicyArn"] in _attached(client, holder) else None
-
 
 class RolePolicyAttachmentType(_Attachment):
     """A managed policy on a role."""
 
     noun, key = "role_policy", ("RoleName", "PolicyArn")
+    listed = ("list_attached_role_policies", "AttachedPolicies")
     properties: ClassVar = {"policyArn": _POLICY, "role": _ROLE}
 
 
@@ -386,6 +378,7 @@ class UserPolicyAttachmentType(_Attachment):
     """A managed policy on a user."""
 
     noun, key = "user_policy", ("UserName", "PolicyArn")
+    listed = ("list_attached_user_policies", "AttachedPolicies")
     properties: ClassVar = {"policyArn": _POLICY, "user": _USER}
 
 
@@ -396,7 +389,7 @@ class _Exclusive(AwsType):
     """
 
     service, noun, key, made_by_update = "iam", "role_policy", ("RoleName",), True
-    listed: ClassVar[str]
+    names: ClassVar[str]
     """The input that names the policies."""
     parameter: ClassVar[str]
     """The parameter that names one."""
@@ -407,11 +400,11 @@ class _Exclusive(AwsType):
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
-        return {self.listed: self.policies(client, named)}
+        return {self.names: self.policies(client, named)}
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        live, wanted = set(self.policies(client, named)), set(news[self.listed])
+        live, wanted = set(self.policies(client, named)), set(news[self.names])
         add = getattr(client, f"{self.creates}_{self.noun}")
         take = getattr(client, f"{self.deletes}_{self.noun}")
         for policy in sorted(wanted - live):
@@ -432,14 +425,14 @@ class RolePolicyAttachmentsExclusiveType(_Exclusive):
     """All managed policies of a role."""
 
     creates, deletes = "attach", "detach"
-    listed, parameter, policies = "policyArns", "PolicyArn", staticmethod(_attached)
+    names, parameter, policies = "policyArns", "PolicyArn", staticmethod(_attached)
     properties: ClassVar = {"policyArns": _ALL, "roleName": _ROLE}
 
 
 class RolePoliciesExclusiveType(_Exclusive):
     """All inline policies of a role."""
 
-    creates, listed, parameter = "put", "policyNames", "PolicyName"
+    creates, names, parameter = "put", "policyNames", "PolicyName"
     policies = staticmethod(_inline)
     added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
     properties: ClassVar = {"policyNames": _ALL, "roleName": _ROLE}

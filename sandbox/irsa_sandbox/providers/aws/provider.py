@@ -75,12 +75,8 @@ def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[Aws
 def _assume(clients: AwsClients, role: Properties) -> AwsClients:
     for name in sorted(role.keys() - _ASSUME_ROLE):
         raise Refused(f"the sandbox does not know {name!r} in assumeRoles of an aws provider")
-    request: dict[str, Any] = {
-        "RoleArn": role["roleArn"],
-        "RoleSessionName": role.get("sessionName") or "pulumi",
-    }
-    if external_id := role.get("externalId"):
-        request["ExternalId"] = external_id
+    request = {"RoleArn": role["roleArn"], "RoleSessionName": role.get("sessionName") or "pulumi"}
+    request |= {"ExternalId": role["externalId"]} if role.get("externalId") else {}
     try:
         keys = clients("sts").assume_role(**request)["Credentials"]
     except ClientError as error:

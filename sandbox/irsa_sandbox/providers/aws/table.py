@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from irsa_core.identity.arns import parse_arn
-from irsa_core.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import InvalidInput, Properties, Refused, ResourceType
@@ -46,11 +45,6 @@ class AwsSession(NamedTuple):
     def region(self) -> str:
         """The region that the provider works in."""
         return self._known().region
-
-    @property
-    def partition(self) -> str:
-        """The partition of that region, as ARNs name it."""
-        return partition_of_region(self.region)
 
     def client(self, service: str, region: str = "") -> Any:
         """The boto3 client of a service, in the provider's region or another one."""
@@ -128,6 +122,9 @@ class AwsType(ResourceType[AwsSession]):
     member: ClassVar[str] = ""
     """Member of that operation's answer that has the resource; empty: the answer itself."""
 
+    listed: ClassVar[tuple[str, str] | None] = None
+    """For a resource that AWS reads in a list alone: the operation, and the member with the list."""
+
     key: ClassVar[tuple[str, ...]]
     """Parameters that name the resource in all operations; their values are its id."""
 
@@ -143,18 +140,12 @@ class AwsType(ResourceType[AwsSession]):
     made_by_update: ClassVar[bool] = False
     """True if its creation is an update of nothing."""
 
-    arn: ClassVar[str] = "arn"
-    """The property that has its ARN."""
-
     properties: ClassVar[Mapping[str, Is | Property]]
     """All properties, and paths of values in them that have rules of their own (``*``: each item of
     a list)."""
 
     changes: ClassVar[Sequence[tuple[str, tuple[str, ...]]]] = ()
     """Operations that change some properties in place."""
-
-    known: ClassVar[frozenset[str]]
-    """Inputs that the sandbox understands."""
 
     rows: ClassVar[Mapping[str, Property]]
     """`properties`, each with all of its columns."""
@@ -165,7 +156,6 @@ class AwsType(ResourceType[AwsSession]):
             cls.token = f"aws:{cls.service}/{name[0].lower()}{name[1:]}:{name}"
             rows = {n: Property(p) if isinstance(p, Is) else p for n, p in cls.properties.items()}
             cls.rows, names = rows, frozenset(name for name in rows if "." not in name)
-            cls.known = names - cls.having(Is.OUTPUT)
             cls.computed = names & cls.having(Is.OUTPUT | Is.FILLED)
             cls.replace_on = cls.having(Is.REPLACING)
 
@@ -197,6 +187,11 @@ class AwsType(ResourceType[AwsSession]):
 
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         """AWS's description of the resource, or None for one that is gone."""
+        if self.listed:
+            (operation, member), (*holder, one) = self.listed, self.key
+            pages = client.get_paginator(operation).paginate(**picked(named, holder))
+            found = pages.search(f"{member}[]")
+            return next((each for each in found if each[one] == named[one]), None)
         answer = getattr(client, f"{self.reads}_{self.noun}")(**named)
         return answer[self.member] if self.member else answer
 
@@ -219,7 +214,7 @@ class AwsType(ResourceType[AwsSession]):
 
     @override
     def check(self, session: AwsSession, news: Properties) -> Properties:
-        for name in sorted(news.keys() - self.known - {DEFAULTS}):
+        for name in sorted(news.keys() - (self.rows.keys() - self.having(Is.OUTPUT)) - {DEFAULTS}):
             raise InvalidInput(name, f"the sandbox does not know this input of {self.token}")
         lists = {name for name in self.having(Is.LIST) if news.get(name) == []}
         checked = {n: value for n, value in news.items() if value not in ("", [], {}) or n in lists}
@@ -340,6 +335,9 @@ class AwsType(ResourceType[AwsSession]):
         self, session: AwsSession, inputs: Properties, state: Properties | None
     ) -> Properties:
         outputs = super().preview(session, inputs, state)
+        for path in self.having(Is.OUTPUT):
+            if "." in path and isinstance(outputs[path.partition(".")[0]], Mapping):
+                outputs = set_path(outputs, path, get_path(state, path) if state else UNKNOWN)
         if "tagsAll" in self.rows:
             outputs["tagsAll"] = inputs.get("tags", {})
         return outputs

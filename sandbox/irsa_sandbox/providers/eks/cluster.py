@@ -50,9 +50,6 @@ class ServiceRole(pulumi.ComponentResource):
     role: aws.iam.Role
     """The role, whether its policies are attached yet or not."""
 
-    attachments: list[pulumi.Resource]
-    """Dependencies of resources that need the role's permissions."""
-
     def __init__(
         self,
         name: str,
@@ -70,15 +67,13 @@ class ServiceRole(pulumi.ComponentResource):
         self.role = aws.iam.Role(
             f"{name}-role", description=description, assume_role_policy=trust, opts=child
         )
-        self.attachments = [
+        for policy in policies:
             aws.iam.RolePolicyAttachment(
                 f"{name}-{_hash(policy)}",
                 policy_arn=Output.concat("arn:", partition, ":iam::aws:policy/", policy),
                 role=self.role.name,
                 opts=child,
             )
-            for policy in policies
-        ]
         self.register_outputs({"resolvedRole": self.role, "directRole": self.role})
 
 
@@ -172,13 +167,6 @@ def kubeconfig(
     }
 
 
-_OF_NEW_CLUSTERS = [
-    "accessConfig.bootstrapClusterCreatorAdminPermissions",
-    "bootstrapSelfManagedAddons",
-]
-"""Settings whose change would replace an old cluster."""
-
-
 class ClusterComponent(pulumi.ComponentResource):
     """The sandbox's component for a `pulumi_eks.Cluster`."""
 
@@ -203,7 +191,18 @@ class ClusterComponent(pulumi.ComponentResource):
         cluster = self._cluster(name, inputs, subnet_ids, role, nodes)
         if not auto_mode:
             newest_addon(self, f"{name}-kube-proxy", "kube-proxy", cluster)
-        config, provider = self._access(name, inputs, cluster)
+        config = Output.all(
+            arn=cluster.arn,
+            name=cluster.name,
+            server=cluster.endpoint,
+            ca=cluster.certificate_authority.data,
+            credentials=inputs.get("providerCredentialOpts") or {},
+        ).apply(lambda facts: kubeconfig(**facts))
+        provider = k8s.Provider(
+            f"{name}-eks-k8s",
+            kubeconfig=Output.json_dumps(config, separators=(",", ":")),
+            opts=ResourceOptions(parent=self),
+        )
         cni = None
         if not inputs.get("useDefaultVpcCni", auto_mode):
             cni = VpcCniAddon(
@@ -236,7 +235,6 @@ class ClusterComponent(pulumi.ComponentResource):
         role: ServiceRole,
         nodes: ServiceRole | None,
     ) -> aws.eks.Cluster:
-        needed = [resource for of in (role, nodes) if of for resource in (of.role, *of.attachments)]
         access = aws.eks.ClusterAccessConfigArgs(
             authentication_mode=inputs["authenticationMode"],
             bootstrap_cluster_creator_admin_permissions=True,
@@ -261,28 +259,14 @@ class ClusterComponent(pulumi.ComponentResource):
             tags={"Name": f"{name}-eksCluster"},
             opts=ResourceOptions(
                 parent=self,
-                depends_on=needed,
-                ignore_changes=_OF_NEW_CLUSTERS,
+                depends_on=[role, nodes] if nodes else [role],
+                # A change of these would replace an old cluster.
+                ignore_changes=[
+                    "accessConfig.bootstrapClusterCreatorAdminPermissions",
+                    "bootstrapSelfManagedAddons",
+                ],
             ),
         )
-
-    def _access(
-        self, name: str, inputs: Mapping[str, Any], cluster: aws.eks.Cluster
-    ) -> tuple[Output[Any], k8s.Provider]:
-        """The kubeconfig for users, and a provider that pulumi-eks itself uses."""
-        config = Output.all(
-            arn=cluster.arn,
-            name=cluster.name,
-            server=cluster.endpoint,
-            ca=cluster.certificate_authority.data,
-            credentials=inputs.get("providerCredentialOpts") or {},
-        ).apply(lambda facts: kubeconfig(**facts))
-        provider = k8s.Provider(
-            f"{name}-eks-k8s",
-            kubeconfig=Output.json_dumps(config, separators=(",", ":")),
-            opts=ResourceOptions(parent=self),
-        )
-        return config, provider
 
 
 _ABSENT = (

@@ -8,7 +8,7 @@ kubelet.
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 import pulumi
@@ -25,7 +25,6 @@ from ..server import ProviderServer
 from .cluster import ClusterComponent, refusal
 
 VERSION = "4.4.0"
-T = TypeVar("T")
 
 
 class EksProvider(Provider):
@@ -80,7 +79,7 @@ class EksServer(ProviderServer[None]):
             raise Refused(f"the sandbox has no method {request.tok}; {output}")
 
 
-async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, T]) -> T:
+async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, Any]) -> Any:
     """The call's answer. It ends with the engine's call: one that is killed leaves outputs that
     nothing resolves, and the thread would never end."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(call)
