@@ -389,10 +389,6 @@ class _Exclusive(AwsType):
     """
 
     service, noun, key, made_by_update = "iam", "role_policy", ("RoleName",), True
-    names: ClassVar[str]
-    """The input that names the policies."""
-    parameter: ClassVar[str]
-    """The parameter that names one."""
     added: ClassVar[Properties] = {}
     """Further parameters of an addition."""
     policies: ClassVar[Any]
@@ -400,17 +396,19 @@ class _Exclusive(AwsType):
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
-        return {self.names: self.policies(client, named)}
+        return {self.rows[name].aws: self.policies(client, named) for name in self.having(Is.LIST)}
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        live, wanted = set(self.policies(client, named)), set(news[self.names])
+        (names,) = self.having(Is.LIST)
+        parameter = self.rows[names].aws
+        live, wanted = set(self.policies(client, named)), set(news[names])
         add = getattr(client, f"{self.creates}_{self.noun}")
         take = getattr(client, f"{self.deletes}_{self.noun}")
         for policy in sorted(wanted - live):
-            add(**named, **{self.parameter: policy}, **self.added)
+            add(**named, **{parameter: policy}, **self.added)
         for policy in sorted(live - wanted):
-            take(**named, **{self.parameter: policy})
+            take(**named, **{parameter: policy})
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -425,14 +423,13 @@ class RolePolicyAttachmentsExclusiveType(_Exclusive):
     """All managed policies of a role."""
 
     creates, deletes = "attach", "detach"
-    names, parameter, policies = "policyArns", "PolicyArn", staticmethod(_attached)
-    properties: ClassVar = {"policyArns": _ALL, "roleName": _ROLE}
+    policies = staticmethod(_attached)
+    properties: ClassVar = {"policyArns": Property(_ALL, "PolicyArn"), "roleName": _ROLE}
 
 
 class RolePoliciesExclusiveType(_Exclusive):
     """All inline policies of a role."""
 
-    creates, names, parameter = "put", "policyNames", "PolicyName"
-    policies = staticmethod(_inline)
+    creates, policies = "put", staticmethod(_inline)
     added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
-    properties: ClassVar = {"policyNames": _ALL, "roleName": _ROLE}
+    properties: ClassVar = {"policyNames": Property(_ALL, "PolicyName"), "roleName": _ROLE}

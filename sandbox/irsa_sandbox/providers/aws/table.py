@@ -123,7 +123,7 @@ class AwsType(ResourceType[AwsSession]):
     """Member of that operation's answer that has the resource; empty: the answer itself."""
 
     listed: ClassVar[tuple[str, str] | None] = None
-    """For a resource that AWS reads in a list alone: the operation, and the member with the list."""
+    """For a resource that AWS reads in a list alone: the operation, and the list's member."""
 
     key: ClassVar[tuple[str, ...]]
     """Parameters that name the resource in all operations; their values are its id."""

@@ -175,7 +175,7 @@ class ClusterComponent(pulumi.ComponentResource):
 
     def __init__(self, name: str, inputs: Mapping[str, Any], opts: ResourceOptions) -> None:
         super().__init__("eks:index:Cluster", name, {}, opts)
-        here, auto_mode = InvokeOptions(parent=self), _auto_mode(inputs)
+        here, auto_mode = InvokeOptions(parent=self), inputs.get("autoMode", {}).get("enabled")
         vpc_id, subnet_ids = _network(inputs, here)
         partition = aws.get_partition_output(opts=here).partition
         service_role = partial(ServiceRole, partition=partition, opts=ResourceOptions(parent=self))
@@ -305,10 +305,6 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _auto_mode(inputs: Mapping[str, Any]) -> bool:
-    return bool(inputs.get("autoMode", {}).get("enabled"))
-
-
 def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
     """Arguments of a cluster in Auto Mode. The aws provider wants to know all or none of them."""
     if nodes is None:
@@ -329,9 +325,10 @@ def refusal(inputs: Mapping[str, Any]) -> str | None:
     for name in sorted(inputs.keys() - SUPPORTED_INPUTS):
         return f"the sandbox does not know the input {name}"
     or_plugin = "or leave aws and eks to their plugins: --providers aws,eks"
-    if inputs.get("autoMode", {}).keys() - {"enabled", "createNodeRole"}:
+    auto_mode = inputs.get("autoMode", {})
+    if auto_mode.keys() - {"enabled", "createNodeRole"}:
         return "the sandbox knows of autoMode only enabled, and creates the role of its nodes"
-    if _auto_mode(inputs) and inputs.get("corednsAddonOptions", {}).get("enabled", True):
+    if auto_mode.get("enabled") and inputs.get("corednsAddonOptions", {}).get("enabled", True):
         return "the sandbox puts no coredns on a cluster; set corednsAddonOptions.enabled to false"
     if inputs.get("createOidcProvider"):
         return (

@@ -71,14 +71,10 @@ def _available(deployment: Json) -> bool:
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
     """
-    replicas = get_path(deployment, "spec.replicas") or 0
-    status = deployment.get("status", {})
-    return (
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) == replicas
-        and status.get("replicas", 0) == replicas
-        and status.get("availableReplicas", 0) == replicas
-    )
+    replicas, status = get_path(deployment, "spec.replicas") or 0, deployment.get("status", {})
+    counts = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")}
+    is_observed = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    return is_observed and counts == {replicas}
 
 
 def _pod_reasons(api: KubernetesApi, deployment: Json) -> Iterator[str]:
