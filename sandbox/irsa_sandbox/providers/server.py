@@ -18,6 +18,7 @@ from typing import Any, Generic
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
+from pulumi import RunError
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
@@ -246,7 +247,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         except Exception as error:
             if type(error) is Exception and not error.args:  # what grpc's `abort` raises
                 raise
-            if isinstance(error, Refused):
+            if isinstance(error, Refused | RunError):  # of a component
                 text = str(error)
             elif explained := self._package.explain(error):
                 text = f"{during}{explained}"

@@ -34,11 +34,13 @@ _VPC_DEFAULTS = {
     "securityGroupIds": [],
 }
 _VPC = (*_VPC_DEFAULTS, "subnetIds")
-_VPC_CHANGES = (
-    ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"),
-    ("subnetIds",),
-    ("securityGroupIds",),
+_PARTS = (
+    ("accessConfig", ("authenticationMode",)),
+    ("vpcConfig", ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs")),
+    ("vpcConfig", ("subnetIds",)),
+    ("vpcConfig", ("securityGroupIds",)),
 )
+"""Values that change together, within an input."""
 _LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 
 
@@ -120,13 +122,10 @@ class ClusterType(_Eks):
             client.associate_encryption_config(clusterName=named["name"], **parameters)
         if changed(olds, news, "computeConfig", "storageConfig"):
             client.update_cluster_config(**named, **_auto_mode(news))
-        mode = news.get("accessConfig", {}).get("authenticationMode")
-        if mode and mode != olds["accessConfig"].get("authenticationMode"):
-            client.update_cluster_config(**named, accessConfig={"authenticationMode": mode})
-        for kind in _VPC_CHANGES:
-            before, after = (picked(state["vpcConfig"], kind) for state in (olds, news))
-            if any(before.get(name) != value for name, value in after.items()):
-                client.update_cluster_config(**named, resourcesVpcConfig=after)
+        for name, parts in _PARTS:
+            before, after = (picked(inputs.get(name, {}), parts) for inputs in (olds, news))
+            if any(before.get(part) != value for part, value in after.items()):
+                client.update_cluster_config(**named, **{self.rows[name].aws or name: after})
 
 
 def _auto_mode(inputs: Properties) -> Properties:
@@ -320,10 +319,6 @@ class PodIdentityAssociationType(_Eks):
     def check(self, session: AwsSession, news: Properties) -> Properties:
         news = super().check(session, news)
         return {"region": session.region, **news} if session.account else news
-
-    @override
-    def client(self, session: AwsSession, values: Properties) -> Any:
-        return session.client("eks", values.get("region", ""))
 
     @override
     def named(self, resource_id: str, state: Properties) -> Properties:

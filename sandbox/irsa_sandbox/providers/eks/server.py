@@ -20,7 +20,7 @@ from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
-from ..resource import Package, Refused
+from ..resource import Package, Properties, Refused
 from ..server import ProviderServer
 from .cluster import ClusterComponent, refusal
 
@@ -29,9 +29,6 @@ VERSION = "4.4.0"
 
 class EksProvider(Provider):
     """Constructs the sandbox's `ClusterComponent`; any other component is refused by name."""
-
-    def __init__(self) -> None:
-        super().__init__(VERSION)
 
     @override
     def construct(
@@ -51,16 +48,14 @@ class EksProvider(Provider):
         return ConstructResult(urn=cluster.urn, state=cluster.outputs)
 
 
-class EksServer(ProviderServer[None]):
+class EksServer(ProviderServer[Properties]):
     """Serves `EksProvider`: pulumi's component servicer answers the calls for components."""
 
     accepts_resources = True
 
     def __init__(self) -> None:
-        super().__init__(
-            Package(name="eks", version=VERSION, connect=lambda _config: None, explain=_explain)
-        )
-        self._components = ProviderServicer(EksProvider(), [], engine_address="")
+        super().__init__(Package(name="eks", version=VERSION, connect=dict))
+        self._components = ProviderServicer(EksProvider(VERSION), [], engine_address="")
 
     @override
     def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> empty_pb2.Empty:
@@ -91,7 +86,3 @@ async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, 
     if not context.add_callback(end):
         task.cancel()
     return await task
-
-
-def _explain(error: Exception) -> str | None:
-    return str(error) if isinstance(error, pulumi.RunError) else None

@@ -53,12 +53,10 @@ KEPT_CLIENTS = 8
 
 _VOLATILE = frozenset({"managedFields", "resourceVersion", "generation"})
 _NOT_INPUTS = frozenset({"creationTimestamp", "uid"})
-_NOT_INPUT_ANNOTATIONS = frozenset(
-    {
-        "deployment.kubernetes.io/revision",
-        "kubectl.kubernetes.io/last-applied-configuration",
-    }
-)
+_NOT_INPUT_ANNOTATIONS = {
+    "deployment.kubernetes.io/revision",
+    "kubectl.kubernetes.io/last-applied-configuration",
+}
 
 
 @dataclass(frozen=True)
