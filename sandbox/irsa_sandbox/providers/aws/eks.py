@@ -321,6 +321,10 @@ class PodIdentityAssociationType(_Eks):
         return {"region": session.region, **news} if session.account else news
 
     @override
+    def client(self, session: AwsSession, values: Properties) -> Any:
+        return session.client("eks", values.get("region", ""))
+
+    @override
     def named(self, resource_id: str, state: Properties) -> Properties:
         if "clusterName" in state:
             return {"clusterName": state["clusterName"], "associationId": resource_id}

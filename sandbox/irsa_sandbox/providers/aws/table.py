@@ -166,7 +166,7 @@ class AwsType(ResourceType[AwsSession]):
 
     def client(self, session: AwsSession, values: Properties) -> Any:
         """The client for the resource with these inputs or this state."""
-        return session.client(self.service, values.get("region", ""))
+        return session.client(self.service)
 
     def named(self, resource_id: str, state: Properties) -> Properties:
         """The parameters that name the resource, in all operations on it."""
