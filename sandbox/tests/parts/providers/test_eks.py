@@ -3,14 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from unittest.mock import Mock
 
 import pulumi
 import pulumi_eks as eks
 import pytest
 
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.providers.eks.server import EksProvider, EksServer
+from irsa_sandbox.providers.eks.server import EksProvider
 from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import refusal, stack_of
 
@@ -109,7 +108,3 @@ def test_what_has_no_support_is_refused_by_name(inputs, reason):
         provider.construct("dev", "eks:index:Cluster", {**INPUTS, **inputs})
     with pytest.raises(pulumi.RunError, match="no component eks:index:ManagedNodeGroup; it has"):
         provider.construct("dev", "eks:index:ManagedNodeGroup", {})
-    server, context = EksServer(), Mock()
-    server.Call(Mock(tok="eks:index:Cluster/getKubeconfig"), context)
-    server.stop()
-    assert "no method eks:index:Cluster/getKubeconfig; the" in context.abort.call_args.args[1]
