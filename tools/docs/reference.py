@@ -149,7 +149,7 @@ def _deployer() -> str:
 def _resource_types() -> str:
     package = aws_package("", ROOT, AccessKeys("", ""))
     rows: dict[str, tuple[list[str], list[str]]] = {}
-    for column, tokens in enumerate(([kind.token for kind in package.types], package.functions)):
+    for column, tokens in enumerate((package.types, package.functions)):
         for token in tokens:
             _, module, name = token.split(":")
             shown = re.sub("([A-Z])", r"_\1", name).lower() if column else name

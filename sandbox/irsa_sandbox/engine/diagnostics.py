@@ -75,14 +75,14 @@ def users_line() -> str:
 
 def explain(error: CommandError, lines: Mapping[str, str]) -> str:
     """Return an error of the CLI as one line; ``lines`` has those of the program by resource."""
-    text = str(error)
+    text, signal = str(error), _KILLED.match(str(error))
     if isinstance(error, ConcurrentUpdateError):
-        return _locked(text)
-    if killed := _KILLED.match(text):
-        signal = killed["signal"]
-        return (
-            f"the Pulumi engine was killed (signal {signal}); refresh the stack, then run it again"
-        )
+        holder = _HOLDER.search(text)
+        who = f"process {holder['pid']} of {holder['user']}" if holder else "another process"
+        return f"the stack is locked by {who}; wait until it ends"
+    if signal:
+        fix = "refresh the stack, then run it again"
+        return f"the Pulumi engine was killed (signal {signal['signal']}); {fix}"
     return diagnostics(text, lines)
 
 
@@ -167,17 +167,8 @@ def left_locked(error: ConcurrentUpdateError) -> bool:
 
 
 def _has_ended(holder: re.Match[str]) -> bool:
-    if holder["host"] == gethostname():
-        try:
-            os.kill(int(holder["pid"]), 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass  # another user's
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except OSError as error:  # or the process of another user
+        return holder["host"] == gethostname() and isinstance(error, ProcessLookupError)
     return False
-
-
-def _locked(text: str) -> str:
-    holder = _HOLDER.search(text)
-    who = f"process {holder['pid']} of {holder['user']}" if holder else "another process"
-    return f"the stack is locked by {who}; wait until it ends"

@@ -39,17 +39,17 @@ def read_project(project: Path) -> dict[str, Any]:
     return content
 
 
-def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: Path) -> None:
-    """Write a project's two settings files into the folder ``target``.
+def read_stack(project: Path, stack: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A stack's settings, without those of its encryption.
 
     ``config`` replaces values by key; a value None removes the key. Raises `SandboxError` for a
     file that Pulumi would not accept, and for a value that only the user's key can decrypt.
     """
     file = project / f"Pulumi.{stack}.yaml"
-    settings: dict[str, Any] = {}
-    if file.exists() or not config:
-        _known(project, file)
-        settings = _read(file) if file.exists() else {}
+    others = sorted(path.name for path in project.glob("Pulumi.*.yaml"))
+    if others and file.name not in others and not config:  # most likely its name is misspelt
+        raise SandboxError(f"{project} has no {file.name}; it has {', '.join(others)}")
+    settings = _read(file) if file.exists() else {}
     for key in settings:
         if ":" in key:
             raise SandboxError(f"{file}: {key} stands beside `config:`; indent it below")
@@ -62,7 +62,7 @@ def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: 
                 f"have; give the sandbox a value of its own: --config '{key}=VALUE'"
             )
     kept = {key: value for key, value in settings.items() if key not in NOT_COPIED}
-    write_settings(read_project(project), stack, {**kept, "config": values}, target)
+    return {**kept, "config": values}
 
 
 def write_settings(
@@ -74,13 +74,6 @@ def write_settings(
         # Whole: stacks of one project, which share a file, may run side by side.
         text = yaml.safe_dump(dict(content), sort_keys=False)
         write_private(target / name, text.encode())
-
-
-def _known(project: Path, file: Path) -> None:
-    """Refuse a stack without settings when others have some: most likely its name is misspelt."""
-    others = sorted(found.name for found in project.glob("Pulumi.*.yaml"))
-    if others and file.name not in others:
-        raise SandboxError(f"{project} has no {file.name}; it has {', '.join(others)}")
 
 
 class _Loader(yaml.SafeLoader):

@@ -32,9 +32,9 @@ from ..environment_variables import exported
 from ..serving.files import write_private
 from ..state import PULUMI_BACKEND, PULUMI_HOME, SandboxError, SandboxState
 from . import diagnostics, processes
-from .project import copy_settings, read_project, write_settings
+from .project import read_project, read_stack, write_settings
 from .stand_ins import packages_of, stand_in
-from .virtualenv import missing, program_of
+from .virtualenv import program_of, virtualenv_of
 
 ROOT = Path(__file__).parents[3]
 __tracebackhide__ = methodcaller("errisinstance", SandboxError)  # pytest shows the caller's line
@@ -101,20 +101,20 @@ class SandboxStack:
         self._inline, self._stand_ins = program, stand_ins or {}
         self._error, self._lines = "", dict[str, str]()
         self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
-        settings = {"name": project_name} if program else read_project(self._project)
-        name = settings["name"]
-        self.missing_virtualenv = missing(project, settings)
+        settings: dict[str, Any] = {"name": project_name, "runtime": "python"}
+        of_stack: dict[str, Any] = {"config": dict(config or {})}
+        if not program:
+            settings = read_project(self._project)
+            of_stack = read_stack(self._project, stack, config or {})
+        name, folder = settings["name"], virtualenv_of(project, settings)
+        self.missing_virtualenv = None if folder is None or folder.exists() else folder
         """The virtual environment that Pulumi.yaml names, if it does not exist."""
 
         work_dir = self._work_dir = sandbox.path / "projects" / name
-        if program:
-            written = {"config": dict(config or {})}
-            write_settings({"name": name, "runtime": "python"}, stack, written, work_dir)
-        else:
-            copy_settings(self._project, stack, config or {}, work_dir)
+        write_settings(settings, stack, of_stack, work_dir)
         home = str(sandbox.path / PULUMI_HOME)
         packages = packages_of(self._stand_ins, sandbox.plugins)
-        other_python = program_of(self._project, settings)
+        other_python = program_of(self._project, folder)
         if other_python and packages:
             python = other_python.python
             raise SandboxError(f"stand_ins: {python} runs the program; run pytest with it")
@@ -219,7 +219,13 @@ class SandboxStack:
         self._error = ""
         try:
             with exported(**self._environment):
-                return self._unlocked(operation)
+                try:
+                    return operation()
+                except automation.errors.ConcurrentUpdateError as error:
+                    if not diagnostics.left_locked(error):
+                        raise
+                self._stack.cancel()
+                return operation()
         except automation.errors.CommandError as error:
             line, text = self._error or diagnostics.explain(error, self._lines), str(error)
         line = line.replace("Pulumi.STACK.yaml", f"Pulumi.{self._name}.yaml")
@@ -231,15 +237,6 @@ class SandboxStack:
             write_private(log, text.encode())
             line += f" (all of it: {log})"
         raise SandboxError(line)
-
-    def _unlocked(self, operation: Callable[[], T]) -> T:
-        try:
-            return operation()
-        except automation.errors.ConcurrentUpdateError as error:
-            if not diagnostics.left_locked(error):
-                raise
-        self._stack.cancel()
-        return operation()
 
 
 def run_main(project: Path) -> None:

@@ -19,13 +19,7 @@ REPORTED = 32
 """Exit code of a program whose error the engine has already."""
 
 
-def missing(project: Path, settings: Mapping[str, Any]) -> Path | None:
-    """Return the virtual environment that a Pulumi.yaml names, if it does not exist."""
-    folder = _folder_of(project, settings)
-    return None if folder is None or folder.exists() else folder
-
-
-def _folder_of(project: Path, settings: Mapping[str, Any]) -> Path | None:
+def virtualenv_of(project: Path, settings: Mapping[str, Any]) -> Path | None:
     """Return the folder of the virtual environment that a Pulumi.yaml names."""
     match settings.get("runtime"):
         case {"options": {"virtualenv": str(name)}}:
@@ -66,12 +60,11 @@ class Program(NamedTuple):
         return language_pb2.RunResponse(error=f"{self.python}: {why}")
 
 
-def program_of(project: Path, settings: Mapping[str, Any]) -> Program | None:
+def program_of(project: Path, folder: Path | None) -> Program | None:
     """Return the program if another Python than this one runs it. Raises `SandboxError`."""
-    folder = _folder_of(project, settings)
     if folder is None or not folder.exists() or folder.resolve() == Path(sys.prefix).resolve():
         return None
-    python = folder / "bin" / "python"
+    python = folder.absolute() / "bin" / "python"
     if not python.exists():
         raise SandboxError(f"{project / 'Pulumi.yaml'}: virtualenv: {python} does not exist")
     stacks: Any = _stack

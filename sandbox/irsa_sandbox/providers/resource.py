@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from typing_extensions import override
 
 from .. import COMMAND
-from .values import UNKNOWN, defaults, get_path
+from .values import UNKNOWN, defaults, get_path, shaped_like
 
 S = TypeVar("S")
 """Clients of a provider instance, from its configuration."""
@@ -27,32 +27,7 @@ class Refused(Exception):
 
 
 class InvalidInput(Exception):
-    """An input that can never be right, found in a preview too."""
-
-    def __init__(self, property_name: str, reason: str) -> None:
-        super().__init__(f"{property_name}: {reason}")
-        self.property_name = property_name
-        self.reason = reason
-
-
-class NotReady(Exception):
-    """The resource exists but did not become usable. Its state is kept for the next `up`."""
-
-    def __init__(
-        self, resource_id: str, reasons: Sequence[str], once: Properties | None = None
-    ) -> None:
-        """``once`` is what `Created.once` would have been."""
-        super().__init__("; ".join(reasons))
-        self.resource_id = resource_id
-        self.reasons = list(reasons)
-        self.once = once or {}
-
-
-class Created(NamedTuple):
-    """Result of `ResourceType.create`."""
-
-    resource_id: str
-    once: Properties = {}  # noqa: RUF012 - never changed: outputs that cannot be read again
+    """The name of an input, and why it can never be right: found in a preview too."""
 
 
 def refuse_unknown_settings(provider: str, config: Properties, known: Sequence[str]) -> None:
@@ -76,17 +51,11 @@ class ResourceType(Generic[S]):
     """Name of a resource in the published provider's errors: ``S3 Bucket ({bucket})``; empty if its
     errors have none."""
 
-    known: ClassVar[frozenset[str] | None] = None
-    """Inputs that the sandbox understands; any other is refused by name. None: all."""
-
     replace_on: ClassVar[frozenset[str]] = frozenset()
     """Input paths whose change means a new resource."""
 
     replace_on_removal: ClassVar[frozenset[str]] = frozenset()
     """Input paths that can be added in place; taking them away means a new resource."""
-
-    updated_on_removal: ClassVar[frozenset[str]] = frozenset()
-    """Inputs whose removal is a change in place, though changes within them replace."""
 
     computed: frozenset[str] = frozenset()
     """Outputs that only the service knows; unknown in the preview of a create."""
@@ -100,13 +69,12 @@ class ResourceType(Generic[S]):
     autoname: bool = False
     """True if ``name_property`` is generated from the logical name when it is left out."""
 
+    lower_case: ClassVar[bool] = False
+    """True if such a name has no capitals."""
+
     renames: ClassVar[bool] = True
     """False if a name that leaves the program replaces the resource even if the generated one is
     equal, as the provider generates it for the new resource only."""
-
-    def proposed(self, name: str) -> str:
-        """The name that is made of a generated one."""
-        return name
 
     def check_name(self, name: str) -> None:
         """Raise ValueError for a name that the service must refuse."""
@@ -116,13 +84,20 @@ class ResourceType(Generic[S]):
         Values may be `UNKNOWN`."""
         return news
 
-    def create(self, session: S, inputs: Properties) -> Created:
-        """Make the resource; raise `Refused` or `NotReady`."""
+    def create(self, session: S, inputs: Properties) -> tuple[str, Properties]:
+        """Make the resource, or raise `Refused`; return its id, and outputs that cannot be read
+        again."""
         raise NotImplementedError
+
+    def await_ready(self, session: S, resource_id: str) -> list[str]:
+        """Wait until a new or changed resource is usable; return the reasons if it is not. The
+        next `up` finds it in the state."""
+        return []
 
     def read(self, session: S, resource_id: str, state: Properties) -> Properties | None:
         """All inputs and outputs as they are in the service now, or None when it is gone.
-        ``state`` is what was last known: empty on import, inputs and ``Created.once`` on create."""
+        ``state`` is what was last known: empty on import, inputs and `create`'s outputs on create.
+        """
         raise NotImplementedError
 
     def update(self, session: S, resource_id: str, olds: Properties, news: Properties) -> None:
@@ -137,22 +112,19 @@ class ResourceType(Generic[S]):
         """The id that the state keeps, of the one that an import is given."""
         return resource_id
 
-    def before(self, olds: Properties, state: Properties, news: Properties) -> Properties:
-        """Return the values that ``news`` are compared with: ``olds``, or more of the state."""
-        return olds
-
-    def kept(self, olds: Properties, news: Properties) -> Properties:
-        """``news`` with the values of ``olds`` that stay when the program leaves them out."""
-        return news
+    def compared(
+        self, olds: Properties, state: Properties, news: Properties
+    ) -> tuple[Properties, Properties]:
+        """The old and the new inputs as far as a difference between them is a change."""
+        return olds, news
 
     def inputs_of(self, state: Properties) -> Properties:
         """The inputs that would have produced ``state``; used on import."""
-        return {name: value for name, value in state.items() if name not in self.computed}
+        return state
 
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
         """The program's ``inputs``, each with its live value: what `pulumi refresh` records."""
-        live = self.inputs_of(state)
-        return {name: live[name] for name in inputs if name in live}
+        return shaped_like(state, inputs)
 
     def replacing(self, session: S) -> frozenset[str]:
         """`replace_on`, where it depends on the provider's configuration."""
@@ -182,8 +154,8 @@ class StandIn(ResourceType[Any]):
     replace_on = frozenset({DECLARED})
 
     @override
-    def create(self, session: Any, inputs: Properties) -> Created:
-        return Created(inputs[DECLARED].get("id") or f"stand-in-{secrets.token_hex(8)}")
+    def create(self, session: Any, inputs: Properties) -> tuple[str, Properties]:
+        return inputs[DECLARED].get("id") or f"stand-in-{secrets.token_hex(8)}", {}
 
     @override
     def read(self, session: Any, resource_id: str, state: Properties) -> Properties:
@@ -205,7 +177,9 @@ class Package(Generic[S]):
     connect: Callable[[Properties], S]
     """Open the clients for one provider instance; raise `Refused` for a wrong configuration."""
 
-    types: Sequence[ResourceType[S]] = ()
+    types: Mapping[str, ResourceType[S]] = field(default_factory=dict)
+    """The types by their tokens."""
+
     fallback: Callable[[str], ResourceType[S] | None] = lambda _token: None
     """A type for tokens that `types` does not name."""
 
@@ -219,15 +193,13 @@ class Package(Generic[S]):
     def type_of(self, token: str, values: Properties) -> ResourceType[S]:
         """The type of a resource with these inputs, or this state; raise `Refused` for one that the
         sandbox lacks, and for a stand-in of its own."""
-        named = (kind for kind in self.types if kind.token == token)
-        kind = next(named, None) or self.fallback(token)
+        kind = self.types.get(token) or self.fallback(token)
         if DECLARED in values:
             if kind:
                 raise Refused(f"{token} is a type of the sandbox; take it out of `stand_ins`")
             return StandIn()
         if kind is None:
-            tokens = sorted(other.token for other in self.types)
-            near = ", ".join(get_close_matches(token, tokens, 3, CLOSE))
+            near = ", ".join(get_close_matches(token, self.types, 3, CLOSE))
             hint = (
                 f"the nearest are {near}"
                 if near

@@ -11,28 +11,22 @@ https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes t
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Generic, NoReturn
+from typing import Any, Generic
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
+from pulumi import RunError
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from ..serving.owner_port import OwnerPort
-from .resource import (
-    InvalidInput,
-    NotReady,
-    Package,
-    Properties,
-    Refused,
-    ResourceType,
-    S,
-)
+from .resource import InvalidInput, Package, Properties, Refused, ResourceType, S
 from .values import (
     DEFAULTS,
+    UNKNOWN,
     PropertyChange,
     changes,
     decode,
@@ -129,9 +123,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             if function is None:
                 raise Refused("the sandbox has no such function")
             result = function(self._session(context), args)
-        response = pb.InvokeResponse()
-        getattr(response, "return").CopyFrom(encode(result))  # a keyword, so no argument
-        return response
+        fields: Any = {"return": encode(result)}  # a keyword, so no argument
+        return pb.InvokeResponse(**fields)
 
     def Construct(self, request: pb.ConstructRequest, context: grpc.ServicerContext) -> Any:
         context.abort(grpc.StatusCode.UNKNOWN, f"the sandbox has no component {request.type}")
@@ -142,7 +135,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             try:
                 checked = self._checked(kind, session, request, news)
             except InvalidInput as error:
-                failure = pb.CheckFailure(property=error.property_name, reason=error.reason)
+                failure = pb.CheckFailure(property=error.args[0], reason=error.args[1])
                 return pb.CheckResponse(inputs=request.news, failures=[failure])
         return pb.CheckResponse(inputs=encode(checked, secret))
 
@@ -151,11 +144,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         news, _ = decode(request.news)
         with self._resource(context, request.urn, news) as (kind, session):
             replace_on = kind.replacing(session)
-        differences = list(changes(kind.before(olds, state, news), kind.kept(olds, news)))
+        differences = list(changes(*kind.compared(olds, state, news)))
         removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
-        kept = kind.updated_on_removal & removed
-        replace_on = frozenset(path for path in replace_on if path.split(".")[0] not in kept)
         return _diff_response(differences, replace_on, delete_first=kind.deletes_first(olds, news))
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
@@ -166,14 +157,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                 return pb.CreateResponse(
                     properties=encode(kind.preview(session, public(inputs), None), secret)
                 )
-            try:
-                created = kind.create(session, public(inputs))
-            except NotReady as error:
-                outputs = {**inputs, **error.once}
-                state = self._state(kind, session, error.resource_id, outputs)
-                _abort_not_ready(context, error, encode(state, secret))
-            state = self._state(kind, session, created.resource_id, {**inputs, **created.once})
-        return pb.CreateResponse(id=created.resource_id, properties=encode(state, secret))
+            resource_id, once = kind.create(session, public(inputs))
+            state = _settled(context, kind, session, resource_id, {**inputs, **once}, secret)
+        return pb.CreateResponse(id=resource_id, properties=state)
 
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
         olds, secret = decode(request.properties)
@@ -182,12 +168,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             state = kind.read(session, request.id, public(olds))
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
-            if inputs:  # a refresh; an import has none
-                live = kind.refreshed(public(inputs), state)
-                if DEFAULTS in inputs:
-                    live[DEFAULTS] = inputs[DEFAULTS]
-            else:
-                live = kind.inputs_of(state)
+            # A refresh has inputs, an import has none.
+            live = kind.refreshed(public(inputs), state) if inputs else kind.inputs_of(state)
+            if DEFAULTS in inputs:
+                live[DEFAULTS] = inputs[DEFAULTS]
         secret |= secret_inputs | kind.secret
         return pb.ReadResponse(
             id=kind.own_id(request.id),
@@ -205,13 +189,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     properties=encode(kind.preview(session, public(news), olds), secret)
                 )
             kept = {name: olds[name] for name in kind.computed if name in olds}
-            try:
-                kind.update(session, request.id, olds, kind.kept(olds, public(news)))
-            except NotReady as error:
-                state = self._state(kind, session, request.id, {**kept, **news})
-                _abort_not_ready(context, error, encode(state, secret))
-            state = self._state(kind, session, request.id, {**kept, **news})
-        return pb.UpdateResponse(properties=encode(state, secret))
+            kind.update(session, request.id, olds, public(news))
+            state = _settled(context, kind, session, request.id, {**kept, **news}, secret)
+        return pb.UpdateResponse(properties=state)
 
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         state, _ = decode(request.properties)
@@ -223,18 +203,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         self, kind: ResourceType[S], session: S, request: pb.CheckRequest, news: Properties
     ) -> Properties:
         olds, _ = decode(request.olds)
-        if kind.known is not None:
-            for name in sorted(news.keys() - kind.known - {DEFAULTS}):
-                if news[name] is not None:
-                    raise InvalidInput(
-                        name, f"the sandbox does not know this input of {kind.token}"
-                    )
         name = kind.name_property or ""
         if kind.autoname and get_path(news, name) is None:
             generated = _generated_name(kind, name, request, olds)
             news = set_path(news, name, generated) | {DEFAULTS: [name]} if generated else news
         try:
-            if isinstance(text := get_path(news, name), str):
+            if isinstance(text := get_path(news, name), str) and text != UNKNOWN:
                 kind.check_name(text)
         except ValueError as error:
             fix = f"; set {name}, or change the logical name or pulumi:autonaming"
@@ -242,15 +216,6 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             raise InvalidInput(name, text) from error
         inputs = {name: value for name, value in news.items() if value is not None}
         return kind.check(session, inputs)
-
-    def _state(
-        self, kind: ResourceType[S], session: S, resource_id: str, known: Properties
-    ) -> Properties:
-        """The state to record: read back, so that a refresh right after finds no difference."""
-        state = kind.read(session, resource_id, public(known))
-        if state is None:
-            raise Refused(f"{kind.token} {resource_id} was created and is already gone")
-        return state
 
     def _session(self, context: grpc.ServicerContext) -> S:
         session = self._front.kept(context.peer())
@@ -264,7 +229,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     ) -> Iterator[tuple[ResourceType[S], S]]:
         """The resource's type and the provider instance, with errors as `_errors` shows them."""
         with self._errors(context, urn):
-            kind = self._package.type_of(_token(urn), values)
+            kind = self._package.type_of(urn.split("::")[2].rpartition("$")[2], values)
             session = self._session(context)
         with self._errors(context, urn, _during(verb, kind, values) if verb else ""):
             yield kind, session
@@ -282,7 +247,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         except Exception as error:
             if type(error) is Exception and not error.args:  # what grpc's `abort` raises
                 raise
-            if isinstance(error, Refused | NotReady):
+            if isinstance(error, Refused | RunError):  # of a component
                 text = str(error)
             elif explained := self._package.explain(error):
                 text = f"{during}{explained}"
@@ -303,15 +268,15 @@ def _generated_name(
         return get_path(olds, name)
     if olds and not kind.renames:
         return None
+    proposed, mode = request.autonaming.proposed_name, request.autonaming.mode
     if not request.HasField("autonaming"):
-        logical = request.urn.split("::", 3)[3]
-        return kind.proposed(f"{logical}-{bytes(request.randomSeed).hex()[:7]}")
-    autonaming = request.autonaming
-    if autonaming.mode == autonaming.DISABLE:  # in pulumi-aws' words
+        proposed = f"{request.urn.split('::', 3)[3]}-{bytes(request.randomSeed).hex()[:7]}"
+    elif mode == request.autonaming.DISABLE:  # in pulumi-aws' words
         problem = "automatic naming is disabled but no explicit name was provided"
         raise InvalidInput(name, f"{problem}; set {name}")
-    exact = autonaming.mode == autonaming.ENFORCE
-    return autonaming.proposed_name if exact else kind.proposed(autonaming.proposed_name)
+    elif mode == request.autonaming.ENFORCE:
+        return proposed
+    return proposed.lower() if kind.lower_case else proposed
 
 
 def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
@@ -322,16 +287,29 @@ def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
         return ""
 
 
-def _abort_not_ready(context: grpc.ServicerContext, error: NotReady, state: Any) -> NoReturn:
-    detail = any_pb2.Any()
-    detail.Pack(
-        pb.ErrorResourceInitFailed(id=error.resource_id, properties=state, reasons=error.reasons)
-    )
-    status = status_pb2.Status(
-        code=grpc.StatusCode.UNKNOWN.value[0], message=str(error), details=[detail]
-    )
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(grpc.StatusCode.UNKNOWN, str(error))
+def _settled(
+    context: grpc.ServicerContext,
+    kind: ResourceType[S],
+    session: S,
+    resource_id: str,
+    outputs: Properties,
+    secret: Iterable[str],
+) -> Any:
+    """The state to record: read back, so that a refresh right after finds no difference. It is
+    recorded with an error if the resource does not become usable."""
+    reasons = kind.await_ready(session, resource_id)
+    state = kind.read(session, resource_id, public(outputs))
+    if state is None:
+        raise Refused(f"{kind.token} {resource_id} was created and is already gone")
+    properties = encode(state, secret)
+    if reasons:
+        code, detail, message = grpc.StatusCode.UNKNOWN, any_pb2.Any(), "; ".join(reasons)
+        fields = {"id": resource_id, "properties": properties, "reasons": reasons}
+        detail.Pack(pb.ErrorResourceInitFailed(**fields))
+        status = status_pb2.Status(code=code.value[0], message=message, details=[detail])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(code, message)
+    return properties
 
 
 def _diff_response(
@@ -354,7 +332,3 @@ def _diff_response(
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )
-
-
-def _token(urn: str) -> str:
-    return urn.split("::")[2].rpartition("$")[2]

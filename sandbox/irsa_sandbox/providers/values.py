@@ -14,15 +14,8 @@ from pulumi.runtime import rpc
 DEFAULTS: Final = "__defaults"
 """Input under which a provider notes the properties that it filled in, as bridged providers do."""
 
-
-class _Unknown:
-    """A value that only an `up` will know."""
-
-    def __repr__(self) -> str:
-        return "<unknown>"
-
-
-UNKNOWN: Final = _Unknown()
+UNKNOWN: Final = rpc.UNKNOWN
+"""A value that only an `up` will know, as the wire has it: a text that no program writes."""
 
 _QUOTED = frozenset('."[]')
 """Characters that require quotes around a name in a property path."""
@@ -42,8 +35,7 @@ def encode(values: Mapping[str, Any], secret: Iterable[str] = ()) -> struct_pb2.
     # Not by `PropertyValue.marshal`: that of pulumi 3.272 raises on computed values.
     struct = struct_pb2.Struct()
     for name, value in values.items():
-        wire = _wire(value)
-        struct.update({name: {**signature, "value": wire} if name in hidden else wire})
+        struct.update({name: {**signature, "value": value} if name in hidden else value})
     return struct
 
 
@@ -63,7 +55,7 @@ def has_unknown(value: Any) -> bool:
         return any(has_unknown(item) for item in value.values())
     if isinstance(value, list):
         return any(has_unknown(item) for item in value)
-    return value is UNKNOWN
+    return value == UNKNOWN
 
 
 def get_path(values: Mapping[str, Any], path: str) -> Any:
@@ -110,8 +102,10 @@ class PropertyChange(NamedTuple):
     kind: str  # "add", "delete" or "update"
 
     def touches(self, paths: Iterable[str]) -> bool:
-        """Return True for a change of, inside or around one of ``paths``."""
-        return any(_inside(self.path, path) or _inside(path, self.path) for path in paths)
+        """Return True for a change of, inside or around one of ``paths``. An object that leaves is
+        no change of the values in it."""
+        outer = "" if self.kind == "delete" else self.path
+        return any(_inside(self.path, path) or _inside(path, outer) for path in paths)
 
 
 def changes(old: Any, new: Any, path: str = "") -> Iterator[PropertyChange]:
@@ -119,26 +113,22 @@ def changes(old: Any, new: Any, path: str = "") -> Iterator[PropertyChange]:
 
     Paths are spelt as the engine's property paths: ``metadata.annotations["example.com/a"]``.
     """
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in sorted({*old, *new} - {DEFAULTS}):
-            yield from _pair(old, new, name, _member(path, name))
-    elif isinstance(old, list) and isinstance(new, list):
+    left, right = old, new
+    place: Callable[[Any], str] = partial(_member, path)
+    if isinstance(old, list) and isinstance(new, list):
         left, right = dict(enumerate(old)), dict(enumerate(new))
-        for index in sorted({*left, *right}):
-            yield from _pair(left, right, index, f"{path}[{index}]")
-    elif old != new:
-        yield PropertyChange(path, "update")
-
-
-def _pair(
-    old: Mapping[Any, Any], new: Mapping[Any, Any], key: Any, path: str
-) -> Iterator[PropertyChange]:
-    if key not in new:
-        yield PropertyChange(path, "delete")
-    elif key not in old:
-        yield PropertyChange(path, "add")
-    else:
-        yield from changes(old[key], new[key], path)
+        place = partial(_item, path)
+    if not (isinstance(left, Mapping) and isinstance(right, Mapping)):
+        if old != new:
+            yield PropertyChange(path, "update")
+        return
+    for key in sorted({*left, *right} - {DEFAULTS}):
+        if key not in right:
+            yield PropertyChange(place(key), "delete")
+        elif key not in left:
+            yield PropertyChange(place(key), "add")
+        else:
+            yield from changes(left[key], right[key], place(key))
 
 
 def _member(path: str, name: str) -> str:
@@ -146,6 +136,10 @@ def _member(path: str, name: str) -> str:
         escaped = name.replace('"', r"\"")
         return f'{path}["{escaped}"]'
     return f"{path}.{name}" if path else name
+
+
+def _item(path: str, index: int) -> str:
+    return f"{path}[{index}]"
 
 
 def _inside(path: str, outer: str) -> bool:
@@ -160,26 +154,13 @@ def _plain(value: Any, on_secret: Callable[[], None]) -> Any:
         case {rpc._special_sig_key: rpc._special_output_value_sig, **output}:
             if output.get("secret"):
                 on_secret()
-            return _plain(output.get("value", rpc.UNKNOWN), on_secret)
+            return _plain(output.get("value", UNKNOWN), on_secret)
         case {rpc._special_sig_key: _}:
             return value  # an asset, whose hash shows a change
         case {**items}:
             return {name: _plain(item, on_secret) for name, item in items.items()}
         case list():
             return [_plain(item, on_secret) for item in value]
-        case rpc.UNKNOWN:
-            return UNKNOWN
         case float() if value.is_integer():
             return int(value)  # the wire knows doubles only
-    return value
-
-
-def _wire(value: Any) -> Any:
-    """The value with the wire's sign for what is unknown."""
-    if value is UNKNOWN:
-        return rpc.UNKNOWN
-    if isinstance(value, Mapping):
-        return {name: _wire(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_wire(item) for item in value]
     return value

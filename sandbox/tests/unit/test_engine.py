@@ -23,7 +23,7 @@ from pulumi.runtime.settings import Settings
 
 from irsa_sandbox.engine import diagnostics, stack
 from irsa_sandbox.engine.diagnostics import PROGRAM, explain, left_locked, without_repeats
-from irsa_sandbox.engine.project import copy_settings
+from irsa_sandbox.engine.project import read_project, read_stack, write_settings
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
 from tests.support.fake_sandbox import STATE
@@ -76,7 +76,8 @@ def copied(tmp_path):
     def copy(settings: str, pulumi: str = PROJECT, **config: str):
         (tmp_path / "Pulumi.yaml").write_text(pulumi)
         (tmp_path / "Pulumi.dev.yaml").write_text(settings)
-        copy_settings(tmp_path, "dev", config, tmp_path / "copy")
+        both = read_project(tmp_path), "dev", read_stack(tmp_path, "dev", config)
+        write_settings(*both, tmp_path / "copy")
         assert (tmp_path / "Pulumi.dev.yaml").read_text() == settings
         return yaml.safe_load((tmp_path / "copy" / "Pulumi.dev.yaml").read_text())
 
@@ -123,7 +124,7 @@ def test_malformed_settings_are_one_line(copied, tmp_path, settings, message):
 
 
 def test_a_project_without_a_name_is_one_line(copied, tmp_path):
-    line = refusal(copy_settings, tmp_path, "dev", {}, tmp_path / "copy", raised=SandboxError)
+    line = refusal(read_project, tmp_path, raised=SandboxError)
     assert line == f"{tmp_path} has no Pulumi.yaml; --project names the folder that has it"
     for pulumi in ("runtime: python\n", "name: [a]\n"):
         line = refusal(copied, "", pulumi, raised=SandboxError)
@@ -136,12 +137,11 @@ def test_a_project_without_a_name_is_one_line(copied, tmp_path):
 
 def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_path):
     copied("config: {}\n")
-    copy = tmp_path / "copy"
-    line = refusal(copy_settings, tmp_path, "prod", {}, copy, raised=SandboxError)
+    line = refusal(read_stack, tmp_path, "prod", {}, raised=SandboxError)
     assert line == f"{tmp_path} has no Pulumi.prod.yaml; it has Pulumi.dev.yaml"
-    copy_settings(tmp_path, "prod", {"irsa:a": "b"}, copy)  # all of it is given
+    read_stack(tmp_path, "prod", {"irsa:a": "b"})  # all of it is given
     (tmp_path / "Pulumi.dev.yaml").unlink()
-    copy_settings(tmp_path, "dev", {}, copy)  # a project that needs none
+    read_stack(tmp_path, "dev", {})  # a project that needs none
 
 
 @pytest.mark.cases(("code", "stdout", "stderr", "line"), {

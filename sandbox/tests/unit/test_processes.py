@@ -85,7 +85,7 @@ def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_pat
         Snapshots(sandbox, str(tmp_path / "missing"))
 
 
-def test_a_component_is_constructed_while_the_engine_waits_for_it(monkeypatch):
+def test_a_component_without_methods_is_made_while_the_engine_waits(monkeypatch):
     """A killed engine leaves outputs that nothing resolves; the sandbox must still end."""
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -106,5 +106,7 @@ def test_a_component_is_constructed_while_the_engine_waits_for_it(monkeypatch):
         asked = stub.Construct.future(pb.ConstructRequest(type="eks:index:Cluster", name="dev"))
         eventually(lambda: loops)
         asked.cancel()
+        with pytest.raises(grpc.RpcError, match="no method eks:index:Cluster/getKubeconfig; the"):
+            stub.Call(pb.CallRequest(tok="eks:index:Cluster/getKubeconfig"))
     server.stop()
     assert eventually(loops[0].is_closed)

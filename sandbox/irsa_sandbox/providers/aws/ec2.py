@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+from irsa_core.identity.regions import partition_of_region
+
 from ..resource import Properties
 from ..values import UNKNOWN
 from .table import (
@@ -12,29 +14,17 @@ from .table import (
     AwsSession,
     AwsType,
     Is,
-    Named,
     Property,
-    TagChange,
-    Update,
     changed,
+    from_aws,
     outputs,
+    picked,
+    tag_changes,
     tags_as_list,
+    to_aws,
 )
 
 _OPTIONS = ("httpEndpoint", "httpProtocolIpv6", "httpPutResponseHopLimit", "httpTokens")
-
-
-def _pascal(name: str) -> str:
-    return name[0].upper() + name[1:]
-
-
-def _data(options: Properties) -> Properties:
-    return {"MetadataOptions": {_pascal(name): value for name, value in options.items()}}
-
-
-def _options(data: Properties) -> Properties:
-    options = data.get("MetadataOptions", {})
-    return {name: options[_pascal(name)] for name in _OPTIONS if _pascal(name) in options}
 
 
 class LaunchTemplateType(AwsType):
@@ -49,13 +39,17 @@ class LaunchTemplateType(AwsType):
         "description": Property(aws="VersionDescription", absent=""),
         "latestVersion": Property(Is.OUTPUT, "LatestVersionNumber"),
         "metadataOptions": Property(
-            Is.FILLED | Is.PARTIAL, "LaunchTemplateData", absent={}, sent=_data, shown=_options
+            Is.FILLED | Is.PARTIAL,
+            "LaunchTemplateData",
+            absent={},
+            sent=lambda options: {"MetadataOptions": to_aws(options)},
+            shown=lambda data: picked(from_aws(data.get("MetadataOptions", {})), _OPTIONS),
         ),
         # EC2 takes 128 characters, terraform-provider-aws 125.
         "name": Property(Is.REPLACING, "LaunchTemplateName", rule=r"[0-9A-Za-z()./_-]{3,125}"),
         **LISTED_TAGS,
     }
-    changes = (Update("create_launch_template_version", ("description", "metadataOptions")),)
+    changes = (("create_launch_template_version", ("description", "metadataOptions")),)
 
     @override
     def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
@@ -66,11 +60,11 @@ class LaunchTemplateType(AwsType):
         return wanted
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         ids = list(named.values())
         (template,) = client.describe_launch_templates(LaunchTemplateIds=ids)["LaunchTemplates"]
         newest = client.describe_launch_template_versions(**named, Versions=["$Latest"])
-        arn = f"arn:{session.partition}:ec2:{session.region}:{session.account}"
+        arn = f"arn:{partition_of_region(session.region)}:ec2:{session.region}:{session.account}"
         return {
             **newest["LaunchTemplateVersions"][0],
             **template,
@@ -78,12 +72,12 @@ class LaunchTemplateType(AwsType):
         }
 
     @override
-    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
-        ids = list(named.values())
-        if tags.gone:
-            client.delete_tags(Resources=ids, Tags=[{"Key": name} for name in tags.gone])
-        if tags.new:
-            client.create_tags(Resources=ids, Tags=tags_as_list(tags.new))
+    def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
+        ids, (gone, new) = list(named.values()), tag_changes(olds, news)
+        if gone:
+            client.delete_tags(Resources=ids, Tags=[{"Key": name} for name in gone])
+        if new:
+            client.create_tags(Resources=ids, Tags=tags_as_list(new))
 
     @override
     def preview(

@@ -1,24 +1,12 @@
 """Rows of EKS: records in front of the sandbox's control plane."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from ..resource import Properties, Refused
-from ..values import UNKNOWN
-from .table import (
-    AwsSession,
-    AwsType,
-    Is,
-    Named,
-    Property,
-    TagChange,
-    Update,
-    changed,
-    outputs,
-    picked,
-)
+from .table import AwsSession, AwsType, Is, Property, changed, outputs, picked, tag_changes
 
 _NAMES = Is.REQUIRED | Is.REPLACING
 _TAGS = {"tags": Property(absent={}), "tagsAll": Property(Is.OUTPUT, "tags", absent={})}
@@ -30,11 +18,13 @@ class _Eks(AwsType):
     service, reads = "eks", "describe"
 
     @override
-    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
-        if tags.gone:
-            client.untag_resource(resourceArn=olds[self.arn], tagKeys=tags.gone)
-        if tags.new:
-            client.tag_resource(resourceArn=olds[self.arn], tags=tags.new)
+    def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
+        gone, new = tag_changes(olds, news)
+        arn = next(olds[n] for n in ("arn", "accessEntryArn", "associationArn") if n in olds)
+        if gone:
+            client.untag_resource(resourceArn=arn, tagKeys=gone)
+        if new:
+            client.tag_resource(resourceArn=arn, tags=new)
 
 
 _VPC_DEFAULTS = {
@@ -44,12 +34,13 @@ _VPC_DEFAULTS = {
     "securityGroupIds": [],
 }
 _VPC = (*_VPC_DEFAULTS, "subnetIds")
-_VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
-_VPC_CHANGES = (
-    ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"),
-    ("subnetIds",),
-    ("securityGroupIds",),
+_PARTS = (
+    ("accessConfig", ("authenticationMode",)),
+    ("vpcConfig", ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs")),
+    ("vpcConfig", ("subnetIds",)),
+    ("vpcConfig", ("securityGroupIds",)),
 )
+"""Values that change together, within an input."""
 _LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 
 
@@ -98,8 +89,9 @@ class ClusterType(_Eks):
         "vpcConfig": Property(
             Is.REQUIRED | Is.PARTIAL,
             "resourcesVpcConfig",
-            shown=lambda found: picked(found, (*_VPC, *_VPC_OUTPUTS)),
+            shown=lambda found: picked(found, (*_VPC, "clusterSecurityGroupId", "vpcId")),
         ),
+        **dict.fromkeys(("vpcConfig.clusterSecurityGroupId", "vpcConfig.vpcId"), Is.OUTPUT),
         "vpcConfig.publicAccessCidrs": Is.FILLED | Is.UNORDERED,
         "vpcConfig.securityGroupIds": Is.UNORDERED,
         "vpcConfig.subnetIds": Is.UNORDERED,
@@ -107,9 +99,9 @@ class ClusterType(_Eks):
     }
     replace_on_removal = frozenset({"encryptionConfig"})
     changes = (  # EKS takes one kind of change at a time
-        Update("update_cluster_version", ("version",)),
-        Update("update_cluster_config", ("deletionProtection",)),
-        Update("update_cluster_config", ("enabledClusterLogTypes",)),
+        ("update_cluster_version", ("version",)),
+        ("update_cluster_config", ("deletionProtection",)),
+        ("update_cluster_config", ("enabledClusterLogTypes",)),
     )
 
     @override
@@ -123,32 +115,17 @@ class ClusterType(_Eks):
         return {**inputs, "vpcConfig": given}
 
     @override
-    def preview(
-        self, session: AwsSession, inputs: Properties, state: Properties | None
-    ) -> Properties:
-        outputs = super().preview(session, inputs, state)
-        given = inputs["vpcConfig"]
-        if isinstance(given, Mapping):
-            unknown: Properties = dict.fromkeys(_VPC_OUTPUTS, UNKNOWN)
-            known = state["vpcConfig"] if state else unknown
-            outputs["vpcConfig"] = {**picked(known, _VPC_OUTPUTS), **given}
-        return outputs
-
-    @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         super().modify(client, named, olds, news)
         if changed(olds, news, "encryptionConfig"):
             parameters = self.request(news, ("encryptionConfig",))
             client.associate_encryption_config(clusterName=named["name"], **parameters)
         if changed(olds, news, "computeConfig", "storageConfig"):
             client.update_cluster_config(**named, **_auto_mode(news))
-        mode = news.get("accessConfig", {}).get("authenticationMode")
-        if mode and mode != olds["accessConfig"].get("authenticationMode"):
-            client.update_cluster_config(**named, accessConfig={"authenticationMode": mode})
-        for kind in _VPC_CHANGES:
-            before, after = (picked(state["vpcConfig"], kind) for state in (olds, news))
-            if any(before.get(name) != value for name, value in after.items()):
-                client.update_cluster_config(**named, resourcesVpcConfig=after)
+        for name, parts in _PARTS:
+            before, after = (picked(inputs.get(name, {}), parts) for inputs in (olds, news))
+            if any(before.get(part) != value for part, value in after.items()):
+                client.update_cluster_config(**named, **{self.rows[name].aws or name: after})
 
 
 def _auto_mode(inputs: Properties) -> Properties:
@@ -195,10 +172,9 @@ class NodeGroupType(_Eks):
         "version": Is.FILLED,
         **_TAGS,
     }
-    updated_on_removal = frozenset({"launchTemplate"})
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         renewed = [n for n in ("launchTemplate", "version") if n in news and changed(olds, news, n)]
         if renewed:
             client.update_nodegroup_version(**named, **self.request(news, renewed))
@@ -243,13 +219,13 @@ class AddonType(_Eks):
         return {**wanted, **({"resolveConflicts": inputs[during]} if inputs.get(during) else {})}
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         addon, cluster = super().found(session, client, named), named["clusterName"]
         associations = [_association(client, cluster, arn) for arn in addon.get(_ASSOCIATIONS, ())]
         return {**addon, _ASSOCIATIONS: associations}
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         every = ("addonVersion", "configurationValues", _ROLE, _ASSOCIATIONS)
         names = [name for name in every if changed(olds, news, name)]
         if _ROLE in names and not news.get(_ROLE):
@@ -265,7 +241,7 @@ class AddonType(_Eks):
         super().modify(client, named, olds, news)
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         client.delete_addon(**named, preserve=state.get("preserve") or False)
 
 
@@ -279,7 +255,7 @@ class AccessEntryType(_Eks):
     """An IAM principal that may use the cluster's API."""
 
     noun, member, form = "access_entry", "accessEntry", "CLUSTER:PRINCIPAL-ARN"
-    key, arn = ("clusterName", "principalArn"), "accessEntryArn"
+    key = ("clusterName", "principalArn")
     properties: ClassVar = {
         **outputs("accessEntryArn createdAt modifiedAt region"),
         "clusterName": _NAMES,
@@ -289,13 +265,14 @@ class AccessEntryType(_Eks):
         "userName": Property(Is.FILLED, "username"),
         **_TAGS,
     }
-    changes = (Update("update_access_entry", ("kubernetesGroups", "userName")),)
+    changes = (("update_access_entry", ("kubernetesGroups", "userName")),)
 
 
 class AccessPolicyAssociationType(_Eks):
     """One of AWS's access policies on an access entry. Nothing of it changes in place."""
 
     noun, creates, deletes = "access_policy", "associate", "disassociate"
+    listed = ("list_associated_access_policies", "associatedAccessPolicies")
     key, separator = ("clusterName", "principalArn", "policyArn"), "#"
     form = "CLUSTER#PRINCIPAL-ARN#POLICY-ARN"
     properties: ClassVar = {
@@ -307,20 +284,13 @@ class AccessPolicyAssociationType(_Eks):
         **dict.fromkeys(("clusterName", "policyArn", "principalArn"), _NAMES),
     }
 
-    @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
-        entry = {name: value for name, value in named.items() if name != "policyArn"}
-        associated = client.list_associated_access_policies(**entry)["associatedAccessPolicies"]
-        found = (each for each in associated if each["policyArn"] == named["policyArn"])
-        return next(found, None)
-
 
 class PodIdentityAssociationType(_Eks):
     """A role for a service account's pods."""
 
     noun, member, form = "pod_identity_association", "association", "CLUSTER,ASSOCIATION-ID"
     key, separator = ("clusterName", "associationId"), ","
-    made_id, arn = "association.associationId", "associationArn"
+    made_id = "association.associationId"
     properties: ClassVar = {
         **outputs("associationArn associationId externalId"),
         "clusterName": _NAMES,
@@ -335,7 +305,7 @@ class PodIdentityAssociationType(_Eks):
     }
     # terraform-provider-aws leaves out what is not set, which EKS then leaves as it is.
     changes = (
-        Update(
+        (
             "update_pod_identity_association",
             ("disableSessionTags", "policy", "roleArn", "targetRoleArn"),
         ),
@@ -355,7 +325,7 @@ class PodIdentityAssociationType(_Eks):
         return session.client("eks", values.get("region", ""))
 
     @override
-    def named(self, resource_id: str, state: Properties) -> Named:
+    def named(self, resource_id: str, state: Properties) -> Properties:
         if "clusterName" in state:
             return {"clusterName": state["clusterName"], "associationId": resource_id}
         return super().named(resource_id, state)

@@ -12,7 +12,7 @@ from irsa_core.identity.quotas import (
     ROLE_SESSION_DURATION,
 )
 
-from ..resource import Created, InvalidInput, Properties, Refused
+from ..resource import InvalidInput, Properties, Refused
 from ..values import UNKNOWN, has_unknown
 from .canonical import canonical
 from .table import (
@@ -20,17 +20,16 @@ from .table import (
     AwsSession,
     AwsType,
     Is,
-    Named,
     Property,
-    TagChange,
-    Update,
     changed,
     gone_is_fine,
     picked,
+    tag_changes,
     tags_as_list,
 )
 
 _ROLE, _USER = (Property(Is.REQUIRED | Is.REPLACING, f"{name}Name") for name in ("Role", "User"))
+_ALL = Is.REQUIRED | Is.UNORDERED | Is.LIST
 _POLICY = Property(Is.REQUIRED | Is.REPLACING | Is.ARN, "PolicyArn")
 
 
@@ -42,11 +41,12 @@ class _Iam(AwsType):
     autoname = True
 
     @override
-    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
-        if tags.gone:
-            getattr(client, f"untag_{self.noun}")(**named, TagKeys=tags.gone)
-        if tags.new:
-            getattr(client, f"tag_{self.noun}")(**named, Tags=tags_as_list(tags.new))
+    def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
+        gone, new = tag_changes(olds, news)
+        if gone:
+            getattr(client, f"untag_{self.noun}")(**named, TagKeys=gone)
+        if new:
+            getattr(client, f"tag_{self.noun}")(**named, Tags=tags_as_list(new))
 
 
 _BOUNDARY = Property(
@@ -58,7 +58,7 @@ class _Principal(_Iam):
     """A role or user: its boundary is set and removed by operations of their own."""
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         super().modify(client, named, olds, news)
         if changed(olds, news, "permissionsBoundary"):
             arn = news.get("permissionsBoundary")
@@ -78,8 +78,9 @@ class RoleType(_Principal):
         "createDate": Property(Is.OUTPUT, "CreateDate"),
         "description": Property(aws="Description", absent=""),
         "forceDetachPolicies": Property(Is.HELD, default=False),
-        "inlinePolicies": Property(Is.FILLED | Is.HELD | Is.UNORDERED),
-        "managedPolicyArns": Property(Is.FILLED | Is.HELD | Is.UNORDERED | Is.ARN),
+        "inlinePolicies": Is.FILLED | Is.HELD | Is.UNORDERED,
+        # An empty list removes them all, as [{}] does the others.
+        "managedPolicyArns": Is.FILLED | Is.HELD | Is.UNORDERED | Is.ARN | Is.LIST,
         "maxSessionDuration": Property(
             aws="MaxSessionDuration", default=DEFAULT_ROLE_SESSION_DURATION
         ),
@@ -89,25 +90,23 @@ class RoleType(_Principal):
         "uniqueId": Property(Is.OUTPUT, "RoleId"),
         **LISTED_TAGS,
     }
-    changes = (Update("update_role", ("description", "maxSessionDuration")),)
+    changes = (("update_role", ("description", "maxSessionDuration")),)
 
     @override
     def check(self, session: AwsSession, news: Properties) -> Properties:
         checked = super().check(session, news)
         seconds, limits = checked["maxSessionDuration"], ROLE_SESSION_DURATION
-        if seconds is not UNKNOWN and seconds not in limits:
+        if seconds != UNKNOWN and seconds not in limits:
             raise InvalidInput(
                 "maxSessionDuration",
                 f"expected it in the range ({limits.start} - {limits.stop - 1}), got {seconds}",
             )
-        if news.get("managedPolicyArns") == []:
-            checked["managedPolicyArns"] = []  # which removes them all, as [{}] does the others
         if isinstance(policies := checked.get("inlinePolicies"), list):
             checked["inlinePolicies"] = [_embedded(policy) for policy in policies if policy != {}]
         return self._in_order(checked)
 
     @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         created, client = super().create(session, inputs), session.client("iam")
         named, inline = {"RoleName": inputs["name"]}, picked(inputs, ["inlinePolicies"])
         try:
@@ -119,11 +118,11 @@ class RoleType(_Principal):
         return created
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         return {**super().found(session, client, named), **_policies(client, named)}
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         if changed(olds, news, "assumeRolePolicy"):
             trust = news["assumeRolePolicy"]
             client.update_assume_role_policy(**named, PolicyDocument=trust)
@@ -131,7 +130,7 @@ class RoleType(_Principal):
         _set_policies(client, named, olds, news)
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         live, every = _policies(client, named), state.get("forceDetachPolicies")
         going = {kind: policies for kind, policies in live.items() if every or state.get(kind)}
         _set_policies(client, named, going, {})
@@ -149,7 +148,7 @@ def _embedded(policy: Any) -> Any:
         raise InvalidInput("inlinePolicies", f"{policy.get('name')!r}: {error}") from error
 
 
-def _policies(iam: Any, named: Named) -> Properties:
+def _policies(iam: Any, named: Properties) -> Properties:
     """All policies that a role has, as its state shows them."""
     found = [iam.get_role_policy(**named, PolicyName=name) for name in _inline(iam, named)]
     documents = {each["PolicyName"]: canonical(each["PolicyDocument"]) for each in found}
@@ -157,7 +156,7 @@ def _policies(iam: Any, named: Named) -> Properties:
     return {"inlinePolicies": inline, "managedPolicyArns": _attached(iam, named)}
 
 
-def _set_policies(iam: Any, named: Named, olds: Properties, news: Properties) -> None:
+def _set_policies(iam: Any, named: Properties, olds: Properties, news: Properties) -> None:
     """Bring a role's policies from one state to another: first the inline ones. As with
     terraform-provider-aws, one that changes is deleted before it is put again."""
     for kind, put, take in (
@@ -199,7 +198,7 @@ class UserType(_Principal):
     }
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         if changed(olds, news, "name", "path"):
             raise Refused(
                 f"user {named['UserName']}: the sandbox cannot rename or move a user; "
@@ -208,7 +207,7 @@ class UserType(_Principal):
         super().modify(client, named, olds, news)
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         if state.get("forceDestroy"):
             for each in client.list_access_keys(**named)["AccessKeyMetadata"]:
                 client.delete_access_key(**named, AccessKeyId=each["AccessKeyId"])
@@ -221,6 +220,7 @@ class AccessKeyType(AwsType):
     """An access key of a user. AWS shows the secret once, when it is made."""
 
     service, noun, key = "iam", "access_key", ("UserName", "AccessKeyId")
+    listed = ("list_access_keys", "AccessKeyMetadata")
     secret = frozenset({"secret"})
     properties: ClassVar = {
         "createDate": Property(Is.OUTPUT, "CreateDate"),
@@ -228,24 +228,24 @@ class AccessKeyType(AwsType):
         "status": Property(aws="Status", default="Active"),
         "user": _USER,
     }
-    changes = (Update("update_access_key", ("status",)),)
+    changes = (("update_access_key", ("status",)),)
 
     @override
-    def named(self, resource_id: str, state: Properties) -> Named:
+    def named(self, resource_id: str, state: Properties) -> Properties:
         if "user" not in state:
             raise Refused("an access key cannot be imported: AWS does not show its secret again")
         return {"UserName": state["user"], "AccessKeyId": resource_id}
 
     @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         made = session.client("iam").create_access_key(UserName=inputs["user"])["AccessKey"]
         self.update(session, made["AccessKeyId"], {**inputs, "status": "Active"}, inputs)
-        return Created(made["AccessKeyId"], {"secret": made["SecretAccessKey"]})
+        return made["AccessKeyId"], {"secret": made["SecretAccessKey"]}
 
-    @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
-        keys = client.list_access_keys(UserName=named["UserName"])["AccessKeyMetadata"]
-        return next((each for each in keys if each.items() >= named.items()), None)
+
+def _check_url(url: str) -> None:
+    if not url.startswith("https://"):
+        raise ValueError(f"expected a URL with https://, got {url}")
 
 
 class OpenIdConnectProviderType(_Iam):
@@ -260,18 +260,14 @@ class OpenIdConnectProviderType(_Iam):
         "clientIdLists": Property(Is.UNORDERED, "ClientIDList"),
         "thumbprintLists": Property(Is.FILLED, "ThumbprintList"),
         "url": Property(
-            Is.REQUIRED | Is.REPLACING, "Url", shown=lambda url: str(url).removeprefix("https://")
-        ),  # which is how IAM shows it
+            Is.REQUIRED | Is.REPLACING,
+            "Url",
+            rule=_check_url,
+            shown=lambda url: str(url).removeprefix("https://"),  # which is how IAM shows it
+        ),
         **LISTED_TAGS,
     }
-    changes = (Update("update_open_id_connect_provider_thumbprint", ("thumbprintLists",)),)
-
-    @override
-    def check(self, session: AwsSession, news: Properties) -> Properties:
-        url = news.get("url", UNKNOWN)
-        if url is not UNKNOWN and not str(url).startswith("https://"):
-            raise InvalidInput("url", f"expected a URL with https://, got {url}")
-        return super().check(session, news)
+    changes = (("update_open_id_connect_provider_thumbprint", ("thumbprintLists",)),)
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -286,7 +282,7 @@ class OpenIdConnectProviderType(_Iam):
         return {**live, "url": given} if same else live
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         before, after = set(olds.get("clientIdLists", [])), set(news.get("clientIdLists", []))
         for client_id in sorted(after - before):
             client.add_client_id_to_open_id_connect_provider(**named, ClientID=client_id)
@@ -313,13 +309,13 @@ class PolicyType(_Iam):
     }
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         policy = super().found(session, client, named)
         version = client.get_policy_version(**named, VersionId=policy["DefaultVersionId"])
         return {**policy, "PolicyDocument": version["PolicyVersion"]["Document"]}
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         if changed(olds, news, "policy"):
             versions = client.list_policy_versions(**named)["Versions"]
             if len(versions) >= POLICY_VERSIONS_MAX:
@@ -331,7 +327,7 @@ class PolicyType(_Iam):
         super().modify(client, named, olds, news)
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         for version in client.list_policy_versions(**named)["Versions"]:
             if not version["IsDefaultVersion"]:
                 client.delete_policy_version(**named, VersionId=version["VersionId"])
@@ -349,20 +345,18 @@ class RolePolicyType(_Iam):
         "role": _ROLE,
     }
     creates = "put"
-    changes = (Update("put_role_policy", ("policy",)),)
+    changes = (("put_role_policy", ("policy",)),)
 
 
-def _attached(iam: Any, named: Named) -> list[str]:
-    """ARNs of the managed policies of a role or user."""
-    holder = "role" if "RoleName" in named else "user"
-    pages = iam.get_paginator(f"list_attached_{holder}_policies").paginate(**named)
-    return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
+def _attached(iam: Any, named: Properties) -> list[str]:
+    """ARNs of the managed policies of a role."""
+    pages = iam.get_paginator("list_attached_role_policies").paginate(**named)
+    return list(pages.search("AttachedPolicies[].PolicyArn"))
 
 
-def _inline(iam: Any, named: Named) -> list[str]:
+def _inline(iam: Any, named: Properties) -> list[str]:
     """Names of the inline policies of a role."""
-    pages = iam.get_paginator("list_role_policies").paginate(**named)
-    return [name for page in pages for name in page["PolicyNames"]]
+    return list(iam.get_paginator("list_role_policies").paginate(**named).search("PolicyNames"))
 
 
 class _Attachment(AwsType):
@@ -371,16 +365,12 @@ class _Attachment(AwsType):
     service, creates, deletes = "iam", "attach", "detach"
     separator, form = "/", "NAME/POLICY-ARN"
 
-    @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
-        holder = {name: value for name, value in named.items() if name != "PolicyArn"}
-        return named if named["PolicyArn"] in _attached(client, holder) else None
-
 
 class RolePolicyAttachmentType(_Attachment):
     """A managed policy on a role."""
 
     noun, key = "role_policy", ("RoleName", "PolicyArn")
+    listed = ("list_attached_role_policies", "AttachedPolicies")
     properties: ClassVar = {"policyArn": _POLICY, "role": _ROLE}
 
 
@@ -388,6 +378,7 @@ class UserPolicyAttachmentType(_Attachment):
     """A managed policy on a user."""
 
     noun, key = "user_policy", ("UserName", "PolicyArn")
+    listed = ("list_attached_user_policies", "AttachedPolicies")
     properties: ClassVar = {"policyArn": _POLICY, "user": _USER}
 
 
@@ -398,41 +389,33 @@ class _Exclusive(AwsType):
     """
 
     service, noun, key, made_by_update = "iam", "role_policy", ("RoleName",), True
-    listed: ClassVar[str]
-    """The input that names the policies."""
-    parameter: ClassVar[str]
-    """The parameter that names one."""
     added: ClassVar[Properties] = {}
     """Further parameters of an addition."""
     policies: ClassVar[Any]
     """Lists those that the role has."""
 
     @override
-    def check(self, session: AwsSession, news: Properties) -> Properties:
-        if news.get(self.listed) is None:
-            raise InvalidInput(self.listed, "is required")
-        return {self.listed: [], **super().check(session, news)}
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
+        return {self.rows[name].aws: self.policies(client, named) for name in self.having(Is.LIST)}
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
-        return {self.listed: self.policies(client, named)}
-
-    @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
-        live, wanted = set(self.policies(client, named)), set(news[self.listed])
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
+        (names,) = self.having(Is.LIST)
+        parameter = self.rows[names].aws
+        live, wanted = set(self.policies(client, named)), set(news[names])
         add = getattr(client, f"{self.creates}_{self.noun}")
         take = getattr(client, f"{self.deletes}_{self.noun}")
         for policy in sorted(wanted - live):
-            add(**named, **{self.parameter: policy}, **self.added)
+            add(**named, **{parameter: policy}, **self.added)
         for policy in sorted(live - wanted):
-            take(**named, **{self.parameter: policy})
+            take(**named, **{parameter: policy})
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
         return state
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         pass
 
 
@@ -440,14 +423,13 @@ class RolePolicyAttachmentsExclusiveType(_Exclusive):
     """All managed policies of a role."""
 
     creates, deletes = "attach", "detach"
-    listed, parameter, policies = "policyArns", "PolicyArn", staticmethod(_attached)
-    properties: ClassVar = {"policyArns": Is.UNORDERED, "roleName": _ROLE}
+    policies = staticmethod(_attached)
+    properties: ClassVar = {"policyArns": Property(_ALL, "PolicyArn"), "roleName": _ROLE}
 
 
 class RolePoliciesExclusiveType(_Exclusive):
     """All inline policies of a role."""
 
-    creates, listed, parameter = "put", "policyNames", "PolicyName"
-    policies = staticmethod(_inline)
+    creates, policies = "put", staticmethod(_inline)
     added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
-    properties: ClassVar = {"policyNames": Is.UNORDERED, "roleName": _ROLE}
+    properties: ClassVar = {"policyNames": Property(_ALL, "PolicyName"), "roleName": _ROLE}

@@ -1,10 +1,9 @@
 """Functions of the `aws` provider: its own principal, roles, networks, add-ons."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-from botocore.loaders import create_loader
+from irsa_core.identity.regions import partition_of_region
 
 from ..resource import Properties, Refused
 from .iam import RoleType
@@ -24,19 +23,14 @@ def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
 
 def _partition(session: AwsSession, _args: Properties) -> Properties:
     """The partition of the provider's region, and the domain of its services."""
-    domain = _domain(session.partition)
+    partition = partition_of_region(session.region)
+    domain = session.client("sts").meta.endpoint_url.partition(f"{session.region}.")[2]
     return {
         "dnsSuffix": domain,
-        "id": session.partition,
-        "partition": session.partition,
+        "id": partition,
+        "partition": partition,
         "reverseDnsPrefix": ".".join(reversed(domain.split("."))),
     }
-
-
-@cache
-def _domain(partition: str) -> str:
-    partitions = create_loader().load_data("partitions")["partitions"]
-    return next(each["outputs"]["dnsSuffix"] for each in partitions if each["id"] == partition)
 
 
 def _role(session: AwsSession, args: Properties) -> Properties:
@@ -81,9 +75,7 @@ def _subnets(session: AwsSession, args: Properties) -> Properties:
 
 def _vpc(session: AwsSession, args: Properties) -> Properties:
     _only(args, "getVpc", "default", "id")
-    query: dict[str, Any] = {}
-    if "id" in args:
-        query["VpcIds"] = [args["id"]]
+    query: dict[str, Any] = {"VpcIds": [args["id"]]} if "id" in args else {}
     if args.get("default"):
         query["Filters"] = [{"Name": "is-default", "Values": ["true"]}]
     vpcs = session.client("ec2").describe_vpcs(**query)["Vpcs"]

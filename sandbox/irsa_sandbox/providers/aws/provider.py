@@ -17,7 +17,7 @@ from ..resource import Package, Properties, Refused, refuse_unknown_settings
 from ..values import UNKNOWN
 from . import ec2, eks, iam, s3
 from .lookups import LOOKUPS
-from .table import AwsSession, AwsType
+from .table import AwsSession
 
 _JSON = ("allowedAccountIds", "assumeRoles", "defaultTags")
 _KNOWN = sorted((*_JSON, "accessKey", "region", "secretKey", "token"))
@@ -34,9 +34,13 @@ def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[Aws
     """
 
     def connect(config: Properties) -> AwsSession:
-        settings = _settings(config)
+        settings = {n: v for n, v in config.items() if n not in _IGNORED and v is not None}
+        refuse_unknown_settings("an aws", settings, _KNOWN)
         if UNKNOWN in settings.values():
             return AwsSession(None, "", {})
+        # The SDKs send everything but text as JSON.
+        texts = {name for name in _JSON if isinstance(settings.get(name), str)}
+        settings |= {name: json.loads(settings[name]) for name in texts}
         credentials = administrator
         if "accessKey" in settings:
             credentials = AccessKeys(
@@ -57,36 +61,22 @@ def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[Aws
         name="aws",
         version=version("pulumi-aws"),
         connect=connect,
-        types=[
-            kind()
+        types={
+            kind.token: kind()
             for module in (ec2, eks, iam, s3)
             for kind in vars(module).values()
-            if isinstance(kind, type) and issubclass(kind, AwsType) and hasattr(kind, "token")
-        ],
+            if hasattr(kind, "token")
+        },
         functions=LOOKUPS,
         explain=_explain,
     )
 
 
-def _settings(config: Properties) -> Properties:
-    """The configuration with its JSON texts read; one line for unknown settings."""
-    meant = {name: value for name, value in config.items() if name not in _IGNORED}
-    refuse_unknown_settings("an aws", meant, _KNOWN)
-    given = {name: meant[name] for name in _KNOWN if meant.get(name) is not None}
-    # The SDKs send everything but text as JSON.
-    encoded = {name for name in _JSON if isinstance(given.get(name), str)}
-    return {n: json.loads(value) if n in encoded else value for n, value in given.items()}
-
-
 def _assume(clients: AwsClients, role: Properties) -> AwsClients:
     for name in sorted(role.keys() - _ASSUME_ROLE):
         raise Refused(f"the sandbox does not know {name!r} in assumeRoles of an aws provider")
-    request: dict[str, Any] = {
-        "RoleArn": role["roleArn"],
-        "RoleSessionName": role.get("sessionName") or "pulumi",
-    }
-    if external_id := role.get("externalId"):
-        request["ExternalId"] = external_id
+    request = {"RoleArn": role["roleArn"], "RoleSessionName": role.get("sessionName") or "pulumi"}
+    request |= {"ExternalId": role["externalId"]} if role.get("externalId") else {}
     try:
         keys = clients("sts").assume_role(**request)["Credentials"]
     except ClientError as error:

@@ -11,18 +11,18 @@ from irsa_core.identity.arns import bucket_arn
 from irsa_core.identity.names import check_bucket_name
 
 from ...aws.s3 import ACCESS_BLOCKS
-from ..resource import Created, Properties, Refused
+from ..resource import Properties, Refused
 from .table import (
     AwsSession,
     AwsType,
     Is,
-    Named,
     Property,
-    TagChange,
+    from_aws,
     gone_is_fine,
     outputs,
     tags_as_list,
     tags_as_map,
+    to_aws,
 )
 
 # https://docs.aws.amazon.com/general/latest/gr/s3.html
@@ -34,7 +34,7 @@ class BucketType(AwsType):
 
     title = "S3 Bucket ({bucket})"
     service, noun, key = "s3", "bucket", ("Bucket",)
-    name_property, autoname = "bucket", True
+    name_property, autoname, lower_case = "bucket", True, True
     properties: ClassVar = {
         **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId"),
         **outputs("region tagsAll"),
@@ -44,11 +44,7 @@ class BucketType(AwsType):
     }
 
     @override
-    def proposed(self, name: str) -> str:
-        return name.lower()
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         s3, name = session.client("s3"), inputs["bucket"]
         if session.region == "us-east-1":  # S3 answers the owner's second CreateBucket as the first
             with suppress(ClientError):
@@ -59,10 +55,10 @@ class BucketType(AwsType):
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
         s3.create_bucket(Bucket=name, **elsewhere)
         _set_tags(s3, name, inputs.get("tags", {}))
-        return Created(name)
+        return name, {}
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         # S3 answers the creator's second CreateBucket too, so ownership is asked for.
         head = client.head_bucket(**named, ExpectedBucketOwner=session.account)
         name, region = named["Bucket"], head.get("BucketRegion", session.region)
@@ -81,11 +77,11 @@ class BucketType(AwsType):
         }
 
     @override
-    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
-        _set_tags(client, named["Bucket"], tags.all)
+    def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
+        _set_tags(client, named["Bucket"], news.get("tags", {}))
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         if state.get("forceDestroy"):
             delete_versions(client, named["Bucket"])
         super().remove(client, named, state)
@@ -117,7 +113,7 @@ class _Setting(AwsType):
     }
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         getattr(client, f"put_{self.noun}")(**self.request(news))
 
 
@@ -147,30 +143,13 @@ class BucketOwnershipControlsType(_Setting):
         "rule": Property(
             Is.REQUIRED,
             "OwnershipControls",
-            sent=lambda rule: {"Rules": [{"ObjectOwnership": rule["objectOwnership"]}]},
-            shown=lambda found: {"objectOwnership": found["Rules"][0]["ObjectOwnership"]},
+            sent=lambda rule: {"Rules": [to_aws(rule)]},
+            shown=lambda found: from_aws(found["Rules"][0]),
         ),
     }
 
 
-_ENCRYPTION = {"sseAlgorithm": "SSEAlgorithm", "kmsMasterKeyId": "KMSMasterKeyID"}
-_OF_AWS = {aws: name for name, aws in _ENCRYPTION.items()}
-
-
-def _renamed(values: Properties, names: dict[str, str]) -> Properties:
-    return {new: values[name] for name, new in names.items() if values.get(name)}
-
-
-def _rule_to_aws(rule: Properties) -> Properties:
-    default = _renamed(rule["applyServerSideEncryptionByDefault"], _ENCRYPTION)
-    bucket_key = rule.get("bucketKeyEnabled", False)
-    return {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bucket_key}
-
-
-def _rule_from_aws(rule: Properties) -> Properties:
-    default = _renamed(rule["ApplyServerSideEncryptionByDefault"], _OF_AWS)
-    bucket_key = rule.get("BucketKeyEnabled", False)
-    return {"applyServerSideEncryptionByDefault": default, "bucketKeyEnabled": bucket_key}
+_RULE = {"bucketKeyEnabled": False}
 
 
 class BucketServerSideEncryptionConfigurationType(_Setting):
@@ -183,8 +162,8 @@ class BucketServerSideEncryptionConfigurationType(_Setting):
         "rules": Property(
             Is.REQUIRED | Is.PARTIAL | Is.UNORDERED,
             "ServerSideEncryptionConfiguration",
-            sent=lambda rules: {"Rules": [_rule_to_aws(rule) for rule in rules]},
-            shown=lambda found: [_rule_from_aws(rule) for rule in found["Rules"]],
+            sent=lambda rules: {"Rules": [to_aws(_RULE | rule) for rule in rules]},
+            shown=lambda found: [_RULE | from_aws(rule) for rule in found["Rules"]],
         ),
         "rules.*.applyServerSideEncryptionByDefault.kmsMasterKeyId": Is.FILLED,
         "rules.*.bucketKeyEnabled": Is.FILLED,
@@ -210,25 +189,22 @@ class BucketVersioningType(_Setting):
     properties: ClassVar = {
         **_Setting.of_bucket,
         "versioningConfiguration": Property(
-            Is.REQUIRED,
-            "VersioningConfiguration",
-            sent=lambda wanted: {"Status": wanted["status"]},
-            shown=lambda status: {"status": status},
+            Is.REQUIRED, "VersioningConfiguration", sent=to_aws, shown=from_aws
         ),
     }
 
     @override
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         # What a new bucket is; S3 has no such setting.
         if news["versioningConfiguration"]["status"] != "Disabled":
             super().modify(client, named, olds, news)
 
     @override
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         answer = super().found(session, client, named)
-        return {"VersioningConfiguration": answer.get("Status", "Disabled")}
+        return {"VersioningConfiguration": {"Status": answer.get("Status", "Disabled")}}
 
     @override
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         if client.get_bucket_versioning(**named).get("Status") == "Enabled":
             client.put_bucket_versioning(**named, VersioningConfiguration={"Status": "Suspended"})

@@ -16,42 +16,44 @@ from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from irsa_core.identity.arns import parse_arn
-from irsa_core.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
-from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
-from ..values import UNKNOWN, defaults, get_path, has_unknown, merged, set_path, shaped_like
+from ..resource import InvalidInput, Properties, Refused, ResourceType
+from ..values import (
+    DEFAULTS,
+    UNKNOWN,
+    defaults,
+    get_path,
+    has_unknown,
+    merged,
+    set_path,
+    shaped_like,
+)
 from .canonical import canonical
 
+_ACRONYMS = {"kmsMasterKeyId": "KMSMasterKeyID", "sseAlgorithm": "SSEAlgorithm"}
 
-class AwsSession:
+
+class AwsSession(NamedTuple):
     """A configured provider instance. Without clients, its configuration is not known yet."""
 
-    def __init__(
-        self, clients: AwsClients | None, account: str, default_tags: Mapping[str, str]
-    ) -> None:
-        self._clients = clients
-        self.account = account
-        self.default_tags = default_tags
+    clients: AwsClients | None
+    account: str
+    default_tags: Mapping[str, str]
 
     @property
     def region(self) -> str:
         """The region that the provider works in."""
         return self._known().region
 
-    @property
-    def partition(self) -> str:
-        """The partition of that region, as ARNs name it."""
-        return partition_of_region(self.region)
-
     def client(self, service: str, region: str = "") -> Any:
         """The boto3 client of a service, in the provider's region or another one."""
         return self._known()(service, region)
 
     def _known(self) -> AwsClients:
-        if self._clients is None:
+        if self.clients is None:
             raise Refused("the configuration of this aws provider is not known in a preview")
-        return self._clients
+        return self.clients
 
 
 class Is(Flag):
@@ -73,6 +75,8 @@ class Is(Flag):
     """A policy document; compared by meaning."""
     UNORDERED = auto()
     """A set: a list without an order, and with each value once."""
+    LIST = auto()
+    """A list that may be empty, which is not as if it was left out."""
     PARTIAL = auto()
     """An object whose missing fields AWS fills in."""
 
@@ -100,25 +104,6 @@ def outputs(names: str) -> dict[str, Is]:
     return dict.fromkeys(names.split(), Is.OUTPUT)
 
 
-class Update(NamedTuple):
-    """An operation that changes some properties of a resource in place."""
-
-    operation: str
-    properties: Sequence[str]
-
-
-Named = dict[str, str]
-"""Parameters that name a resource, in all operations on it."""
-
-
-class TagChange(NamedTuple):
-    """Tags to remove, tags to set, and all that there are to be."""
-
-    gone: list[str]
-    new: dict[str, str]
-    all: dict[str, str]
-
-
 class AwsType(ResourceType[AwsSession]):
     """A row of the table, with its token made of service and class. Types override methods for what
     is irregular in them."""
@@ -137,6 +122,9 @@ class AwsType(ResourceType[AwsSession]):
     member: ClassVar[str] = ""
     """Member of that operation's answer that has the resource; empty: the answer itself."""
 
+    listed: ClassVar[tuple[str, str] | None] = None
+    """For a resource that AWS reads in a list alone: the operation, and the list's member."""
+
     key: ClassVar[tuple[str, ...]]
     """Parameters that name the resource in all operations; their values are its id."""
 
@@ -152,14 +140,12 @@ class AwsType(ResourceType[AwsSession]):
     made_by_update: ClassVar[bool] = False
     """True if its creation is an update of nothing."""
 
-    arn: ClassVar[str] = "arn"
-    """The property that has its ARN."""
-
     properties: ClassVar[Mapping[str, Is | Property]]
     """All properties, and paths of values in them that have rules of their own (``*``: each item of
     a list)."""
 
-    changes: ClassVar[Sequence[Update]] = ()
+    changes: ClassVar[Sequence[tuple[str, tuple[str, ...]]]] = ()
+    """Operations that change some properties in place."""
 
     rows: ClassVar[Mapping[str, Property]]
     """`properties`, each with all of its columns."""
@@ -170,7 +156,6 @@ class AwsType(ResourceType[AwsSession]):
             cls.token = f"aws:{cls.service}/{name[0].lower()}{name[1:]}:{name}"
             rows = {n: Property(p) if isinstance(p, Is) else p for n, p in cls.properties.items()}
             cls.rows, names = rows, frozenset(name for name in rows if "." not in name)
-            cls.known = names - cls.having(Is.OUTPUT)
             cls.computed = names & cls.having(Is.OUTPUT | Is.FILLED)
             cls.replace_on = cls.having(Is.REPLACING)
 
@@ -183,8 +168,8 @@ class AwsType(ResourceType[AwsSession]):
         """The client for the resource with these inputs or this state."""
         return session.client(self.service)
 
-    def named(self, resource_id: str, state: Properties) -> Named:
-        """The parameters that name the resource."""
+    def named(self, resource_id: str, state: Properties) -> Properties:
+        """The parameters that name the resource, in all operations on it."""
         parts = resource_id.split(self.separator, len(self.key) - 1)
         if len(parts) != len(self.key) or not all(parts):
             raise Refused(f"{resource_id!r} is not an id of this type; expected {self.form}")
@@ -200,8 +185,13 @@ class AwsType(ResourceType[AwsSession]):
                 wanted[row.aws or name] = row.sent(value)
         return wanted
 
-    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+    def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         """AWS's description of the resource, or None for one that is gone."""
+        if self.listed:
+            (operation, member), (*holder, one) = self.listed, self.key
+            pages = client.get_paginator(operation).paginate(**picked(named, holder))
+            found = pages.search(f"{member}[]")
+            return next((each for each in found if each[one] == named[one]), None)
         answer = getattr(client, f"{self.reads}_{self.noun}")(**named)
         return answer[self.member] if self.member else answer
 
@@ -218,13 +208,16 @@ class AwsType(ResourceType[AwsSession]):
         there = {n: value for n, value in values.items() if value is not None and "." not in n}
         return self._in_order(there)
 
-    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
+    def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         """Bring the tags up to date."""
         raise NotImplementedError
 
     @override
     def check(self, session: AwsSession, news: Properties) -> Properties:
-        checked = {name: value for name, value in news.items() if value not in ("", [], {})}
+        for name in sorted(news.keys() - (self.rows.keys() - self.having(Is.OUTPUT)) - {DEFAULTS}):
+            raise InvalidInput(name, f"the sandbox does not know this input of {self.token}")
+        lists = {name for name in self.having(Is.LIST) if news.get(name) == []}
+        checked = {n: value for n, value in news.items() if value not in ("", [], {}) or n in lists}
         for name in sorted(self.having(Is.REQUIRED) - checked.keys()):
             raise InvalidInput(name, "is required")
         filled_in = {n: row.default for n, row in self.rows.items() if row.default is not None}
@@ -232,11 +225,11 @@ class AwsType(ResourceType[AwsSession]):
         for name in sorted(self.having(Is.ARN) & checked.keys()):
             arns = checked[name] if isinstance(checked[name], list) else [checked[name]]
             for arn in arns:
-                if arn is not UNKNOWN and parse_arn(str(arn)) is None:
+                if arn != UNKNOWN and parse_arn(str(arn)) is None:
                     raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
             checked[name] = _document(name, checked[name])
-        if "tags" in self.rows and session.default_tags and checked.get("tags") is not UNKNOWN:
+        if "tags" in self.rows and session.default_tags and checked.get("tags") != UNKNOWN:
             checked["tags"] = {**session.default_tags, **checked.get("tags", {})}
         return self._in_order(checked)
 
@@ -257,14 +250,14 @@ class AwsType(ResourceType[AwsSession]):
             raise ValueError(f"{name!r} does not match {rule}")
 
     @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         wanted = self.request(inputs)
         resource_id = "" if self.made_id else self.separator.join(wanted[n] for n in self.key)
         if self.made_by_update:
             self.update(session, resource_id, {}, inputs)
-            return Created(resource_id)
+            return resource_id, {}
         answer = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")(**wanted)
-        return Created(resource_id or get_path(answer, self.made_id))
+        return resource_id or get_path(answer, self.made_id), {}
 
     @override
     def read(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
@@ -280,14 +273,11 @@ class AwsType(ResourceType[AwsSession]):
         self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         client, named = self.client(session, olds), self.named(resource_id, olds)
-        self.modify(client, named, olds, news)
-        before, after = olds.get("tags") or {}, news.get("tags") or {}
-        new = {name: text for name, text in after.items() if before.get(name) != text}
-        tags = TagChange(sorted(before.keys() - after.keys()), new, after)
-        if tags.gone or tags.new:
-            self.retag(client, named, olds, tags)
+        self.modify(client, named, olds, self._with_filled(olds, news))
+        if changed(olds, news, "tags"):
+            self.retag(client, named, olds, news)
 
-    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         """`update`, but for tags."""
         for operation, names in self.changes:
             if changed(olds, news, *names):
@@ -298,7 +288,7 @@ class AwsType(ResourceType[AwsSession]):
         with gone_is_fine():
             self.remove(self.client(session, state), self.named(resource_id, state), state)
 
-    def remove(self, client: Any, named: Named, state: Properties) -> None:
+    def remove(self, client: Any, named: Properties, state: Properties) -> None:
         """`delete`, which may raise AWS's own error for a deleted resource."""
         getattr(client, f"{self.deletes}_{self.noun}")(**named)
 
@@ -309,13 +299,14 @@ class AwsType(ResourceType[AwsSession]):
         return self.autoname and self.name_property not in defaults(news)
 
     @override
-    def before(self, olds: Properties, state: Properties, news: Properties) -> Properties:
+    def compared(
+        self, olds: Properties, state: Properties, news: Properties
+    ) -> tuple[Properties, Properties]:
         """As with the published provider: an input that AWS has already is no change."""
         there = {name: value for name, value in state.items() if value not in ([], {})}
-        return merged(shaped_like(there, news), olds)
+        return merged(shaped_like(there, news), olds), self._with_filled(olds, news)
 
-    @override
-    def kept(self, olds: Properties, news: Properties) -> Properties:
+    def _with_filled(self, olds: Properties, news: Properties) -> Properties:
         for path in sorted(self.having(Is.FILLED)):
             news = _kept(olds, news, path.split("."))
         return news
@@ -344,6 +335,9 @@ class AwsType(ResourceType[AwsSession]):
         self, session: AwsSession, inputs: Properties, state: Properties | None
     ) -> Properties:
         outputs = super().preview(session, inputs, state)
+        for path in self.having(Is.OUTPUT):
+            if "." in path and isinstance(outputs[path.partition(".")[0]], Mapping):
+                outputs = set_path(outputs, path, get_path(state, path) if state else UNKNOWN)
         if "tagsAll" in self.rows:
             outputs["tagsAll"] = inputs.get("tags", {})
         return outputs
@@ -358,6 +352,28 @@ def tags_as_map(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Tags as Pulumi shows them; those that AWS itself sets are left out."""
     values = {tag["Key"]: tag["Value"] for tag in tags}
     return {name: value for name, value in values.items() if not name.startswith("aws:")}
+
+
+def to_aws(value: Any) -> Any:
+    """An object of a request, whose names begin with a capital in many of AWS's services."""
+    if isinstance(value, Mapping):
+        return {_ACRONYMS.get(n, n[0].upper() + n[1:]): to_aws(item) for n, item in value.items()}
+    return value
+
+
+def from_aws(value: Any) -> Any:
+    """An object of an answer, with Pulumi's names."""
+    names = {acronym: name for name, acronym in _ACRONYMS.items()}
+    if isinstance(value, Mapping):
+        return {names.get(n, n[0].lower() + n[1:]): from_aws(item) for n, item in value.items()}
+    return value
+
+
+def tag_changes(olds: Properties, news: Properties) -> tuple[list[str], dict[str, str]]:
+    """Names of tags that go, and tags that are new or change."""
+    before, after = olds.get("tags") or {}, news.get("tags") or {}
+    new = {name: text for name, text in after.items() if before.get(name) != text}
+    return sorted(before.keys() - after.keys()), new
 
 
 LISTED_TAGS = {
@@ -396,7 +412,7 @@ def _shown(row: Property, found: Any) -> Any:
 
 
 def _document(name: str, text: Any) -> Any:
-    if text is UNKNOWN:
+    if text == UNKNOWN:
         return text
     try:
         return canonical(text)

@@ -9,14 +9,16 @@ https://www.pulumi.com/registry/packages/eks/api-docs/cluster/
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
-from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
+from pulumi import Input, InvokeOptions, Output, ResourceOptions
 
-from irsa_core.identity.arns import parse_arn
+from irsa_core.identity.arns import aws_policy_arn, cluster_arn
+from irsa_core.identity.policies import document, trust_statement
 
 SUPPORTED_INPUTS = frozenset(
     {
@@ -34,7 +36,12 @@ _AUTO_MODE_POLICIES = (
     "AmazonEKSLoadBalancingPolicy",
     "AmazonEKSNetworkingPolicy",
 )
-_AUTO_NODE_POLICIES = ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
+_AUTO_MODE_NODES = (
+    "ec2.amazonaws.com",
+    ["sts:AssumeRole"],
+    ["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"],
+)
+"""The service that assumes the role of nodes in Auto Mode, its actions, and the policies."""
 
 
 class ServiceRole(pulumi.ComponentResource):
@@ -43,50 +50,36 @@ class ServiceRole(pulumi.ComponentResource):
     role: aws.iam.Role
     """The role, whether its policies are attached yet or not."""
 
-    attachments: list[pulumi.Resource]
-    """Dependencies of resources that need the role's permissions."""
-
     def __init__(
         self,
         name: str,
-        *,
         service: str,
-        description: str | None = None,
+        actions: list[str],
         policies: Sequence[str],
-        actions: Sequence[str],
+        *,
+        description: str | None = None,
         partition: Output[str],
         opts: ResourceOptions,
     ) -> None:
         super().__init__("eks:index:ServiceRole", name, {}, opts)
         child = ResourceOptions(parent=self)
+        trust = json.dumps(document(trust_statement({"Service": service}, actions)))
         self.role = aws.iam.Role(
-            f"{name}-role",
-            description=description,
-            assume_role_policy=_trust_policy(service, actions),
-            opts=child,
+            f"{name}-role", description=description, assume_role_policy=trust, opts=child
         )
-        self.attachments = [
+        for policy in policies:
             aws.iam.RolePolicyAttachment(
                 f"{name}-{_hash(policy)}",
                 policy_arn=Output.concat("arn:", partition, ":iam::aws:policy/", policy),
                 role=self.role.name,
                 opts=child,
             )
-            for policy in policies
-        ]
         self.register_outputs({"resolvedRole": self.role, "directRole": self.role})
-
-
-def _trust_policy(service: str, actions: Sequence[str]) -> str:
-    principal = {"Service": [service]}
-    statement = {"Action": list(actions), "Effect": "Allow", "Principal": principal}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
 
 
 def _hash(policy: str) -> str:
     """Suffix of an attachment's name, equal in every partition."""
-    arn = f"arn:aws:iam::aws:policy/{policy}"
-    return hashlib.sha1(arn.encode(), usedforsecurity=False).hexdigest()[:8]
+    return hashlib.sha1(aws_policy_arn(policy).encode(), usedforsecurity=False).hexdigest()[:8]
 
 
 # https://github.com/aws/amazon-vpc-cni-k8s#cni-configuration-variables
@@ -149,42 +142,29 @@ def newest_addon(
 _EXEC_API = "client.authentication.k8s.io/v1beta1"
 
 
-def kubeconfig(cluster: Mapping[str, str], credentials: Mapping[str, str]) -> dict[str, Any]:
+def kubeconfig(
+    *, arn: str, name: str, server: str, ca: str, credentials: Mapping[str, str]
+) -> dict[str, Any]:
     """A kubeconfig that gets its token from the AWS CLI.
 
-    ``cluster`` has ``arn``, ``name``, ``server`` and ``ca`` (in base64); ``credentials`` are
-    pulumi-eks' KubeconfigOptions, of which the role is used.
-    https://www.pulumi.com/registry/packages/eks/api-docs/cluster/#kubeconfigoptions
+    ``ca`` is in base64; ``credentials`` are pulumi-eks' KubeconfigOptions, of which the role is
+    used. https://www.pulumi.com/registry/packages/eks/api-docs/cluster/#kubeconfigoptions
     """
-    arn = parse_arn(cluster["arn"])
-    arguments = ["--region", arn.region if arn else "", "eks", "get-token"]
-    arguments += ["--cluster-name", cluster["name"], "--output", "json"]
+    arguments = ["--region", cluster_arn(arn).region, "eks", "get-token"]
+    arguments += ["--cluster-name", name, "--output", "json"]
     if role := credentials.get("roleArn"):
         arguments += ["--role", role]
     information = {"name": "KUBERNETES_EXEC_INFO", "value": f'{{"apiVersion": "{_EXEC_API}"}}'}
     command = {"apiVersion": _EXEC_API, "command": "aws", "args": arguments, "env": [information]}
-    server = {"server": cluster["server"], "certificate-authority-data": cluster["ca"]}
+    cluster = {"server": server, "certificate-authority-data": ca}
     return {
         "apiVersion": "v1",
-        "clusters": [{"cluster": server, "name": "kubernetes"}],
+        "clusters": [{"cluster": cluster, "name": "kubernetes"}],
         "contexts": [{"context": {"cluster": "kubernetes", "user": "aws"}, "name": "aws"}],
         "current-context": "aws",
         "kind": "Config",
         "users": [{"name": "aws", "user": {"exec": command}}],
     }
-
-
-_OR_PLUGIN = "or leave aws and eks to their plugins: --providers aws,eks"
-
-
-_OF_NEW_CLUSTERS = [
-    "accessConfig.bootstrapClusterCreatorAdminPermissions",
-    "bootstrapSelfManagedAddons",
-]
-"""Settings whose change would replace an old cluster."""
-
-Network = tuple[Input[str], Input[Any]]
-"""VPC and subnets of a cluster."""
 
 
 class ClusterComponent(pulumi.ComponentResource):
@@ -193,37 +173,38 @@ class ClusterComponent(pulumi.ComponentResource):
     outputs: dict[str, Any]
     """The component's outputs, by their names on the wire."""
 
-    def __init__(self, name: str, inputs: Inputs, opts: ResourceOptions) -> None:
+    def __init__(self, name: str, inputs: Mapping[str, Any], opts: ResourceOptions) -> None:
         super().__init__("eks:index:Cluster", name, {}, opts)
-        here = InvokeOptions(parent=self)
-        (vpc_id, subnet_ids), auto_mode = _network(inputs, here), _auto_mode(inputs)
+        here, auto_mode = InvokeOptions(parent=self), inputs.get("autoMode", {}).get("enabled")
+        vpc_id, subnet_ids = _network(inputs, here)
         partition = aws.get_partition_output(opts=here).partition
-        role = ServiceRole(
+        service_role = partial(ServiceRole, partition=partition, opts=ResourceOptions(parent=self))
+        role = service_role(
             f"{name}-eksRole",
-            service="eks.amazonaws.com",
-            description="Allows EKS to manage clusters on your behalf.",
-            policies=["AmazonEKSClusterPolicy", *(_AUTO_MODE_POLICIES if auto_mode else ())],
+            "eks.amazonaws.com",
             # The second one is for EKS Auto Mode; pulumi-eks allows it always.
-            actions=["sts:AssumeRole", "sts:TagSession"],
-            partition=partition,
-            opts=ResourceOptions(parent=self),
+            ["sts:AssumeRole", "sts:TagSession"],
+            ["AmazonEKSClusterPolicy", *(_AUTO_MODE_POLICIES if auto_mode else ())],
+            description="Allows EKS to manage clusters on your behalf.",
         )
-        nodes = None
-        if auto_mode:
-            nodes = ServiceRole(
-                f"{name}-nodeRole",
-                service="ec2.amazonaws.com",
-                policies=_AUTO_NODE_POLICIES,
-                actions=["sts:AssumeRole"],
-                partition=partition,
-                opts=ResourceOptions(parent=self),
-            )
+        nodes = service_role(f"{name}-nodeRole", *_AUTO_MODE_NODES) if auto_mode else None
         cluster = self._cluster(name, inputs, subnet_ids, role, nodes)
         if not auto_mode:
             newest_addon(self, f"{name}-kube-proxy", "kube-proxy", cluster)
-        config, provider = self._access(name, inputs, cluster)
+        config = Output.all(
+            arn=cluster.arn,
+            name=cluster.name,
+            server=cluster.endpoint,
+            ca=cluster.certificate_authority.data,
+            credentials=inputs.get("providerCredentialOpts") or {},
+        ).apply(lambda facts: kubeconfig(**facts))
+        provider = k8s.Provider(
+            f"{name}-eks-k8s",
+            kubeconfig=Output.json_dumps(config, separators=(",", ":")),
+            opts=ResourceOptions(parent=self),
+        )
         cni = None
-        if not cast("bool", inputs.get("useDefaultVpcCni", auto_mode)):
+        if not inputs.get("useDefaultVpcCni", auto_mode):
             cni = VpcCniAddon(
                 f"{name}-vpc-cni", cluster, ResourceOptions(parent=self, providers=[provider])
             )
@@ -249,12 +230,11 @@ class ClusterComponent(pulumi.ComponentResource):
     def _cluster(
         self,
         name: str,
-        inputs: Inputs,
+        inputs: Mapping[str, Any],
         subnet_ids: Input[Any],
         role: ServiceRole,
         nodes: ServiceRole | None,
     ) -> aws.eks.Cluster:
-        needed = [resource for of in (role, nodes) if of for resource in (of.role, *of.attachments)]
         access = aws.eks.ClusterAccessConfigArgs(
             authentication_mode=inputs["authenticationMode"],
             bootstrap_cluster_creator_admin_permissions=True,
@@ -279,29 +259,14 @@ class ClusterComponent(pulumi.ComponentResource):
             tags={"Name": f"{name}-eksCluster"},
             opts=ResourceOptions(
                 parent=self,
-                depends_on=needed,
-                ignore_changes=_OF_NEW_CLUSTERS,
+                depends_on=[role, nodes] if nodes else [role],
+                # A change of these would replace an old cluster.
+                ignore_changes=[
+                    "accessConfig.bootstrapClusterCreatorAdminPermissions",
+                    "bootstrapSelfManagedAddons",
+                ],
             ),
         )
-
-    def _access(
-        self, name: str, inputs: Inputs, cluster: aws.eks.Cluster
-    ) -> tuple[Output[Any], k8s.Provider]:
-        """The kubeconfig for users, and a provider that pulumi-eks itself uses."""
-        facts = Output.all(
-            arn=cluster.arn,
-            name=cluster.name,
-            server=cluster.endpoint,
-            ca=cluster.certificate_authority.data,
-        )
-        both = Output.all(facts, inputs.get("providerCredentialOpts") or {})
-        config = both.apply(lambda settings: kubeconfig(*settings))
-        provider = k8s.Provider(
-            f"{name}-eks-k8s",
-            kubeconfig=Output.json_dumps(config, separators=(",", ":")),
-            opts=ResourceOptions(parent=self),
-        )
-        return config, provider
 
 
 _ABSENT = (
@@ -340,39 +305,30 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _auto_mode(inputs: Inputs) -> bool:
-    return bool(_options(inputs, "autoMode").get("enabled"))
-
-
-def _options(inputs: Inputs, name: str) -> dict[str, Any]:
-    """An input that is an object of plain values."""
-    return cast("dict[str, Any]", inputs.get(name, {}))
-
-
 def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
     """Arguments of a cluster in Auto Mode. The aws provider wants to know all or none of them."""
     if nodes is None:
         return {}
     on = {"enabled": True}
-    pools = {**on, "node_pools": ["general-purpose", "system"]}
-    parts: dict[str, dict[str, Any]] = {
+    pools = {**on, "node_pools": ["general-purpose", "system"], "node_role_arn": nodes.role.arn}
+    parts = {
         "compute_config": pools,
         "kubernetes_network_config": {"elastic_load_balancing": on, "ip_family": "ipv4"},
         "storage_config": {"block_storage": on},
     }
-    arguments = nodes.role.arn.apply(
-        lambda arn: {**parts, "compute_config": {**pools, "node_role_arn": arn}}
-    )
+    arguments = Output.from_input(parts)
     return {name: arguments[name] for name in parts}
 
 
-def refusal(inputs: Inputs) -> str | None:
+def refusal(inputs: Mapping[str, Any]) -> str | None:
     """Return the problem with the first input that the stand-in does not support."""
     for name in sorted(inputs.keys() - SUPPORTED_INPUTS):
         return f"the sandbox does not know the input {name}"
-    if _options(inputs, "autoMode").keys() - {"enabled", "createNodeRole"}:
+    or_plugin = "or leave aws and eks to their plugins: --providers aws,eks"
+    auto_mode = inputs.get("autoMode", {})
+    if auto_mode.keys() - {"enabled", "createNodeRole"}:
         return "the sandbox knows of autoMode only enabled, and creates the role of its nodes"
-    if _auto_mode(inputs) and _options(inputs, "corednsAddonOptions").get("enabled", True):
+    if auto_mode.get("enabled") and inputs.get("corednsAddonOptions", {}).get("enabled", True):
         return "the sandbox puts no coredns on a cluster; set corednsAddonOptions.enabled to false"
     if inputs.get("createOidcProvider"):
         return (
@@ -385,13 +341,13 @@ def refusal(inputs: Inputs) -> str | None:
             "aws.eks.NodeGroup"
         )
     if not inputs.get("skipDefaultSecurityGroups"):
-        return f"the sandbox makes no security groups; set skipDefaultSecurityGroups, {_OR_PLUGIN}"
+        return f"the sandbox makes no security groups; set skipDefaultSecurityGroups, {or_plugin}"
     if inputs.get("authenticationMode") != "API":
-        return f"the sandbox makes no aws-auth; set authenticationMode to API, {_OR_PLUGIN}"
+        return f"the sandbox makes no aws-auth; set authenticationMode to API, {or_plugin}"
     return None
 
 
-def _network(inputs: Inputs, here: InvokeOptions) -> Network:
+def _network(inputs: Mapping[str, Any], here: InvokeOptions) -> tuple[Input[str], Input[Any]]:
     """The VPC that is given, or the default one whatever the subnets are, as pulumi-eks does it."""
     subnets = inputs.get("subnetIds")
     if "vpcId" in inputs:
@@ -403,14 +359,14 @@ def _network(inputs: Inputs, here: InvokeOptions) -> Network:
     return vpc_id, aws.ec2.get_subnets_output(filters=of_vpc, opts=here).ids
 
 
-def _encryption(inputs: Inputs) -> Any:
+def _encryption(inputs: Mapping[str, Any]) -> Any:
     if "encryptionConfigKeyArn" not in inputs:
         return None
     provider = {"keyArn": inputs["encryptionConfigKeyArn"]}
     return {"provider": provider, "resources": ["secrets"]}
 
 
-def _public_blocks(inputs: Inputs) -> Any:
+def _public_blocks(inputs: Mapping[str, Any]) -> Any:
     if "publicAccessCidrs" not in inputs:
         return None
 

@@ -8,31 +8,27 @@ kubelet.
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 import pulumi
 from google.protobuf import empty_pb2
 from pulumi import Inputs, ResourceOptions
-from pulumi.provider import CallResult, ConstructResult, Provider
+from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
-from ..resource import Package
+from ..resource import Package, Properties, Refused
 from ..server import ProviderServer
 from .cluster import ClusterComponent, refusal
 
 VERSION = "4.4.0"
-T = TypeVar("T")
 
 
 class EksProvider(Provider):
     """Constructs the sandbox's `ClusterComponent`; any other component is refused by name."""
-
-    def __init__(self) -> None:
-        super().__init__(VERSION)
 
     @override
     def construct(
@@ -51,23 +47,15 @@ class EksProvider(Provider):
         cluster = ClusterComponent(name, inputs, options or ResourceOptions())
         return ConstructResult(urn=cluster.urn, state=cluster.outputs)
 
-    @override
-    def call(self, token: str, args: Inputs) -> CallResult:
-        raise pulumi.RunError(
-            f"the sandbox has no method {token}; the output kubeconfig_json is a kubeconfig too"
-        )
 
-
-class EksServer(ProviderServer[None]):
+class EksServer(ProviderServer[Properties]):
     """Serves `EksProvider`: pulumi's component servicer answers the calls for components."""
 
     accepts_resources = True
 
     def __init__(self) -> None:
-        super().__init__(
-            Package(name="eks", version=VERSION, connect=lambda _config: None, explain=_explain)
-        )
-        self._components = ProviderServicer(EksProvider(), [], engine_address="")
+        super().__init__(Package(name="eks", version=VERSION, connect=dict))
+        self._components = ProviderServicer(EksProvider(VERSION), [], engine_address="")
 
     @override
     def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> empty_pb2.Empty:
@@ -80,12 +68,13 @@ class EksServer(ProviderServer[None]):
             return asyncio.run(_while_asked(context, self._components.Construct(request, context)))
 
     @override
-    def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
+    def Call(self, request: pb.CallRequest, context: Any) -> Any:
         with self._errors(context, request.tok):
-            return asyncio.run(_while_asked(context, self._components.Call(request, context)))
+            output = "the output kubeconfig_json is a kubeconfig too"
+            raise Refused(f"the sandbox has no method {request.tok}; {output}")
 
 
-async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, T]) -> T:
+async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, Any]) -> Any:
     """The call's answer. It ends with the engine's call: one that is killed leaves outputs that
     nothing resolves, and the thread would never end."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(call)
@@ -97,7 +86,3 @@ async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, 
     if not context.add_callback(end):
         task.cancel()
     return await task
-
-
-def _explain(error: Exception) -> str | None:
-    return str(error) if isinstance(error, pulumi.RunError) else None

@@ -75,31 +75,14 @@ class KubernetesApi:
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
     def apply(
-        self,
-        path: str,
-        content: Json,
-        *,
-        manager: str,
-        force: bool = False,
-        from_kubectl: bool = False,
-        dry_run: bool = False,
+        self, path: str, content: Json, manager: str, *, force: bool = False, dry_run: bool = False
     ) -> Json:
-        """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/.
-
-        With ``from_kubectl`` it takes fields over that kubectl set, but none that were set through
-        a subresource, as by `kubectl scale`.
-        """
-        query = {"fieldManager": manager, "fieldValidation": "Strict"}
+        """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/."""
+        query: Json = {"fieldManager": manager, "fieldValidation": "Strict", "force": force}
         if dry_run:
             query["dryRun"] = "All"
-        if force:
-            query["force"] = "true"
         headers = {"Content-Type": "application/apply-patch+yaml"}
         answer = self._http.patch(path, json=content, params=query, headers=headers)
-        if answer.status_code == 409 and from_kubectl and not force:
-            owners = re.findall(r'conflicts? with "([^"]+)"( with sub)?', answer.json()["message"])
-            if all(name.startswith("kubectl") and not through for name, through in owners):
-                return self.apply(path, content, manager=manager, force=True)
         return answer.raise_for_status().json()
 
     def delete(self, path: str) -> None:
@@ -113,6 +96,14 @@ class KubernetesApi:
 def refusal(error: Exception) -> str | None:
     """Kubernetes' own word for why it refused (``AlreadyExists``, ``NotFound``), if it did."""
     return _status(error.response, "reason") if isinstance(error, httpx2.HTTPStatusError) else None
+
+
+def only_with_kubectl(error: httpx2.HTTPStatusError) -> bool:
+    """Return True for a conflict about fields that kubectl set, none of them through a
+    subresource, as by `kubectl scale`."""
+    owners = re.findall(r'conflicts? with "([^"]+)"( with sub)?', explain(error) or "")
+    is_kubectl = [name.startswith("kubectl") and not through for name, through in owners]
+    return error.response.status_code == 409 and all(is_kubectl)
 
 
 def _status(answer: httpx2.Response, field: str) -> str | None:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import yaml
 from httpx2 import HTTPStatusError
@@ -27,21 +26,20 @@ from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import check_dns_subdomain
 
 from ..resource import (
-    Created,
     InvalidInput,
-    NotReady,
     Package,
     Properties,
     Refused,
     ResourceType,
     refuse_unknown_settings,
 )
-from ..values import UNKNOWN, get_path, has_unknown, shaped_like
-from .api import Kind, KubernetesApi, explain, refusal
-from .ready import after_deletion, await_gone, await_ready
+from ..values import UNKNOWN, get_path, has_unknown
+from .api import Kind, KubernetesApi, explain, only_with_kubectl, refusal
+from .ready import await_gone, await_ready, get_lasting
 from .rules import (
     CONFIGURATION,
     FORCE_ANNOTATION,
+    IMMUTABLE,
     PATH_SEGMENT_NAMES,
     REPLACED_BY,
     annotation,
@@ -55,72 +53,22 @@ KEPT_CLIENTS = 8
 
 _VOLATILE = frozenset({"managedFields", "resourceVersion", "generation"})
 _NOT_INPUTS = frozenset({"creationTimestamp", "uid"})
-_NOT_INPUT_ANNOTATIONS = frozenset(
-    {
-        "deployment.kubernetes.io/revision",
-        "kubectl.kubernetes.io/last-applied-configuration",
-    }
-)
+_NOT_INPUT_ANNOTATIONS = {
+    "deployment.kubernetes.io/revision",
+    "kubectl.kubernetes.io/last-applied-configuration",
+}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ClusterSession:
     """One provider instance: its cluster and its options."""
 
     api: KubernetesApi
     namespace: str
-    config_map_mutable: bool
-    secret_mutable: bool
-    upsert: bool
+    enabled: frozenset[str]
+    """Its options that are true."""
+
     canceled: Event = field(default_factory=Event)
-
-
-class Clusters:
-    """The clusters that provider instances reach.
-
-    Clients outlive an engine's run, so that not every preview starts the AWS CLI for a new token;
-    of many clusters, those that were used last.
-    """
-
-    def __init__(self, credentials: Mapping[str, str]) -> None:
-        """``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token; its
-        KUBECONFIG is the cluster of a provider without a kubeconfig."""
-        self._credentials = credentials
-        self._api = lru_cache(KEPT_CLIENTS)(self._open)
-
-    def connect(self, config: Properties) -> ClusterSession:
-        """Read a provider's configuration; the API server is not called yet."""
-        refuse_unknown_settings("a kubernetes", config, CONFIGURATION)
-        text = config.get("kubeconfig") or Path(self._credentials["KUBECONFIG"]).read_text()
-        content = yaml.safe_load(text) if isinstance(text, str) else text
-        if not isinstance(content, dict):
-            raise Refused(
-                "provider kubernetes: give kubernetes:kubeconfig as its content, in YAML or JSON, "
-                "or leave it out for the sandbox's cluster; the sandbox reads no other file"
-            )
-        api = self._api(json.dumps(content, sort_keys=True), config.get("context"))
-        return ClusterSession(
-            api=api,
-            namespace=config.get("namespace") or api.namespace,
-            config_map_mutable=_flag(config.get("enableConfigMapMutable")),
-            secret_mutable=_flag(config.get("enableSecretMutable")),
-            upsert=_flag(config.get("upsertExistingObjects")),
-        )
-
-    def _open(self, content: str, context: str | None) -> KubernetesApi:
-        try:
-            return KubernetesApi(self._in_sandbox(json.loads(content)), context)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise Refused(f"provider kubernetes: kubeconfig: {error!r}") from error
-
-    def _in_sandbox(self, content: Json) -> Json:
-        """The kubeconfig, whose commands get the sandbox's environment: a plugin of the engine
-        would inherit the engine's, an attached provider does not."""
-        variables = [{"name": name, "value": text} for name, text in self._credentials.items()]
-        for entry in content.get("users") or ():
-            if command := entry["user"].get("exec"):
-                command["env"] = [*(command.get("env") or ()), *variables]
-        return content
 
 
 def new_manager() -> str:
@@ -167,40 +115,39 @@ class KubernetesObject(ResourceType[ClusterSession]):
     @override
     def replacing(self, session: ClusterSession) -> frozenset[str]:
         paths = {"apiVersion", "kind", "metadata.name", "metadata.namespace"}
-        if self.is_patch:
-            return frozenset(paths)
-        paths.update(REPLACED_BY.get(self.kind, ()))
-        if self.kind == "ConfigMap" and not session.config_map_mutable:
-            paths |= {"data", "binaryData"}
-        if self.kind == "Secret" and not session.secret_mutable:
-            paths |= {"data", "stringData"}
+        if not self.is_patch:
+            paths.update(REPLACED_BY.get(self.kind, ()))
+            if f"enable{self.kind}Mutable" not in session.enabled:
+                paths.update(IMMUTABLE.get(self.kind, ()))
         return frozenset(paths)
 
     @override
-    def create(self, session: ClusterSession, inputs: Properties) -> Created:
-        path, resource_id = self._locate(session, inputs)
-        created = Created(resource_id, {FIELD_MANAGER: new_manager()})
-        if not self.is_patch and not session.upsert and session.api.get(path) is not None:
+    def create(self, session: ClusterSession, inputs: Properties) -> tuple[str, Properties]:
+        resource_id, manager = self._id(session, inputs), new_manager()
+        path = self._path(session, resource_id)
+        upsert = self.is_patch or "upsertExistingObjects" in session.enabled
+        if not upsert and session.api.get(path) is not None:
             group = f".{self.api_version.partition('/')[0]}" if "/" in self.api_version else ""
             raise Refused(
                 f'{self._kind(session).plural}{group} "{inputs["metadata"]["name"]}" already '
                 "exists; bring it in with the resource option `import_`, or change what it "
                 "has with a …Patch resource, which leaves it when it goes"
             )
-        self._apply(session, path, inputs, created.once[FIELD_MANAGER])
-        try:
-            self._await(session, path, resource_id)
-        except NotReady as error:
-            raise NotReady(resource_id, error.reasons, created.once) from error
-        return created
+        self._apply(session, path, inputs, manager)
+        return resource_id, {FIELD_MANAGER: manager}
+
+    @override
+    def await_ready(self, session: ClusterSession, resource_id: str) -> list[str]:
+        if self.is_patch:
+            return []
+        path = self._path(session, resource_id)
+        return await_ready(session.api, path, resource_id, session.canceled)
 
     @override
     def read(
         self, session: ClusterSession, resource_id: str, state: Properties
     ) -> Properties | None:
-        path = self._path(session, resource_id)
-        live = session.api.get(path)
-        live = live and after_deletion(session.api, path, live)
+        live = get_lasting(session.api, self._path(session, resource_id))
         if live is None:
             return None
         return {**_stable(live), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}
@@ -212,7 +159,6 @@ class KubernetesObject(ResourceType[ClusterSession]):
         path = self._path(session, resource_id)
         self._check_exists(session, path, resource_id)
         self._apply(session, path, news, olds[FIELD_MANAGER])
-        self._await(session, path, resource_id)
 
     @override
     def delete(self, session: ClusterSession, resource_id: str, state: Properties) -> None:
@@ -222,7 +168,7 @@ class KubernetesObject(ResourceType[ClusterSession]):
             # first: an object that is gone is there again, with nothing in it.
             names = {key: get_path(state, f"metadata.{key}") for key in ("name", "namespace")}
             nothing = {"apiVersion": self.api_version, "kind": self.kind, "metadata": names}
-            session.api.apply(path, nothing, manager=state[FIELD_MANAGER])
+            session.api.apply(path, nothing, state[FIELD_MANAGER])
             return
         live = session.api.get(path)
         if live is not None:
@@ -233,18 +179,11 @@ class KubernetesObject(ResourceType[ClusterSession]):
     def inputs_of(self, state: Properties) -> Properties:
         """Inputs of an import: everything but the fields that the cluster itself has written."""
         metadata = {k: v for k, v in state["metadata"].items() if k not in _NOT_INPUTS}
-        annotations = {
-            key: value
-            for key, value in metadata.pop("annotations", {}).items()
-            if key not in _NOT_INPUT_ANNOTATIONS
-        }
-        if annotations:
-            metadata["annotations"] = annotations
-        return {**super().inputs_of(state), "metadata": metadata}
-
-    @override
-    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
-        return shaped_like(state, inputs)
+        annotations = metadata.pop("annotations", {})
+        if kept := annotations.keys() - _NOT_INPUT_ANNOTATIONS:
+            metadata["annotations"] = {key: annotations[key] for key in kept}
+        inputs = {name: value for name, value in state.items() if name not in self.computed}
+        return {**inputs, "metadata": metadata}
 
     @override
     def preview(
@@ -259,16 +198,15 @@ class KubernetesObject(ResourceType[ClusterSession]):
         kind = session.api.kind(self.api_version, self.kind)  # a CRD of this preview is not
         if has_unknown(inputs) or is_new_patch or kind is None:
             return {**inputs, "status": UNKNOWN}
-        path, resource_id = self._locate(session, inputs)
+        resource_id = self._id(session, inputs)
+        path = self._path(session, resource_id)
         if state is not None:
             self._check_exists(session, path, resource_id)
             manager, force = state[FIELD_MANAGER], _force(inputs)
-            return _stable(
-                session.api.apply(path, inputs, manager=manager, force=force, dry_run=True)
-            )
+            return _stable(session.api.apply(path, inputs, manager, force=force, dry_run=True))
         try:
             if session.api.get(path) is None:
-                session.api.apply(path, inputs, manager=new_manager(), force=True, dry_run=True)
+                session.api.apply(path, inputs, new_manager(), force=True, dry_run=True)
         except HTTPStatusError as error:
             # The namespace may be one that this very preview would make.
             if refusal(error) not in ("Forbidden", "NotFound"):
@@ -277,8 +215,12 @@ class KubernetesObject(ResourceType[ClusterSession]):
 
     def _apply(self, session: ClusterSession, path: str, inputs: Properties, manager: str) -> None:
         """Apply like the published provider: what kubectl set is no conflict, but with a patch."""
-        options = {"force": _force(inputs), "from_kubectl": not self.is_patch}
-        session.api.apply(path, inputs, manager=manager, **options)
+        try:
+            session.api.apply(path, inputs, manager, force=_force(inputs))
+        except HTTPStatusError as error:
+            if self.is_patch or not only_with_kubectl(error):
+                raise
+            session.api.apply(path, inputs, manager, force=True)
 
     def _check_exists(self, session: ClusterSession, path: str, resource_id: str) -> None:
         if session.api.get(path) is None:
@@ -287,23 +229,17 @@ class KubernetesObject(ResourceType[ClusterSession]):
                 "which the next up creates it again"
             )
 
-    def _await(self, session: ClusterSession, path: str, resource_id: str) -> None:
-        if not self.is_patch:
-            await_ready(session.api, path, resource_id, session.canceled)
-
     def _kind(self, session: ClusterSession) -> Kind:
         kind = session.api.kind(self.api_version, self.kind)
         if kind is None:
             raise Refused(f"the API server knows no kind {self.kind} in {self.api_version}")
         return kind
 
-    def _locate(self, session: ClusterSession, inputs: Properties) -> tuple[str, str]:
-        kind = self._kind(session)
-        name = get_path(inputs, "metadata.name")
-        if not kind.namespaced:
-            return kind.path(None, name), name
-        namespace = get_path(inputs, "metadata.namespace") or session.namespace
-        return kind.path(namespace, name), f"{namespace}/{name}"
+    def _id(self, session: ClusterSession, inputs: Properties) -> str:
+        metadata = inputs["metadata"]
+        namespace = metadata.get("namespace") or session.namespace
+        is_namespaced = self._kind(session).namespaced
+        return f"{namespace}/{metadata['name']}" if is_namespaced else metadata["name"]
 
     def _path(self, session: ClusterSession, resource_id: str) -> str:
         namespace, _, name = resource_id.rpartition("/")
@@ -312,22 +248,50 @@ class KubernetesObject(ResourceType[ClusterSession]):
 
 
 def package(credentials: Mapping[str, str]) -> Package[ClusterSession]:
-    """The provider, ready to be served. ``credentials``: see `Clusters`."""
-    clusters = Clusters(credentials)
+    """The provider, ready to be served.
+
+    ``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token; its
+    KUBECONFIG is the cluster of a provider without a kubeconfig. Clients outlive an engine's run,
+    so that not every preview starts the AWS CLI for a new token; of many clusters, those that were
+    used last.
+    """
+    variables = [{"name": name, "value": text} for name, text in credentials.items()]
+
+    @lru_cache(KEPT_CLIENTS)
+    def client(kubeconfig: str, context: str | None) -> KubernetesApi:
+        try:
+            content = json.loads(kubeconfig)
+            for entry in content.get("users") or ():
+                # A plugin would inherit the engine's environment, an attached provider does not.
+                if command := entry["user"].get("exec"):
+                    command["env"] = [*(command.get("env") or ()), *variables]
+            return KubernetesApi(content, context)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Refused(f"provider kubernetes: kubeconfig: {error!r}") from error
+
+    def connect(config: Properties) -> ClusterSession:
+        refuse_unknown_settings("a kubernetes", config, CONFIGURATION)
+        text = config.get("kubeconfig") or Path(credentials["KUBECONFIG"]).read_text()
+        content = yaml.safe_load(text) if isinstance(text, str) else text
+        if not isinstance(content, dict):
+            raise Refused(
+                "provider kubernetes: give kubernetes:kubeconfig as its content, in YAML or JSON, "
+                "or leave it out for the sandbox's cluster; the sandbox reads no other file"
+            )
+        api = client(json.dumps(content, sort_keys=True), config.get("context"))
+        enabled = frozenset(name for name in config if config[name] in (True, "true"))
+        return ClusterSession(api, config.get("namespace") or api.namespace, enabled)
+
     return Package(
         name="kubernetes",
         version=VERSION,
-        connect=clusters.connect,
+        connect=connect,
         fallback=lambda token: (
             KubernetesObject(token) if token.count(":") == 2 and ":helm.sh/" not in token else None
         ),
         explain=explain,
         cancel=lambda session: session.canceled.set(),
     )
-
-
-def _flag(value: Any) -> bool:
-    return value is True or value == "true"
 
 
 def _force(inputs: Properties) -> bool:

@@ -9,7 +9,7 @@ from threading import Event
 from irsa_core.identity.policy_json import Json
 
 from ...waiting import wait_until
-from ..resource import NotReady, Refused
+from ..resource import Refused
 from ..values import get_path
 from .api import KubernetesApi
 from .rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
@@ -18,21 +18,21 @@ DEFAULT_TIMEOUT = 120.0  # seconds
 DELETION_UNDER_WAY = 15.0  # seconds; a Namespace takes five to ten
 
 
-def await_ready(api: KubernetesApi, path: str, resource_id: str, canceled: Event) -> None:
-    """Wait for a Deployment's rollout; raise `NotReady` with what its Pods say.
+def await_ready(api: KubernetesApi, path: str, resource_id: str, canceled: Event) -> list[str]:
+    """Wait for a Deployment's rollout; return what its Pods say if it is not available.
 
     Other kinds are ready at once.
     """
     deployment = api.get(path) or {}
     if deployment.get("kind") != "Deployment" or annotation(deployment, SKIP_ANNOTATION) == "true":
-        return
+        return []
     timeout = _timeout(deployment)
     wait_until(lambda: canceled.is_set() or _available(api.get(path) or {}), timeout)
-    if not _available(api.get(path) or {}):
-        reasons = list(_pod_reasons(api, deployment)) or ["no Pod was created"]
-        when = "yet" if canceled.is_set() else f"after {timeout:g} s"
-        what = f"Deployment {resource_id} is not available {when}"
-        raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
+    if _available(api.get(path) or {}):
+        return []
+    reasons = list(_pod_reasons(api, deployment)) or ["no Pod was created"]
+    when = "yet" if canceled.is_set() else f"after {timeout:g} s"
+    return [f"Deployment {resource_id} is not available {when}: {reason}" for reason in reasons]
 
 
 def await_gone(api: KubernetesApi, path: str, deleted: Json, canceled: Event) -> None:
@@ -45,14 +45,13 @@ def await_gone(api: KubernetesApi, path: str, deleted: Json, canceled: Event) ->
         raise Refused(f"{deleted['kind']} {name} is still being deleted; it is held by {held}")
 
 
-def after_deletion(api: KubernetesApi, path: str, live: Json) -> Json | None:
+def get_lasting(api: KubernetesApi, path: str) -> Json | None:
     """The object, unless it is about to go: what a killed run deleted would be gone in the middle
     of the next one. What is held up is still there."""
-    if "deletionTimestamp" in live["metadata"] and wait_until(
-        lambda: api.get(path) is None, DELETION_UNDER_WAY
-    ):
-        return None
-    return live
+    live = api.get(path)
+    is_leaving = live is not None and "deletionTimestamp" in live["metadata"]
+    gone = is_leaving and wait_until(lambda: api.get(path) is None, DELETION_UNDER_WAY)
+    return None if gone else live
 
 
 def _held_by(content: Json) -> Iterator[str]:
@@ -72,14 +71,10 @@ def _available(deployment: Json) -> bool:
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
     """
-    replicas = get_path(deployment, "spec.replicas") or 0
-    status = deployment.get("status", {})
-    return (
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) == replicas
-        and status.get("replicas", 0) == replicas
-        and status.get("availableReplicas", 0) == replicas
-    )
+    replicas, status = get_path(deployment, "spec.replicas") or 0, deployment.get("status", {})
+    counts = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")}
+    is_observed = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    return is_observed and counts == {replicas}
 
 
 def _pod_reasons(api: KubernetesApi, deployment: Json) -> Iterator[str]:

@@ -55,6 +55,9 @@ REPLACED_BY: Mapping[str, tuple[str, ...]] = {
 }
 """By kind: a change of these makes a new object, as one of its name and namespace does."""
 
+IMMUTABLE = {"ConfigMap": ("data", "binaryData"), "Secret": ("data", "stringData")}
+"""More of them, unless the provider has ``enableConfigMapMutable``, ``enableSecretMutable``."""
+
 
 def annotation(content: Mapping[str, Any], name: str) -> str | None:
     """The value of one of the object's annotations."""

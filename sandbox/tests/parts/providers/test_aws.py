@@ -75,7 +75,7 @@ def test_default_tags_go_on_what_has_tags_and_the_resource_s_own_win(aws: Aws, p
 
 def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
     engine = provider.configured(assumeRoles=UNKNOWN)
-    assert engine.preview(ROLE, role(name="new"))["arn"] is UNKNOWN
+    assert engine.preview(ROLE, role(name="new"))["arn"] == UNKNOWN
     line = "the configuration of this aws provider is not known in a preview"
     assert refused(engine.create, ROLE, role(name="new")) == line
 

@@ -366,8 +366,8 @@ def test_every_type_and_every_input_that_aws_fills_in_has_a_row(aws: Aws):
     by_other_tests = {"addonVersion", "region"}
     emulator = aws.emulator
     known = package(emulator.proxy, aws.authority.ca_file, emulator.administrator).types
-    assert {each.token for each in known} == {*TYPES}
-    for each in known:
+    assert known.keys() == TYPES.keys()
+    for token, each in known.items():
         assert isinstance(each, AwsType)
         named = {path.split(".")[0] for path in each.having(Is.FILLED)}
-        assert named - by_other_tests <= {*TYPES[each.token].filled}, each.token
+        assert named - by_other_tests <= {*TYPES[token].filled}, token

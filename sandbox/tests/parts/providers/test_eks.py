@@ -103,10 +103,8 @@ def test_a_cluster_has_pulumi_eks_own_roles_addons_and_kubeconfig(opened: Open, 
     ],
 )
 def test_what_has_no_support_is_refused_by_name(inputs, reason):
-    provider = EksProvider()
+    provider = EksProvider("4.4.0")
     with pytest.raises(pulumi.RunError, match=f"^eks:index:Cluster dev: {reason}"):
         provider.construct("dev", "eks:index:Cluster", {**INPUTS, **inputs})
     with pytest.raises(pulumi.RunError, match="no component eks:index:ManagedNodeGroup; it has"):
         provider.construct("dev", "eks:index:ManagedNodeGroup", {})
-    with pytest.raises(pulumi.RunError, match="no method eks:index:Cluster/getKubeconfig; the"):
-        provider.call("eks:index:Cluster/getKubeconfig", {})
