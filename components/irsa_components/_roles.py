@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import pulumi_aws as aws
 from pulumi import CustomResource, Input, Output, RunError
 
+from irsa_core.identity import quotas
 from irsa_core.identity.arns import check_policy_arns
 from irsa_core.identity.names import check_policy_name
-from irsa_core.identity.policies import Document, document, one_or_list, size
-from irsa_core.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_SIZE_MAX
+from irsa_core.identity.policies import Document, document, one_or_list, size, size_of_text
 
 from . import values
 from ._component import Component, ComponentArgs
@@ -44,7 +44,7 @@ class RoleArgs(ComponentArgs):
     permissions_boundary: Input[values.PolicyArn] | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: values.SessionDuration = DEFAULT_ROLE_SESSION_DURATION
+    max_session_duration: values.SessionDuration = quotas.DEFAULT_ROLE_SESSION_DURATION
     """Longest session in seconds (3600 to 43200) that the role grants. A session lasts an hour
     unless the application asks for more, and at most an hour in a role chain."""
 
@@ -71,7 +71,7 @@ class RoleComponent(Component):
         name: str,
         args: RoleArgs,
         policy_arns: Mapping[str, Input[str]],
-        trust: Callable[[Any], str],
+        trust: Callable[[Any], Document],
         trusted: Output[Any],
         /,
         *,
@@ -84,7 +84,9 @@ class RoleComponent(Component):
         role = self.role = aws.iam.Role(
             iam_name(args.path, args.role_name, name),
             path=args.path,
-            assume_role_policy=trusted.apply(in_apply(trust, f"{self._owner}: ")),
+            assume_role_policy=trusted.apply(
+                in_apply(lambda arns: json.dumps(trust(arns)), f"{self._owner}: ")
+            ),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             opts=self.child_options("role", aws.iam.Role, import_=imported),
@@ -174,10 +176,10 @@ def managed_policy(
     """
 
     def text(complete: Document) -> str:
-        if size(complete) > POLICY_SIZE_MAX:
+        if size(complete) > quotas.POLICY_SIZE_MAX:
             raise RunError(
                 f"policy {logical_name!r} has {size(complete)} characters; IAM accepts "
-                f"{POLICY_SIZE_MAX}, name fewer resources"
+                f"{quotas.POLICY_SIZE_MAX}, name fewer resources"
             )
         return json.dumps(complete)
 
@@ -203,11 +205,23 @@ def allow(
 
 
 def _check_known(owner: str, policies: Mapping[str, str]) -> None:
-    if policies:
+    """Raise ValueError for policies (JSON, by name) that IAM does not store in one role."""
+    for name, text in policies.items():
         # Imported here: many programs give none, and the evaluator takes a while to load.
-        from irsa_core.rules.inline_policies import check_inline_policies
+        from irsa_core.decide.trust_policy import check_permissions_policy
 
-        check_inline_policies(owner, policies)
+        try:
+            check_permissions_policy(json.loads(text))
+        except ValueError as error:
+            raise ValueError(
+                f"{owner}: policies[{name!r}] is not a policy ({error}); correct it"
+            ) from None
+    total, most = sum(map(size_of_text, policies.values())), quotas.INLINE_POLICIES_SIZE_MAX
+    if total > most:
+        raise ValueError(
+            f"{owner}: policies have {total} characters; IAM accepts {most} in a role, attach "
+            "managed policies by policy_arns"
+        )
 
 
 def _text(document: object) -> str:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .access_key_user import AccessKeyUser
     from .pod_identity_association import PodIdentityAssociation
 
-CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
 
 ProfileName = Annotated[str, check_profile_name]
@@ -31,7 +30,7 @@ class TokenArgs:
     audience: values.Audience | None = None
     """The token's ``aud`` claim; ``sts.amazonaws.com`` by default."""
 
-    expiration: Annotated[int, values.within(TOKEN_EXPIRATION)] | None = None
+    expiration: Annotated[int, values.within(TOKEN_EXPIRATION, "seconds")] | None = None
     """Lifetime of the token in seconds (600 to 86400); a day by default."""
 
     def annotations(self, role_arn: Input[str]) -> dict[str, Input[str]]:

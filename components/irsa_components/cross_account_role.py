@@ -1,21 +1,15 @@
 """Role B: a role that workload roles of another account may assume."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
 from pulumi import Input, Output, ResourceOptions
 
+from irsa_core.identity import policies
 from irsa_core.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
-from irsa_core.identity.policies import (
-    TrustedRole,
-    principal_arn_trust_policy,
-    role_trust_policy,
-    size,
-)
 from irsa_core.identity.quotas import TRUST_POLICY_QUOTA
-from irsa_core.identity.subjects import service_account_ref
+from irsa_core.identity.subjects import ServiceAccountRef
 
 from . import values
 from ._roles import RoleArgs, RoleComponent
@@ -127,25 +121,27 @@ class CrossAccountRole(RoleComponent):
         self.register_outputs({**outputs, "external_id": args.external_id})
 
 
-def _trust_policy(args: CrossAccountRoleArgs, trusted: Sequence[Any]) -> str:
+def _trust_policy(args: CrossAccountRoleArgs, trusted: Sequence[Any]) -> policies.Document:
     external_id, roles, associations = trusted
     targeted = [
         TargetedBy(
             role_arn,
             cluster_arn,
-            service_account_ref(source.service_account.namespace, source.service_account.name),
+            ServiceAccountRef(source.service_account.namespace, source.service_account.name),
             source.disable_session_tags,
         )
         for (role_arn, cluster_arn), source in zip(associations, args.associations, strict=True)
     ]
     if args.trust == "principal-arn":
-        trust = principal_arn_trust_policy((arn for arn, _ in roles), external_id=external_id)
+        arns = (arn for arn, _ in roles)
+        trust = policies.principal_arn_trust_policy(arns, external_id=external_id)
     else:
-        trust = role_trust_policy((TrustedRole(*r) for r in roles), external_id=external_id)
+        pairs = (policies.TrustedRole(*pair) for pair in roles)
+        trust = policies.role_trust_policy(pairs, external_id=external_id)
     trust["Statement"] += target_role_trust_policy(targeted)["Statement"]
-    if size(trust) > TRUST_POLICY_QUOTA:
+    if (size := policies.size(trust)) > TRUST_POLICY_QUOTA:
         raise ValueError(
-            f"the trust policy has {size(trust)} characters; IAM accepts {TRUST_POLICY_QUOTA}, "
-            "give some of the trusted roles or associations a role of their own"
+            f"the trust policy has {size} characters; IAM accepts {TRUST_POLICY_QUOTA}, give some "
+            "of the trusted roles or associations a role of their own"
         )
-    return json.dumps(trust)
+    return trust

@@ -9,13 +9,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from irsa_core.identity.policies import (
-    PERMISSIONS,
-    Document,
-    bucket_permissions_policy,
-    check_key_prefix,
-    tls_only_bucket_policy,
-)
+from irsa_core.identity import policies
 
 from . import values
 from ._component import Component, ComponentArgs
@@ -38,7 +32,7 @@ class DataBucketArgs(ComponentArgs):
     existing: bool = False
     """Use the existing bucket of that name; it is never changed or deleted."""
 
-    managed_policies: Sequence[Annotated[str, values.one_of(*PERMISSIONS)]] = ()
+    managed_policies: Sequence[Annotated[str, values.one_of(*policies.PERMISSIONS)]] = ()
     """Managed policies to create, with names from Pulumi: any of ``read``, ``read-write`` and
     ``full`` (every S3 action). A role of the same program needs none: its ``policies`` take
     ``bucket.read()`` or ``bucket.read_write()``."""
@@ -54,7 +48,8 @@ class DataBucketArgs(ComponentArgs):
 
     def policy_names(self) -> dict[str, str | None]:
         """Return the names of the managed policies to create, by permissions; None for Pulumi's."""
-        names = {e: getattr(self, f"{e.replace('-', '_')}_policy_name") for e in PERMISSIONS}
+        fields = {key: f"{key.replace('-', '_')}_policy_name" for key in policies.PERMISSIONS}
+        names = {key: getattr(self, field) for key, field in fields.items()}
         return {key: names[key] for key in names if names[key] or key in self.managed_policies}
 
 
@@ -100,19 +95,19 @@ class DataBucket(Component):
             setattr(self, key, outputs[key])
         self.register_outputs(outputs)
 
-    def read(self, prefix: str = "") -> Output[Document]:
+    def read(self, prefix: str = "") -> Output[policies.Document]:
         """Return a policy document that allows to read the bucket, or the objects whose keys begin
         with a prefix, such as ``reports/``; for ``policies`` of a role."""
         return self._document("read", prefix)
 
-    def read_write(self, prefix: str = "") -> Output[Document]:
+    def read_write(self, prefix: str = "") -> Output[policies.Document]:
         """Return a policy document that allows to read and write, as `read` does."""
         return self._document("read-write", prefix)
 
-    def _document(self, permissions: str, prefix: str = "") -> Output[Document]:
-        check_key_prefix(prefix)
+    def _document(self, permissions: str, prefix: str = "") -> Output[policies.Document]:
+        policies.check_key_prefix(prefix)
         return self.bucket_arn.apply(
-            partial(bucket_permissions_policy, permissions=permissions, prefix=prefix)
+            partial(policies.bucket_permissions_policy, permissions=permissions, prefix=prefix)
         )
 
     def _create(self, name: str, args: DataBucketArgs) -> None:
@@ -142,7 +137,7 @@ class DataBucket(Component):
         policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
-            policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
+            policy=bucket.arn.apply(lambda arn: json.dumps(policies.tls_only_bucket_policy(arn))),
             # Once it exists, the bucket is protected. S3 also refuses a policy and a public
             # access block that are written at the same time.
             opts=options("policy", aws.s3.BucketPolicy, deleted_with=bucket, depends_on=guards),

@@ -16,15 +16,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Input, Output
 from pulumi.output import Unknown
 
-from irsa_core.identity.eks import (
-    POD_IDENTITY_TOKEN_FOLDER,
-    POD_IDENTITY_VOLUME,
-    RESERVED_VARIABLES,
-    SKIP_CONTAINERS_ANNOTATION,
-    SKIP_LABEL,
-    TOKEN_FOLDER,
-    TOKEN_VOLUME,
-)
+from irsa_core.identity import eks
 from irsa_core.identity.injection import HASH_ANNOTATION, without_agent
 
 from .service_account import ServiceAccount
@@ -48,8 +40,24 @@ _READ = (
 )
 _SPELLING = {name: camel(name) for name in _READ.split()}
 """Kubernetes' spelling of the fields that are read here."""
-_RESERVED_VOLUMES = dict.fromkeys((TOKEN_VOLUME, POD_IDENTITY_VOLUME), "the webhook adds it")
-_RESERVED_FOLDERS = dict.fromkeys((TOKEN_FOLDER, POD_IDENTITY_TOKEN_FOLDER), "the token is there")
+_KEYS: Final = {"env": "name", "volumeMounts": "mountPath", "volumes": "name"}
+"""Keys by which the members of lists are told apart."""
+_FOLDERS = (eks.TOKEN_FOLDER, eks.POD_IDENTITY_TOKEN_FOLDER)
+_VOLUMES = (eks.TOKEN_VOLUME, eks.POD_IDENTITY_VOLUME)
+_RESERVED: Final = {
+    "env": eks.RESERVED_VARIABLES,
+    "volumeMounts": dict.fromkeys(_FOLDERS, "the token is there"),
+    "volumes": dict.fromkeys(_VOLUMES, "the webhook adds it"),
+}
+"""Values of those keys that only the identity has, and why."""
+_SKIPPING: Final = {
+    "labels": (eks.SKIP_LABEL, "keeps the webhook from the pods; remove it"),
+    "annotations": (
+        eks.SKIP_CONTAINERS_ANNOTATION,
+        "is the identity's; list the containers that get it in its `containers`",
+    ),
+}
+"""Keys of a pod's metadata that keep the webhook from it, and what to do."""
 
 
 @dataclass(kw_only=True)
@@ -123,12 +131,6 @@ def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
     return None
 
 
-def namespace_of(inputs: Mapping[str, Any]) -> Any:
-    """Return the namespace in the inputs of a Kubernetes object; None if there is none to see."""
-    metadata = inputs.get("metadata")
-    return metadata.get("namespace") if isinstance(metadata, Mapping) else None
-
-
 def _known(value: Any, change: Callable[[Any], Any]) -> Any:
     """Change a value; that of an output once it is known."""
     if isinstance(value, Unknown):
@@ -159,7 +161,7 @@ def _template(additions: PodAdditions, template: Any) -> Fields:
     annotations: Fields = {HASH_ANNOTATION: _hash(additions.identity)}
     if additions.injected and additions.containers is not None:
         others = partial(_others, additions)
-        annotations[SKIP_CONTAINERS_ANNOTATION] = _known(fields.get("spec"), others)
+        annotations[eks.SKIP_CONTAINERS_ANNOTATION] = _known(fields.get("spec"), others)
     _change(fields, "metadata", _metadata, annotations, additions.injected)
     _change(fields, "spec", _spec, additions)
     return fields
@@ -173,15 +175,9 @@ def _hash(identity: Mapping[str, Input[str]]) -> Output[str]:
 
 def _metadata(annotations: Fields, injected: bool, metadata: Any) -> Fields:
     fields = _fields(metadata)
-    if injected and "labels" in fields:
-        problem = f"label {SKIP_LABEL} keeps the webhook from the pods; remove it"
-        _change(fields, "labels", _without, SKIP_LABEL, problem)
-    if injected and "annotations" in fields:
-        problem = (
-            f"annotation {SKIP_CONTAINERS_ANNOTATION} is the identity's; list the containers that "
-            "get it in its `containers`"
-        )
-        _change(fields, "annotations", _without, SKIP_CONTAINERS_ANNOTATION, problem)
+    for part, (key, problem) in _SKIPPING.items():
+        if injected and part in fields:
+            _change(fields, part, _without, key, f"{part.removesuffix('s')} {key} {problem}")
     _change(fields, "annotations", lambda inputs: {**_fields(inputs), **annotations})
     return fields
 
@@ -224,11 +220,9 @@ def _spec(additions: PodAdditions, spec: Any) -> Fields:
         _change(fields, "securityContext", _pod_security)
     for key in {"initContainers", "containers"} & fields.keys():
         _change(fields, key, _containers, additions, linux)
-    volumes = [_HOME_VOLUME, *additions.volumes] if linux else additions.volumes
-    if additions.injected and "volumes" in fields:
-        _change(fields, "volumes", _unreserved, "volume", "name", _RESERVED_VOLUMES, ())
-    if volumes:
-        _change(fields, "volumes", _with, volumes, "name")
+    if additions.injected:
+        _refuse_reserved(fields, "volumes", "volume")
+    _add(fields, "volumes", [_HOME_VOLUME, *additions.volumes] if linux else additions.volumes)
     return fields
 
 
@@ -263,22 +257,16 @@ def _container(additions: PodAdditions, linux: bool, container: Any) -> Fields:
         mounts.append(_HOME_MOUNT)
     if additions.containers is None or fields.get("name") in additions.containers:
         container_name = f"container {fields.get('name')!r}"
-        if "env" in fields:
-            where = f"{container_name}: environment variable"
-            _change(fields, "env", _unreserved, where, "name", RESERVED_VARIABLES, additions.env)
-        if additions.injected and "volumeMounts" in fields:
-            where = f"{container_name}: volume mount at"
-            reserved = _RESERVED_FOLDERS
-            _change(fields, "volumeMounts", _unreserved, where, "mountPath", reserved, ())
+        _refuse_reserved(fields, "env", f"{container_name}: environment variable", additions.env)
+        if additions.injected:
+            _refuse_reserved(fields, "volumeMounts", f"{container_name}: volume mount at")
         if "envFrom" in fields:
             owner = f"{additions.account}: {container_name}"
             _change(fields, "envFrom", _seen, owner, additions.warn)
         env += additions.env
         mounts += additions.mounts
-    if env:
-        _change(fields, "env", _with, env, "name")
-    if mounts:
-        _change(fields, "volumeMounts", _with, mounts, "mountPath")
+    _add(fields, "env", env)
+    _add(fields, "volumeMounts", mounts)
     return fields
 
 
@@ -290,24 +278,32 @@ def _security(given: Any) -> Fields:
     return {**_SECURITY, **fields}
 
 
-def _with(added: Sequence[Fields], key: str, listed: Any) -> list[Any]:
-    """Return a list with those added that it does not have."""
-    own = list(listed or ())
-    names = [_plain(each).get(key) for each in own]
-    return [*(each for each in added if each[key] not in names), *own]
+def _add(fields: Fields, part: str, added: Sequence[Fields]) -> None:
+    """Add to a list what it does not have."""
+    key = _KEYS[part]
+
+    def extended(listed: Any) -> list[Any]:
+        members = list(listed or ())
+        names = [_plain(member).get(key) for member in members]
+        return [*(member for member in added if member[key] not in names), *members]
+
+    if added:
+        _change(fields, part, extended)
 
 
-def _unreserved(
-    where: str, key: str, reserved: Mapping[str, str], ours: Sequence[Fields], listed: Any
-) -> list[Any]:
-    """Return a list, in which only ours has the values of a key that are reserved."""
-    for member in listed:
-        fields = _plain(member)
-        value = fields.get(key)
-        reason = reserved.get(value.rstrip("/")) if isinstance(value, str) else None
-        if reason and fields not in ours:
-            raise ValueError(f"{where} {value!r} is reserved: {reason}; remove it")
-    return list(listed)
+def _refuse_reserved(fields: Fields, part: str, where: str, ours: Sequence[Fields] = ()) -> None:
+    """Raise ValueError for a member of a list, other than ours, whose key has a reserved value."""
+
+    def unchanged(listed: Any) -> list[Any]:
+        for member in map(_plain, listed):
+            value = member.get(_KEYS[part])
+            reason = _RESERVED[part].get(value.rstrip("/")) if isinstance(value, str) else None
+            if reason and member not in ours:
+                raise ValueError(f"{where} {value!r} is reserved: {reason}; remove it")
+        return list(listed)
+
+    if part in fields:
+        _change(fields, part, unchanged)
 
 
 def _seen(container: str, warn: Callable[[str], None], sources: Any) -> Any:

@@ -1,6 +1,5 @@
 """An IAM role for Kubernetes service accounts of EKS clusters: by IRSA, Pod Identity or both."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from fnmatch import fnmatchcase
@@ -11,16 +10,11 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from irsa_core.identity import quotas
 from irsa_core.identity.eks import STS_AUDIENCE
 from irsa_core.identity.names import check_tags, owning_stack
 from irsa_core.identity.pod_identity import service_account_trust_policy
-from irsa_core.identity.policies import assume_role_permissions_policy
-from irsa_core.identity.quotas import (
-    ATTACHED_POLICIES_MAX,
-    DESCRIPTION_MAX,
-    TRUST_POLICY_QUOTA,
-    TRUST_POLICY_QUOTAS,
-)
+from irsa_core.identity.policies import Document, assume_role_permissions_policy
 from irsa_core.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
@@ -73,7 +67,9 @@ class ServiceAccountRoleArgs(RoleArgs):
     role_b_arns: Sequence[Input[values.RoleArn]] = ()
     """Roles, of this or of other accounts, that the role may assume next (role chaining)."""
 
-    trust_policy_quota: Annotated[int, values.within(TRUST_POLICY_QUOTAS)] = TRUST_POLICY_QUOTA
+    trust_policy_quota: Annotated[int, values.within(quotas.TRUST_POLICY_QUOTAS)] = (
+        quotas.TRUST_POLICY_QUOTA
+    )
     """Characters that IAM accepts in a trust policy; above 2048 only if AWS raised the quota."""
 
     description: values.Description | None = None
@@ -97,6 +93,7 @@ class ServiceAccountRoleArgs(RoleArgs):
         clusters = [*self.provider_arns, *self.cluster_arns]
         self.check_policies([*clusters, *self.role_b_arns])
         attached = len(self.policy_arns) + bool(self.role_b_arns)
+        most = quotas.ATTACHED_POLICIES_MAX
         problems = {
             f"{owner}: imported names a role of no stack by role_name; give that, and remove "
             "taken_over": self.imported and (self.role_name is None or self.taken_over),
@@ -107,7 +104,7 @@ class ServiceAccountRoleArgs(RoleArgs):
             f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
             "cluster_arns": self.disable_session_tags and not self.cluster_arns,
             f"{owner} has {attached} managed policies; IAM attaches at most "
-            f"{ATTACHED_POLICIES_MAX} to a role, merge some": attached > ATTACHED_POLICIES_MAX,
+            f"{most} to a role, merge some": attached > most,
         }
         values.refuse(problems)
         _ = self.warnings  # refuses a mistake in further_statements
@@ -281,11 +278,11 @@ def _description(args: ServiceAccountRoleArgs) -> str:
     kinds = {"IRSA": args.provider_arns, "EKS Pod Identity": args.cluster_arns}
     namespaces = sorted({subject.namespace for subject in args.parsed_subjects})
     text = f"{' and '.join(k for k in kinds if kinds[k])} for {', '.join(namespaces)}"
-    return text[:DESCRIPTION_MAX]
+    return text[: quotas.DESCRIPTION_MAX]
 
 
-def _trust_policy(args: ServiceAccountRoleArgs, arns: Sequence[Sequence[str]]) -> str:
-    policy = service_account_trust_policy(
+def _trust_policy(args: ServiceAccountRoleArgs, arns: Sequence[Sequence[str]]) -> Document:
+    return service_account_trust_policy(
         args.parsed_subjects,
         provider_arns=arns[0],
         cluster_arns=arns[1],
@@ -294,4 +291,3 @@ def _trust_policy(args: ServiceAccountRoleArgs, arns: Sequence[Sequence[str]]) -
         further_statements=[dict(statement) for statement in args.further_statements],
         quota=args.trust_policy_quota,
     )
-    return json.dumps(policy)

@@ -17,7 +17,7 @@ from irsa_core.polling import TIMEOUT
 
 from .pod_template import map_template
 from .service_account import ServiceAccount
-from .trial_pods import TrialError, check_command, wait_for_credentials
+from .trial_pods import TrialError, read, wait_for_credentials
 
 HOOK: Final = "pods start with their credentials"
 
@@ -75,7 +75,7 @@ def _wait(
     try:
         if is_dry_run():
             if kubeconfig is not None:
-                check_command(kubeconfig)
+                read(kubeconfig)
         elif new:
             ref = ServiceAccountRef(account.namespace, account.name)
             wait_for_credentials(str(kubeconfig), ref, new[0], pause)

@@ -100,8 +100,7 @@ def wait_for_credentials(
 
     That the next five are right does not prove that every later one is.
     """
-    cluster, user = _read(kubeconfig)
-    _check_command(user)
+    cluster, user = read(kubeconfig)
     try:
         # Its command runs once: it takes longer than the trials.
         api = _within(polling.TIMEOUT, partial(api_server, cluster, user))
@@ -115,13 +114,9 @@ def wait_for_credentials(
         )
 
 
-def check_command(kubeconfig: str) -> None:
-    """Raise `TrialError` if the kubeconfig's command, such as `aws`, is not installed."""
-    _check_command(_read(kubeconfig)[1])
-
-
-def _read(kubeconfig: str) -> tuple[Json, Json]:
-    """Return cluster and user of a kubeconfig's current context."""
+def read(kubeconfig: str) -> tuple[Json, Json]:
+    """Return cluster and user of a kubeconfig's current context. Raises `TrialError`, also if the
+    user's command, such as `aws`, is not installed."""
     try:
         config = yaml.safe_load(kubeconfig)
 
@@ -129,18 +124,16 @@ def _read(kubeconfig: str) -> tuple[Json, Json]:
             return {item["name"]: item[kind] for item in config[f"{kind}s"]}[name]
 
         context = entry("context", config["current-context"])
-        return entry("cluster", context["cluster"]), entry("user", context["user"])
+        cluster, user = entry("cluster", context["cluster"]), entry("user", context["user"])
     except Exception as error:  # noqa: BLE001 - a kubeconfig may be wrong in any way
         raise _unusable(error) from None
-
-
-def _check_command(user: Json) -> None:
     command = (user.get("exec") or {}).get("command")
     if command and shutil.which(command) is None:
         raise TrialError(
             f"cannot be tried: the kubeconfig runs {command!r}, which is not on PATH; install it, "
             "or leave out `kubeconfig` for no wait"
         )
+    return cluster, user
 
 
 def api_server(cluster: Json, user: Json) -> ApiServer:

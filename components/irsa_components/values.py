@@ -28,7 +28,7 @@ from pulumi.output import Unknown
 
 from irsa_core.identity import arns, names, regions, subjects
 from irsa_core.identity.pulumi_types import OUTPUT_TEXT
-from irsa_core.identity.quotas import DESCRIPTION_MAX
+from irsa_core.identity.quotas import DESCRIPTION_MAX, ROLE_SESSION_DURATION
 
 T = TypeVar("T")
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def matching(pattern: str, form: str) -> Callable[[str], None]:
     return _check(re.compile(pattern).fullmatch, lambda text: f"{text!r} is not {form}")
 
 
-def within(numbers: range) -> Callable[[int], None]:
+def within(numbers: range, unit: str = "") -> Callable[[int], None]:
     """Return a check for a number of a range."""
-    limits = f"{numbers.start} to {numbers.stop - 1}"
+    limits = f"{numbers.start} to {numbers.stop - 1} {unit}".rstrip()
     return _check(numbers.__contains__, lambda number: f"{number} is outside of {limits}")
 
 
@@ -152,7 +152,7 @@ Region = Annotated[str, regions.partition_of_region]
 RoleArn = Annotated[str, arns.check_role_arn]
 RoleName = Annotated[str, names.check_role_name]
 ServiceAccountName = Annotated[str, subjects.check_service_account_name]
-SessionDuration = Annotated[int, names.check_session_duration]
+SessionDuration = Annotated[int, within(ROLE_SESSION_DURATION, "seconds")]
 SessionName = Annotated[str, names.check_session_name]
 SessionPolicy = Annotated[str, _check_session_policy]
 SubjectText = Annotated[str, partial(subjects.parse_service_accounts, allow_whole_namespace=True)]

@@ -1,40 +1,27 @@
 """AWS credentials for the pods of one service account, whatever controller runs them."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pulumi
 import pulumi_kubernetes as k8s
-from pulumi import (
-    UNKNOWN,
-    Input,
-    Output,
-    ResourceOptions,
-    ResourceTransformArgs,
-    ResourceTransformResult,
-    RunError,
-)
+from pulumi import Input, Output, ResourceOptions, RunError
 
 from irsa_core.identity.eks import STS_AUDIENCE
 
 from . import values
 from ._component import Component, ComponentArgs
-from .credentials import (
-    CONFIG_FOLDER,
-    TOKEN_FOLDER,
-    AccessKeyArgs,
-    PodIdentityArgs,
-    RoleChainArgs,
-    TokenArgs,
-)
-from .pod_template import PodAdditions, PodTemplate, add_identity, map_template, namespace_of
+from .credentials import TOKEN_FOLDER, AccessKeyArgs, PodIdentityArgs, RoleChainArgs, TokenArgs
+from .pod_template import PodAdditions, PodTemplate, add_identity, map_template
 from .service_account import ServiceAccount
 
 if TYPE_CHECKING:
     from .service_account_role import ServiceAccountRole
+
+CONFIG_FOLDER = "/etc/aws"
 
 
 @values.arguments
@@ -164,7 +151,9 @@ class WorkloadIdentity(Component):
         waits for the association."""
         return ResourceOptions.merge(opts, self._waits)
 
-    def transform(self, args: ResourceTransformArgs) -> ResourceTransformResult | None:
+    def transform(
+        self, args: pulumi.ResourceTransformArgs
+    ) -> pulumi.ResourceTransformResult | None:
         """Add the identity to the pod template of a resource, if it has one: for
         ``ResourceOptions(transforms=[identity.transform])`` on what others make."""
         try:
@@ -174,14 +163,15 @@ class WorkloadIdentity(Component):
             raise RunError(f"{args.name}: {error}") from None
         if props is None:
             return None
-        namespace = namespace_of(props)
+        metadata = props.get("metadata")
+        namespace = metadata.get("namespace") if isinstance(metadata, Mapping) else None
         if isinstance(namespace, str) and namespace != self._additions.account.namespace:
             raise ValueError(
                 f"{args.name} is in namespace {namespace!r}, and the identity is that of service "
                 f"account {self._additions.account}; give the transform to resources of its "
                 "namespace"
             )
-        return ResourceTransformResult(props, self.options(args.opts))
+        return pulumi.ResourceTransformResult(props, self.options(args.opts))
 
     def _create(self, name: str, args: Any) -> dict[str, Any]:
         """Create what runs the pods; returns further outputs."""
@@ -261,6 +251,6 @@ def _without_dependency(value: Output[str]) -> Output[Any]:
     """
 
     async def alone() -> Any:
-        return await value.future() if await value.is_known() else UNKNOWN
+        return await value.future() if await value.is_known() else pulumi.UNKNOWN
 
     return Output.from_input(alone())

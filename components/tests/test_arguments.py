@@ -90,6 +90,8 @@ REFUSED: Mapping[str, Mapping[str, tuple[Mapping[str, Any], str]]] = {
         "no subject": ({"subjects": []}, "role 's3-app' trusts no principal"),
         "subject without a namespace": ({"subjects": ["s3-app"]},
             "subject 's3-app' is not NAMESPACE/NAME"),
+        "session of less than an hour": ({"max_session_duration": 3599},
+            "max_session_duration: 3599 is outside of 3600 to 43200 seconds"),
         "quota too small": ({"trust_policy_quota": 2047},
             "trust_policy_quota: 2047 is outside of 2048 to 8192"),
         "one policy twice": ({"policy_arns": {"a": BUCKET, "b": BUCKET}},

@@ -12,7 +12,7 @@ from pulumi import Output
 
 from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs
 from irsa_components.pod_template import HASH_ANNOTATION as HASH
-from irsa_components.pod_template import PodAdditions, add_identity, map_template, namespace_of
+from irsa_components.pod_template import PodAdditions, add_identity, map_template
 from irsa_components.values import MESSAGE_MAX, camel
 from irsa_core.identity.eks import RESERVED_VARIABLES, TOKEN_FOLDER
 from tests.support.engine import Engine, create, deploy
@@ -229,16 +229,6 @@ def test_every_template_is_found_also_in_outputs(kind, is_secret):
 )
 def test_what_has_no_pod_template_is_left_alone(inputs):
     assert map_template(inputs, lambda _: pytest.fail("no template")) is None
-
-
-UNSEEN = {"none": lambda: None, "a secret": lambda: Output.secret({"namespace": "dev"})}
-
-
-@pytest.mark.cases("metadata", UNSEEN)
-def test_a_namespace_that_cannot_be_seen_is_none(metadata):
-    found: list[Any] = []
-    deploy(lambda: found.append(namespace_of({"metadata": metadata()})))
-    assert found == [None]
 
 
 @pytest.mark.cases(("known", "raised"), {

@@ -14,6 +14,7 @@ from pulumi.output import Unknown
 
 import irsa_components as irsa
 from tests.support.engine import Engine, create, deploy, secret
+from tests.support.refusal import refusal
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
 
@@ -276,6 +277,21 @@ def test_a_replaced_association_leaves_the_deployment_in_place(preview):
     dependencies = engine.options("Deployment", "s3-app").propertyDependencies
     assert "PodIdentityAssociation" not in str(dependencies)
     assert isinstance(identity_hash(engine), Unknown) == preview
+
+
+@pytest.mark.cases(("metadata", "line"), {
+    "none": (lambda: None, ""),
+    "a secret": (lambda: pulumi.Output.secret({"namespace": "prod"}), ""),
+    "another namespace": (lambda: {"namespace": "prod"}, "app is in namespace 'prod', and"),
+})  # fmt: skip
+def test_a_transform_is_for_its_own_namespace_as_far_as_it_is_seen(metadata, line):
+    def program() -> None:
+        args = irsa.WorkloadIdentityArgs(service_account=ARGS["service_account"], role_arn=ROLE_A)
+        props = {"metadata": metadata(), "spec": {"template": {"spec": ARGS["pod_spec"]}}}
+        given = (True, "", "app", props, ResourceOptions())
+        irsa.WorkloadIdentity("s3-app", args).transform(pulumi.ResourceTransformArgs(*given))
+
+    assert (refusal(deploy, program) if line else str(deploy(program).logged)).startswith(line)
 
 
 @pytest.mark.cases("kubeconfig", {"kubeconfig given": "{}", "no kubeconfig": None})

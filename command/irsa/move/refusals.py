@@ -35,7 +35,7 @@ from irsa_core.identity.eks import (
     WEB_IDENTITY_VARIABLES,
 )
 from irsa_core.identity.names import owning_stack
-from irsa_core.identity.pod_identity import check_cluster, check_role
+from irsa_core.identity.pod_identity import check_role
 from irsa_core.identity.policies import size
 from irsa_core.identity.policy_json import Json
 from irsa_core.identity.quotas import TRUST_POLICY_QUOTA
@@ -167,7 +167,7 @@ def _policies(move: Move) -> Iterator[str]:
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
     try:
-        check_role(move.role.arn, check_cluster(move.facts.cluster_arn))
+        check_role(move.role.arn, move.facts.cluster_arn)
     except ValueError as error:
         yield str(error)
     if move.association is None and all(pod.phase != RUNNING for pod in move.pods):

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from irsa_core.identity.names import check_path, check_role_name
@@ -209,7 +209,7 @@ def parse_provider_arn(text: str) -> ProviderArn | None:
 def cluster_arn(arn: str) -> ClusterArn:
     """Return the parts of the ARN of an EKS cluster, or raise ValueError."""
     form = "arn:aws:eks:<region>:<account>:cluster/<name>"
-    return ClusterArn(**_checked(arn, _CLUSTER, "an EKS cluster", form).groupdict())
+    return ClusterArn(**_match("an EKS cluster", _CLUSTER, form, arn).groupdict())
 
 
 def session_arn_prefix(role_arn: str) -> str:
@@ -263,12 +263,6 @@ def role_arn(account_id: str, name: str, *, path: str = "/", partition: str = "a
     return str(RoleArn(partition, account_id, path, name))
 
 
-def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = "aws") -> str:
-    """The ARN that IAM gives a managed policy."""
-    check_account_id(account_id)
-    return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
-
-
 def aws_policy_arn(name: str, *, partition: str = "aws") -> str:
     """The ARN of a managed policy that AWS itself owns, without a path."""
     return f"arn:{partition}:iam::aws:policy/{name}"
@@ -289,34 +283,31 @@ def check_account_id(account_id: str) -> str:
     return account_id
 
 
-def check_role_arn(arn: str) -> str:
-    """Return the ARN of a role (not of a session of it), or raise ValueError."""
-    return _checked(arn, _ROLE, "a role", "arn:aws:iam::<account>:role/<name>")[0]
-
-
-def check_principal_arn(arn: str) -> str:
-    """Return the ARN of a role or user, or raise ValueError."""
-    form = "arn:aws:iam::<account>:role/<name> (of the role, not of a session of it)"
-    return _checked(arn, _ROLE_OR_USER, "a role or user", form)[0]
-
-
-def check_key_arn(arn: str) -> str:
-    """Return the ARN of a KMS key, or raise ValueError."""
-    form = "arn:aws:kms:<region>:<account>:key/<id> (not an alias)"
-    return _checked(arn, _KEY, "a KMS key", form)[0]
-
-
-def check_policy_arn(arn: str) -> str:
-    """Return the ARN of a managed policy, or raise ValueError."""
-    form = "arn:aws:iam::<account or aws>:policy/<name>"
-    return _checked(arn, _POLICY, "a managed policy", form)[0]
-
-
-def _checked(arn: str, pattern: re.Pattern[str], what: str, form: str) -> re.Match[str]:
+def _match(what: str, pattern: re.Pattern[str], form: str, arn: str) -> re.Match[str]:
     match = pattern.fullmatch(arn) if len(arn) <= ARN_MAX else None
     if match is None:
         raise ValueError(f"{arn!r} is not the ARN of {what}; expected {form}")
     return match
+
+
+def _check(what: str, pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
+    return lambda arn: _match(what, pattern, form, arn)[0]
+
+
+check_role_arn = _check("a role", _ROLE, "arn:aws:iam::<account>:role/<name>")
+"""Return the ARN of a role (not of a session of it), or raise ValueError."""
+check_principal_arn = _check(
+    "a role or user",
+    _ROLE_OR_USER,
+    "arn:aws:iam::<account>:role/<name> (of the role, not of a session of it)",
+)
+"""Return the ARN of a role or user, or raise ValueError."""
+check_key_arn = _check("a KMS key", _KEY, "arn:aws:kms:<region>:<account>:key/<id> (not an alias)")
+"""Return the ARN of a KMS key, or raise ValueError."""
+check_policy_arn = _check(
+    "a managed policy", _POLICY, "arn:aws:iam::<account or aws>:policy/<name>"
+)
+"""Return the ARN of a managed policy, or raise ValueError."""
 
 
 def check_policy_arns(

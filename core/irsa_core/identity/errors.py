@@ -7,6 +7,7 @@ single calls.
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 
 @dataclass(unsafe_hash=True)
@@ -23,27 +24,11 @@ class AwsError(Exception):
         return self.message
 
 
-def invalid_role_arn() -> AwsError:
-    """A RoleArn that is not the ARN of a role."""
-    return AwsError("ValidationError", 400, "Request ARN is invalid")
-
-
 def not_authorized(caller_arn: str, action: str, resource: str) -> AwsError:
     """A signed call that the policies do not allow, or a role that does not exist: AWS does not say
     which."""
     message = f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource}"
     return AwsError("AccessDenied", 403, message)
-
-
-def web_identity_denied() -> AwsError:
-    """The trust policy refuses the token, or there is no such role: AWS does not say which."""
-    message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
-    return AwsError("AccessDenied", 403, message)
-
-
-def root_may_not_assume() -> AwsError:
-    """An account's root calls AssumeRole."""
-    return AwsError("AccessDenied", 403, "Roles may not be assumed by root accounts.")
 
 
 def session_credentials(action: str) -> AwsError:
@@ -52,57 +37,59 @@ def session_credentials(action: str) -> AwsError:
     return AwsError("AccessDenied", 403, message)
 
 
-def above_role_maximum() -> AwsError:
-    """A session that is longer than the role's MaxSessionDuration."""
-    message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-    return AwsError("ValidationError", 400, message)
-
-
-def above_chained_maximum() -> AwsError:
-    """A role's session asks for more than an hour as another role."""
-    return AwsError(
-        "ValidationError",
-        400,
-        "The requested DurationSeconds exceeds the 1 hour session limit for roles "
-        "assumed by role chaining.",
-    )
-
-
-def issuer_unreachable() -> AwsError:
-    """The keys of the issuer could not be fetched. The text is the API reference's description."""
-    return AwsError(
-        "IDPCommunicationError",
-        400,
-        "The request could not be fulfilled because the identity provider (IDP) that was asked to "
-        "verify the incoming identity token could not be reached.",
-    )
-
-
-def source_identity_is_set() -> AwsError:
-    """A session with a source identity asks for another one. AWS documents the rule, not the words:
-    these are from public reports."""
-    message = "The source identity is already set for this assume role session"
-    return AwsError("ValidationError", 400, message)
-
-
-def transitive_tag_is_set() -> AwsError:
-    """A session passes a tag that it passes on anyway; the words are from public reports."""
-    return AwsError(
-        "InvalidParameterValue",
-        400,
-        "One of the specified transitive tag keys can't be set because it conflicts with a "
-        "transitive tag key from the calling session.",
-    )
-
-
-def invalid_token(message: str) -> AwsError:
-    """A web identity token that STS does not take."""
-    return AwsError("InvalidIdentityToken", 400, message)
-
-
-def malformed_policy(message: str) -> AwsError:
-    """A policy document that IAM does not store."""
-    return AwsError("MalformedPolicyDocument", 400, message)
+invalid_role_arn = partial(AwsError, "ValidationError", 400, "Request ARN is invalid")
+"""A RoleArn that is not the ARN of a role."""
+web_identity_denied = partial(
+    AwsError, "AccessDenied", 403, "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+)
+"""The trust policy refuses the token, or there is no such role: AWS does not say which."""
+root_may_not_assume = partial(
+    AwsError, "AccessDenied", 403, "Roles may not be assumed by root accounts."
+)
+"""An account's root calls AssumeRole."""
+above_role_maximum = partial(
+    AwsError,
+    "ValidationError",
+    400,
+    "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+)
+"""A session that is longer than the role's MaxSessionDuration."""
+above_chained_maximum = partial(
+    AwsError,
+    "ValidationError",
+    400,
+    "The requested DurationSeconds exceeds the 1 hour session limit for roles "
+    "assumed by role chaining.",
+)
+"""A role's session asks for more than an hour as another role."""
+issuer_unreachable = partial(
+    AwsError,
+    "IDPCommunicationError",
+    400,
+    "The request could not be fulfilled because the identity provider (IDP) that was asked to "
+    "verify the incoming identity token could not be reached.",
+)
+"""The keys of the issuer could not be fetched. The text is the API reference's description."""
+source_identity_is_set = partial(
+    AwsError,
+    "ValidationError",
+    400,
+    "The source identity is already set for this assume role session",
+)
+"""A session with a source identity asks for another one. AWS documents the rule, not the words:
+these are from public reports."""
+transitive_tag_is_set = partial(
+    AwsError,
+    "InvalidParameterValue",
+    400,
+    "One of the specified transitive tag keys can't be set because it conflicts with a "
+    "transitive tag key from the calling session.",
+)
+"""A session passes a tag that it passes on anyway; the words are from public reports."""
+invalid_token = partial(AwsError, "InvalidIdentityToken", 400)
+"""A web identity token that STS does not take; called with the message."""
+malformed_policy = partial(AwsError, "MalformedPolicyDocument", 400)
+"""A policy document that IAM does not store; called with the message."""
 
 
 def invalid_principal(kind: str, principal: str) -> str:

@@ -4,12 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from irsa_core.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    FARGATE_LABEL,
-    ROLE_ARN_VARIABLE,
-    SKIP_CONTAINERS_ANNOTATION,
-)
+from irsa_core.identity import eks
 from irsa_core.identity.policy_json import Json
 
 HASH_ANNOTATION: Final = "irsa/identity-hash"
@@ -31,8 +26,8 @@ def missing(pod: Json, variable: str, value: str = "") -> str:
         has = variable in values and value in ("", values[variable])
         if has or container["name"] in skipped:
             continue
-        variables = (e for e in (CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE) if e in values)
-        instead = next(variables, "no credentials")
+        variables = (eks.CREDENTIALS_URI_VARIABLE, eks.ROLE_ARN_VARIABLE)
+        instead = next(filter(values.__contains__, variables), "no credentials")
         return f"the webhook gives container {container['name']} {instead}"
     return ""
 
@@ -43,7 +38,7 @@ def skipped_containers(annotations: Mapping[str, str]) -> list[str]:
     The annotation's first record as Go's encoding/csv reads it, whose spaces belong to the names;
     bad quoting skips nothing. https://pkg.go.dev/encoding/csv
     """
-    text = annotations.get(SKIP_CONTAINERS_ANNOTATION, "")
+    text = annotations.get(eks.SKIP_CONTAINERS_ANNOTATION, "")
     text = text.replace("\r\n", "\n").removesuffix("\r").lstrip("\n")
     names: list[str] = []
     position, end = 0, "," if text else ""
@@ -65,4 +60,4 @@ def without_agent(spec: Json, labels: Mapping[str, str]) -> str:
     system: Json = spec.get("os") or {}
     if "windows" in (selector.get("kubernetes.io/os"), system.get("name")):
         return "Windows"
-    return "Fargate" if FARGATE_LABEL in labels else ""
+    return "Fargate" if eks.FARGATE_LABEL in labels else ""

@@ -3,25 +3,13 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import IPv4Network
 
-from irsa_core.identity.quotas import (
-    EXTERNAL_ID_LENGTH,
-    PATH_MAX,
-    POLICY_NAME_MAX,
-    ROLE_NAME_MAX,
-    ROLE_SESSION_DURATION,
-    SESSION_NAME_LENGTH,
-    TAG_KEY_MAX,
-    TAG_VALUE_MAX,
-    TAGS_MAX,
-    USER_NAME_MAX,
-)
+from irsa_core.identity import quotas
 
 _IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 _IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
-_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]*")
-_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]*")
 _TAG = re.compile(r"[\w\s.:/=+@-]*")
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -32,17 +20,7 @@ _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-def check_role_name(name: str) -> str:
-    """Return the role's name, or raise ValueError. It is never shortened: two could collide."""
-    return _check_iam_name("role name", name, ROLE_NAME_MAX)
-
-
-def check_policy_name(name: str) -> str:
-    """Return the managed policy's name, or raise ValueError."""
-    return _check_iam_name("policy name", name, POLICY_NAME_MAX)
-
-
-def _check_iam_name(what: str, name: str, longest: int) -> str:
+def _check_iam_name(what: str, longest: int, name: str) -> str:
     if len(name) > longest:
         raise ValueError(f"{what} {name!r} has {len(name)} characters; IAM accepts {longest}")
     if not _IAM_NAME.fullmatch(name):
@@ -50,9 +28,12 @@ def _check_iam_name(what: str, name: str, longest: int) -> str:
     return name
 
 
-def check_user_name(name: str) -> str:
-    """Return the IAM user's name, or raise ValueError."""
-    return _check_iam_name("user name", name, USER_NAME_MAX)
+check_role_name = partial(_check_iam_name, "role name", quotas.ROLE_NAME_MAX)
+"""Return the role's name, or raise ValueError. It is never shortened: two could collide."""
+check_policy_name = partial(_check_iam_name, "policy name", quotas.POLICY_NAME_MAX)
+"""Return the managed policy's name, or raise ValueError."""
+check_user_name = partial(_check_iam_name, "user name", quotas.USER_NAME_MAX)
+"""Return the IAM user's name, or raise ValueError."""
 
 
 def shared_name(name: str, *owners: str) -> str:
@@ -70,16 +51,16 @@ def check_tags(tags: Mapping[str, str]) -> None:
     for key, value in tags.items():
         if key.lower().startswith("aws:"):
             raise ValueError(f"tag {key!r}: AWS keeps the prefix 'aws:' for itself; rename it")
-        too_long = len(key) > TAG_KEY_MAX or len(value) > TAG_VALUE_MAX
+        too_long = len(key) > quotas.TAG_KEY_MAX or len(value) > quotas.TAG_VALUE_MAX
         if not key or too_long or not _TAG.fullmatch(key + value):
             raise ValueError(
-                f"tag {key!r}: {value!r} must be a key of 1 to {TAG_KEY_MAX} and a value of at "
-                f"most {TAG_VALUE_MAX} letters, digits, spaces and any of _.:/=+@-"
+                f"tag {key!r}: {value!r} must be a key of 1 to {quotas.TAG_KEY_MAX} and a value of "
+                f"at most {quotas.TAG_VALUE_MAX} letters, digits, spaces and any of _.:/=+@-"
             )
         if (other := keys.setdefault(key.lower(), key)) != key:
             raise ValueError(f"tags {other!r} and {key!r} are one key to IAM; remove one")
-    if len(tags) > TAGS_MAX:
-        raise ValueError(f"{len(tags)} tags; AWS accepts {TAGS_MAX}, remove some")
+    if len(tags) > quotas.TAGS_MAX:
+        raise ValueError(f"{len(tags)} tags; AWS accepts {quotas.TAGS_MAX}, remove some")
 
 
 def owning_stack(tags: Mapping[str, str]) -> tuple[str, str] | None:
@@ -87,45 +68,35 @@ def owning_stack(tags: Mapping[str, str]) -> tuple[str, str] | None:
     return (tags["project"], tags["stack"]) if tags.keys() >= {"project", "stack"} else None
 
 
-def check_session_name(name: str) -> str:
-    """Return the role session name, or raise ValueError."""
-    if len(name) not in SESSION_NAME_LENGTH or not _SESSION_NAME.fullmatch(name):
+def _check_text(what: str, lengths: range, others: str, why: str, text: str) -> str:
+    if len(text) not in lengths or not re.fullmatch(f"[A-Za-z0-9{others}]*", text):
         raise ValueError(
-            f"session name {name!r} must be {SESSION_NAME_LENGTH.start} to "
-            f"{SESSION_NAME_LENGTH.stop - 1} letters, digits and any of _+=,.@- "
-            "(a subject has colons and cannot be one)"
+            f"{what} {text!r} must be {lengths.start} to {lengths.stop - 1} letters, digits and "
+            f"any of {others}{why}"
         )
-    return name
+    return text
 
 
-def check_external_id(external_id: str) -> str:
-    """Return the external id, or raise ValueError."""
-    if len(external_id) not in EXTERNAL_ID_LENGTH or not _EXTERNAL_ID.fullmatch(external_id):
-        raise ValueError(
-            f"external id {external_id!r} must be {EXTERNAL_ID_LENGTH.start} to "
-            f"{EXTERNAL_ID_LENGTH.stop - 1} letters, digits and any of _+=,.@:/-"
-        )
-    return external_id
+check_session_name = partial(
+    _check_text,
+    "session name",
+    quotas.SESSION_NAME_LENGTH,
+    "_+=,.@-",
+    " (a subject has colons and cannot be one)",
+)
+"""Return the role session name, or raise ValueError."""
+check_external_id = partial(_check_text, "external id", quotas.EXTERNAL_ID_LENGTH, "_+=,.@:/-", "")
+"""Return the external id, or raise ValueError."""
 
 
 def check_path(path: str) -> str:
     """Return the IAM path, or raise ValueError."""
-    if len(path) > PATH_MAX or not _IAM_PATH.fullmatch(path):
+    if len(path) > quotas.PATH_MAX or not _IAM_PATH.fullmatch(path):
         raise ValueError(
             f"path {path!r} must begin and end with '/', without white space, "
-            f"at most {PATH_MAX} characters"
+            f"at most {quotas.PATH_MAX} characters"
         )
     return path
-
-
-def check_session_duration(seconds: int) -> int:
-    """Return a role's maximum session duration in seconds, or raise ValueError."""
-    if seconds not in ROLE_SESSION_DURATION:
-        raise ValueError(
-            f"maximum session duration {seconds} is outside of "
-            f"{ROLE_SESSION_DURATION.start} to {ROLE_SESSION_DURATION.stop - 1} seconds"
-        )
-    return seconds
 
 
 def check_bucket_name(name: str) -> str:

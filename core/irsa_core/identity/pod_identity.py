@@ -55,23 +55,19 @@ class TargetedBy(NamedTuple):
     disable_session_tags: bool = False
 
 
-def check_cluster(arn: str) -> str:
-    """Return the ARN of an EKS cluster, or raise ValueError."""
-    return str(cluster_arn(arn))
-
-
 def check_role(role_arn: str, of_cluster: str) -> str:
     """Return the ARN of an association's role, or raise ValueError if EKS cannot pass it."""
     check_role_arn(role_arn)
-    if account_of(role_arn) != account_of(of_cluster):
+    cluster = cluster_arn(of_cluster)
+    if account_of(role_arn) != cluster.account:
         raise ValueError(
-            f"role {role_arn} is not in account {account_of(of_cluster)} of the cluster; give a "
-            "role of that account, and the other one as target role"
+            f"role {role_arn} is not in account {cluster.account} of the cluster; give a role of "
+            "that account, and the other one as target role"
         )
-    if partition_of(role_arn) != partition_of(of_cluster):
+    if partition_of(role_arn) != cluster.partition:
         raise ValueError(
-            f"role {role_arn} is not in partition {partition_of(of_cluster)} of the cluster; begin "
-            f"its ARN with arn:{partition_of(of_cluster)}:"
+            f"role {role_arn} is not in partition {cluster.partition} of the cluster; begin its "
+            f"ARN with arn:{cluster.partition}:"
         )
     return role_arn
 
@@ -139,8 +135,8 @@ def pod_identity_trust_policy(
     ValueError when there is no cluster or no subject, and for clusters of two accounts.
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
     """
-    clusters = [check_cluster(arn) for arn in dict.fromkeys(cluster_arns)]
-    accounts = {account_of(arn) for arn in clusters}
+    clusters = list(dict.fromkeys(cluster_arns))
+    accounts = {cluster_arn(arn).account for arn in clusters}
     subjects = list(subjects)
     if len(accounts) != 1 or not subjects:
         scope = f"clusters of {len(accounts)} accounts and {len(subjects)} subjects"
@@ -177,7 +173,7 @@ def target_role_trust_policy(associations: Iterable[TargetedBy]) -> Document:
     """
     groups: dict[tuple[str, str, bool], list[TargetedBy]] = {}
     for caller in sorted({*associations}):
-        check_role(caller.role_arn, check_cluster(caller.cluster_arn))
+        check_role(caller.role_arn, caller.cluster_arn)
         key = caller.role_arn, caller.service_account.namespace, caller.disable_session_tags
         groups.setdefault(key, []).append(caller)
     statements: list[Document] = []

@@ -96,16 +96,23 @@ def irsa_trust_policy(
     ValueError when there is no provider or no subject, or when the document exceeds ``quota``.
     https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
     """
-    exact: set[str] = set()
-    patterns: set[str] = set()
+    by_operator: dict[str, set[str]] = {"StringEquals": set(), "StringLike": set()}
     for subject in subjects:
-        (exact if isinstance(subject, ServiceAccountRef) else patterns).add(subject.subject)
-    statements = [
-        _web_identity_statement(provider_arn, audience, operator, sorted(of_kind))
-        for provider_arn in dict.fromkeys(provider_arns)
-        for operator, of_kind in (("StringEquals", exact), ("StringLike", patterns))
-        if of_kind
-    ]
+        operator = "StringEquals" if isinstance(subject, ServiceAccountRef) else "StringLike"
+        by_operator[operator].add(subject.subject)
+    statements: list[Document] = []
+    for provider_arn in dict.fromkeys(provider_arns):
+        issuer = issuer_from_provider_arn(provider_arn)
+        statements += [
+            trust_statement(
+                {"Federated": provider_arn},
+                "sts:AssumeRoleWithWebIdentity",
+                ("StringEquals", f"{issuer}:aud", audience),
+                (operator, f"{issuer}:sub", one_or_list(sorted(names))),
+            )
+            for operator, names in by_operator.items()
+            if names
+        ]
     if not statements:
         raise ValueError("a trust policy needs at least one OIDC provider and one subject")
     return check_trust_size(document(*statements), quota)
@@ -137,18 +144,6 @@ def _provider_sizes(policy: Document) -> Counter[str]:
         for provider in filter(is_oidc_provider, policy_json.principals(each, "Federated")):
             sizes[provider] += size(each) + len(",")
     return sizes
-
-
-def _web_identity_statement(
-    provider_arn: str, audience: str, operator: str, subjects: list[str]
-) -> Document:
-    issuer = issuer_from_provider_arn(provider_arn)
-    return trust_statement(
-        {"Federated": provider_arn},
-        "sts:AssumeRoleWithWebIdentity",
-        ("StringEquals", f"{issuer}:aud", audience),
-        (operator, f"{issuer}:sub", one_or_list(subjects)),
-    )
 
 
 class TrustedRole(NamedTuple):

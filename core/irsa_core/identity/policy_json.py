@@ -38,8 +38,7 @@ def principals(statement: Json, kind: str) -> list[str]:
 
 def principals_by_type(statement: Json, element: str = "Principal") -> Json:
     """A Principal or NotPrincipal element as an object; a bare ``*`` gives an empty one."""
-    value = statement.get(element)
-    return cast("Json", value) if isinstance(value, dict) else {}
+    return mapping(statement.get(element))
 
 
 def with_principals(document: Json, spell: Callable[[str], str]) -> Json:

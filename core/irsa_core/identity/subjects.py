@@ -1,6 +1,7 @@
 """Service accounts as tokens and trust policies name them. Pure."""
 
 import re
+from functools import partial
 from typing import Final, NamedTuple
 
 from irsa_core.identity.quotas import DNS_LABEL_MAX, DNS_SUBDOMAIN_MAX
@@ -64,16 +65,6 @@ def split_subject(text: str) -> SubjectParts | None:
     return SubjectParts(namespace, name) if namespace and name else None
 
 
-def check_namespace(namespace: str) -> str:
-    """Return the namespace, or raise ValueError if Kubernetes would refuse its name."""
-    return _check_dns_label("namespace", namespace)
-
-
-def check_workload_name(name: str) -> str:
-    """Return the name of a workload, which becomes a label value and the Deployment's name."""
-    return _check_dns_label("workload name", name)
-
-
 def _check_dns_label(what: str, value: str) -> str:
     if len(value) > DNS_LABEL_MAX or not _DNS_LABEL.fullmatch(value):
         raise ValueError(
@@ -81,6 +72,12 @@ def _check_dns_label(what: str, value: str) -> str:
             f"(lower-case letters, digits and '-', at most {DNS_LABEL_MAX} characters)"
         )
     return value
+
+
+check_namespace = partial(_check_dns_label, "namespace")
+"""Return the namespace, or raise ValueError if Kubernetes would refuse its name."""
+check_workload_name = partial(_check_dns_label, "workload name")
+"""Return the name of a workload, which becomes a label value and the Deployment's name."""
 
 
 def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:

@@ -20,17 +20,8 @@ from irsa_core.identity.arns import (
 )
 from irsa_core.identity.eks import STS_AUDIENCE
 from irsa_core.identity.subjects import split_subject
+from irsa_core.rules import issuers
 from irsa_core.rules.conditions import says_something, specific, split_key, wild
-from irsa_core.rules.issuers import (
-    ANY,
-    SENTINEL,
-    Issuer,
-    Reach,
-    is_dual_stack,
-    is_eks,
-    is_misspelt_eks,
-    issuer,
-)
 
 _STS = re.compile(r"sts(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
 """Names of STS itself, for which a token can be meant."""
@@ -66,7 +57,7 @@ def is_kubernetes(name: str, clusters: Iterable[str], conditions: Iterable[Condi
     ``clusters`` are issuers of known clusters."""
     return (
         any(name.lower() == cluster.lower() for cluster in clusters)
-        or is_eks(name)
+        or issuers.is_eks(name)
         or any(
             pattern.startswith(_KUBERNETES_USER)
             for condition in conditions
@@ -86,30 +77,27 @@ def check_federated(statement: Statement, context: TrustContext) -> Hits:
             yield "foreign-provider", principal
         elif kind_of(principal) == "saml-provider":
             if statement.covers("sts:AssumeRoleWithSAML"):
-                yield from check_saml(statement.conditions)
+                # Assertions have to be meant for AWS.
+                audiences = [e for e in statement.conditions if e.key.lower() == "saml:aud"]
+                if not any(map(specific, audiences)):
+                    yield "saml-no-aud", _constrained_claims(statement.conditions)
         elif statement.covers("sts:AssumeRoleWithWebIdentity"):
             name = issuer_of_principal(principal)
             if is_oidc_provider(principal) and "://" in name:
                 yield "provider-arn", principal
-            elif is_dual_stack(name):
+            elif issuers.is_dual_stack(name):
                 yield "dual-stack-issuer", principal
-            elif is_misspelt_eks(name):
+            elif issuers.is_misspelt_eks(name):
                 yield "issuer-url", principal
             elif is_account_id(other) and not context.knows(principal):
                 yield "deleted-provider", principal
             yield from check_tokens(statement.conditions, name, context)
 
 
-def check_saml(conditions: Sequence[Condition]) -> Hits:
-    """Assertions have to be meant for AWS."""
-    if not any(each.key.lower() == "saml:aud" and specific(each) for each in conditions):
-        yield "saml-no-aud", _constrained_claims(conditions)
-
-
 def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
     """Check the conditions on tokens of one issuer."""
     claims = [claim for claim in conditions if split_key(claim.key)[0] == name.lower()]
-    if name.lower() in SENTINEL:
+    if name.lower() in issuers.SENTINEL:
         claims += [claim for claim in conditions if claim.key.lower() == "sts:rolesessionname"]
     others = [claim for claim in conditions if split_key(claim.key)[0] not in ("", name.lower())]
     if others:
@@ -118,7 +106,7 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
         return  # no token of this issuer has such a key
     yield from _check_contradictions(claims)
     meant = claims + [claim for claim in others if claim.weak]
-    provider = issuer(name)
+    provider = issuers.issuer(name)
     if provider is None:
         kubernetes = is_kubernetes(name, context.clusters, conditions)
         # With the issuer, since a later report has to tell a finding from that of another one.
@@ -131,7 +119,7 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
             yield rule, "; ".join([named, *notes])
     else:
         yield from _check_customers([*meant, *_claims_as_tags(conditions, name)], provider)
-        if "sub" in provider.claims and provider.claims.get("aud") is not ANY:
+        if "sub" in provider.claims and provider.claims.get("aud") is not issuers.ANY:
             yield from _check_audiences(meant, None)
 
 
@@ -241,21 +229,21 @@ def _claims_as_tags(conditions: Sequence[Condition], name: str) -> Iterator[Cond
             yield condition._replace(key=f"{name}:{tag}")
 
 
-def _check_customers(conditions: Sequence[Condition], provider: Issuer) -> Hits:
+def _check_customers(conditions: Sequence[Condition], provider: issuers.Issuer) -> Hits:
     claims = [claim for claim in conditions if split_key(claim.key)[1] in provider.claims]
     positive = [claim for claim in claims if claim.positive]
     weak = [claim for claim in claims if claim.weak]
-    reach = max((_reach(claim, provider) for claim in positive), default=Reach.EVERYBODY)
+    scopes = issuers.Reach
+    reach = max((_reach(claim, provider) for claim in positive), default=scopes.EVERYBODY)
     if not positive and weak:
         yield from (("weak-operator", claim.text) for claim in weak)
-    elif reach < Reach.PROJECT:
-        rule = "any-customer" if reach is Reach.EVERYBODY else "whole-organization"
-        if provider.private:
-            rule = "whole-organization"
+    elif reach < scopes.PROJECT:
+        of_all = reach is scopes.EVERYBODY and not provider.private
+        rule = "any-customer" if of_all else "whole-organization"
         values = ", ".join(value for claim in positive for value in claim.values)
         yield rule, f"{provider.name}: {values or provider.everybody}"
 
 
-def _reach(condition: Condition, known: Issuer) -> Reach:
+def _reach(condition: Condition, known: issuers.Issuer) -> issuers.Reach:
     claim = known.claims[split_key(condition.key)[1]]
     return min(claim.reach(pattern) for pattern in condition.patterns)

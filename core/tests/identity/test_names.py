@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa_core.identity.names import check_bucket_name, check_session_duration, check_tags
+from irsa_core.identity.names import check_bucket_name, check_tags
 from tests.support.refusal import refusal
 
 BAD = ["ab", "Bucket", "a_b", "-ab", "ab-", "a..b", "192.168.1.1", "xn--abc", "x-s3alias"]
@@ -15,14 +15,6 @@ def test_bucket_names_that_s3_refuses_are_refused(name):
         assert refusal(check_bucket_name, address).endswith(" is an address; give 'data' alone")
     for good in ("bucket-s3-app", "abc", "my.bucket.1", "a" * 63, "192.168.1.app", "1a2"):
         assert check_bucket_name(good) == good
-
-
-@pytest.mark.parametrize("seconds", [-1, 0, 3599, 43_201])
-def test_session_durations_beyond_the_limits_are_refused(seconds):
-    assert [check_session_duration(each) for each in (3600, 43_200)] == [3600, 43_200]
-    assert refusal(check_session_duration, seconds) == (
-        f"maximum session duration {seconds} is outside of 3600 to 43200 seconds"
-    )
 
 
 @pytest.mark.cases(("tags", "message"), {
