@@ -30,7 +30,7 @@ from irsa.observe.pod_spec import (
     variables,
 )
 from irsa.verify.facts import SESSION_NAME, ByAssociation, Facts, documents_of
-from irsa.verify.link import AS_EXPECTED, Check, Link, NotMade, ShellCommand, unique
+from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, unique
 from irsa_core.identity.eks import CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE
 from irsa_core.identity.injection import HASH_ANNOTATION, skipped_containers
 from irsa_core.identity.names import check_session_name
@@ -41,17 +41,12 @@ from irsa_core.identity.policy_json import Json
 class AwsFiles:
     """A container's AWS config and credentials files."""
 
-    config: ConfigFile | Unread | None
-    credentials: ConfigFile | Unread | None
     profiles: Mapping[str, Profile]
     """The profiles of both; none of a file that cannot be read."""
+    unread: Unread | None
+    """The first of the two that is there and was not read."""
     refused: str = ""
     """The error of SDKs' parsers; empty without one."""
-
-    @property
-    def unread(self) -> Unread | None:
-        """The first of the two that is there and was not read."""
-        return next((e for e in (self.config, self.credentials) if isinstance(e, Unread)), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +94,13 @@ class PodContainer:
     @cached_property
     def files(self) -> AwsFiles:
         """Both its files."""
-        config, credentials = self.read(CONFIG), self.read(CREDENTIALS)
-        texts = [e.text or "" if isinstance(e, ConfigFile) else "" for e in (config, credentials)]
+        both = self.read(CONFIG), self.read(CREDENTIALS)
+        texts = [e.text or "" if isinstance(e, ConfigFile) else "" for e in both]
+        unread = next((e for e in both if isinstance(e, Unread)), None)
         try:
-            return AwsFiles(config, credentials, profiles(*texts))
+            return AwsFiles(profiles(*texts), unread)
         except ValueError as error:
-            return AwsFiles(config, credentials, {}, str(error))
+            return AwsFiles({}, unread, str(error))
 
     def read(
         self, variable: tuple[str, str], given: Mapping[str, Variable] | None = None
@@ -120,7 +116,7 @@ def containers_of(facts: Facts, *pods: Pod) -> list[PodContainer]:
 
 
 VARIABLE = "AWS_ROLE_SESSION_NAME"
-UNNAMED = NotMade(
+UNNAMED = (
     "a policy goes by the session's name, which is not known here; set AWS_ROLE_SESSION_NAME in "
     "the container, or role_session_name in the profile"
 )
@@ -261,7 +257,7 @@ def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
         return check.failed(
             text, remedy, *unique(e for problem in listed for e in problem.commands)
         )
-    return check.unknown(text, remedy)
+    return check.unknown(text, remedy=remedy)
 
 
 def _affected(judged: Iterable[PodContainer], of_it: Sequence[PodContainer]) -> str:

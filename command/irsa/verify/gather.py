@@ -83,14 +83,18 @@ def gather(question: Question, sources: Sources) -> Facts:
 
     Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
     """
-    named = (question.expected_role, question.expected_target, question.role_b_arn)
-    for arn in filter(None, named):
+    arns = (question.expected_role, question.expected_target, question.role_b_arn)
+    for arn in filter(None, arns):
         try:
             check_role_arn(arn)
         except ValueError as error:
             raise CollectError(str(error)) from error
     facts = _cluster_facts(question, sources)
-    _check_containers(facts)
+    names = dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec))
+    wrong = [name for name in facts.containers if names and name not in names]
+    if wrong:
+        there = f"in the Pods of {facts.namespace}/{facts.name}; there are {', '.join(names)}"
+        raise CollectError(f"--container: no container {wrong[0]!r} {there}")
     facts = decided(_account_facts(facts, sources))  # a role alone can show EKS Pod Identity
     if isinstance(facts, ByAssociation) and isinstance(facts.cluster, DescribedCluster):
         facts = _with_agent(facts, facts.cluster, sources)
@@ -101,15 +105,6 @@ def gather(question: Question, sources: Sources) -> Facts:
     # At least the time of a fresh token from a cluster whose clock is fast.
     issued = token.claims.get("iat", 0) if isinstance(token, Token) else 0
     return replace(facts, token=token, now=max(sources.now(), issued))
-
-
-def _check_containers(facts: Facts) -> None:
-    """Raise `CollectError` for a container in question that no Pod has."""
-    names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
-    wrong = [name for name in facts.containers if names and name not in names]
-    if wrong:
-        there = f"in the Pods of {facts.namespace}/{facts.name}; there are {', '.join(names)}"
-        raise CollectError(f"--container: no container {wrong[0]!r} {there}")
 
 
 def search(facts: Facts, sources: Sources) -> Facts:
