@@ -156,32 +156,28 @@ IDENTITY_VARIABLES = (ROLE_ARN_VARIABLE, CREDENTIALS_URI_VARIABLE)
 """The first of the variables that the webhook injects, for IRSA and for EKS Pod Identity."""
 
 
-class SortedContainers(NamedTuple):
-    """The Pods' containers: judged, doubtful and left out."""
-
-    judged: list[PodContainer]
-    doubtful: list[PodContainer]
-    """Skipped by the annotation: whether they are to be the role is not known."""
-    left_out: list[PodContainer]
-    """Of other webhooks and without AWS, or excluded by a program of the irsa components."""
+Containers = list[PodContainer]
 
 
-def sort_containers(facts: Facts) -> SortedContainers:
-    """Sort the containers of the Pods that are judged."""
-    sorted_out = SortedContainers([], [], [])
+def sort_containers(facts: Facts) -> tuple[Containers, Containers, Containers]:
+    """Sort the containers of the Pods into those that are judged, doubtful ones and those left out.
+
+    Doubtful are those that the annotation skips: whether they are to be the role is not known.
+    """
+    judged, doubtful, left_out = Containers(), Containers(), Containers()
     for pod in facts.judged:
         asked = containers_of(facts, pod)
         whole = all(container.is_excluded for container in asked)
         for container in asked:
             if facts.containers:
-                sorted_out.judged.append(container)
+                judged.append(container)
             elif is_foreign(container) or (container.is_excluded and not whole):
-                sorted_out.left_out.append(container)
+                left_out.append(container)
             elif container.is_skipped and not container.is_first:
-                sorted_out.doubtful.append(container)
+                doubtful.append(container)
             else:
-                sorted_out.judged.append(container)
-    return sorted_out
+                judged.append(container)
+    return judged, doubtful, left_out
 
 
 def is_foreign(container: PodContainer) -> bool:

@@ -32,18 +32,11 @@ from irsa.verify.remedies.pod import (
     if_in_template,
     remove_volume,
     restart_of,
-    template_metadata,
     template_sets,
 )
-from irsa_core.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    ROLE_ARN_VARIABLE,
-    SKIP_CONTAINERS_ANNOTATION,
-    SKIP_LABEL,
-    STS_AUDIENCE,
-)
+from irsa_core.identity import eks
 from irsa_core.identity.injection import skipped_containers
-from irsa_core.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json, mapping
 
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 
@@ -85,11 +78,11 @@ LATER = (
 
 
 def _is_prepared(spec: Json) -> bool:
-    return any(CREDENTIALS_URI_VARIABLE in variables(each.spec) for each in containers(spec))
+    return any(eks.CREDENTIALS_URI_VARIABLE in variables(each.spec) for each in containers(spec))
 
 
 def _identity_of(spec: Json) -> str:
-    given = (variables(each.spec).get(ROLE_ARN_VARIABLE) for each in containers(spec))
+    given = (variables(each.spec).get(eks.ROLE_ARN_VARIABLE) for each in containers(spec))
     role_arn = next(filter(None, given), "")
     return f"gets {role_arn} by IRSA" if role_arn else "gets no AWS identity"
 
@@ -101,7 +94,7 @@ def problem(container: PodContainer) -> Problem | None:
 
 
 def _doubtful(container: PodContainer) -> Problem:
-    name, key = container.item.name, SKIP_CONTAINERS_ANNOTATION
+    name, key = container.item.name, eks.SKIP_CONTAINERS_ANNOTATION
     return Problem(
         f"annotation {key}={container.pod.annotations[key]} on the Pod keeps the webhook away from "
         f"{name}, and whether it needs the role cannot be known here",
@@ -114,11 +107,11 @@ def _doubtful(container: PodContainer) -> Problem:
 def _skipped(container: PodContainer) -> Problem | None:
     """The Pod asks the webhook to leave it, or this container, alone."""
     pod, name = container.pod, container.item.name
-    if SKIP_LABEL in pod.labels:
-        kind, key, value, left = "label", SKIP_LABEL, pod.labels[SKIP_LABEL], ""
+    if eks.SKIP_LABEL in pod.labels:
+        kind, key, value, left = "label", eks.SKIP_LABEL, pod.labels[eks.SKIP_LABEL], ""
         text = "remove the label from the Pod template"
     elif container.is_skipped:
-        kind, key = "annotation", SKIP_CONTAINERS_ANNOTATION
+        kind, key = "annotation", eks.SKIP_CONTAINERS_ANNOTATION
         value, skipped = pod.annotations[key], skipped_containers(pod.annotations)
         left = ",".join(item for item in skipped if item != name)
         text = f"take {name} out of that annotation of the Pod template"
@@ -126,7 +119,8 @@ def _skipped(container: PodContainer) -> Problem | None:
         return None
     path = f"/metadata/{kind}s/{key.replace('/', '~1')}"
     commands = change_template(container.facts, pod, path, value=left)
-    by_template = template_metadata(pod, f"{kind}s").get(key) == value
+    metadata = mapping((pod.template or {}).get("metadata"))
+    by_template = mapping(metadata.get(f"{kind}s")).get(key) == value
     remedy = if_in_template(pod, by_template, text, commands)
     return Problem(f"{kind} {key}={value} on the Pod keeps the webhook away", *remedy)
 
@@ -181,13 +175,11 @@ def _not_mutated(container: PodContainer) -> Problem:
     else:
         text = f"the Pod was not mutated: it is older than the {named}, or the webhook did not run"
     by_eks = isinstance(facts, ByAssociation)
-    if by_eks and ROLE_ARN_VARIABLE in container.given:
-        text = f"{ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
-    elif CREDENTIALS_URI_VARIABLE in container.given:
-        text = (
-            f"{CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service account "
-            "had an EKS Pod Identity association, which wins over the annotation"
-        )
+    if by_eks and eks.ROLE_ARN_VARIABLE in container.given:
+        text = f"{eks.ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
+    elif eks.CREDENTIALS_URI_VARIABLE in container.given:
+        text = f"{eks.CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service "
+        text += "account had an EKS Pod Identity association, which wins over the annotation"
         if not facts.cluster_arn:
             return Problem(text, "delete the association if it is still there; restart the Pods")
     if by_eks and facts.lacks_association:
@@ -273,7 +265,7 @@ def _own_token(facts: Facts) -> Link:
     """Layout ``profile-only``: the Pod mounts a token of its own where its profile looks."""
     profile = facts.own_profile
     path = profile.web_identity_token_file if profile else ""
-    check = Check("injection", f"a token for {STS_AUDIENCE} at {path}")
+    check = Check("injection", f"a token for {eks.STS_AUDIENCE} at {path}")
     findings: dict[PodContainer, Problem | None] = {}
     for container in containers_of(facts):
         if facts.containers or container.read(CONFIG) is not None:
@@ -282,7 +274,7 @@ def _own_token(facts: Facts) -> Link:
             mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items())
             fix = "mount a projected token there, for that audience"
             missing = Problem(mounted or "no token", fix)
-            findings[container] = None if mounts.get(path) == STS_AUDIENCE else missing
+            findings[container] = None if mounts.get(path) == eks.STS_AUDIENCE else missing
     if not findings:
         return check.unknown("no container reads the AWS config file")
     return link_of(check, findings)

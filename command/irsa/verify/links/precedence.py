@@ -15,14 +15,8 @@ from irsa.verify.containers import NO_POD, PodContainer, Problem, link_of, sort_
 from irsa.verify.facts import ByAssociation, ByToken, Facts
 from irsa.verify.link import AS_EXPECTED, Check, Link
 from irsa.verify.remedies.pod import change_variables
+from irsa_core.identity import eks
 from irsa_core.identity.arns import partition_of
-from irsa_core.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    RELATIVE_URI_VARIABLE,
-    ROLE_ARN_VARIABLE,
-    TOKEN_FILE_VARIABLE,
-    WEB_IDENTITY_VARIABLES,
-)
 from irsa_core.identity.names import check_session_name
 from irsa_core.identity.policy_json import Json
 from irsa_core.identity.regions import partition_of_region
@@ -97,7 +91,7 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
         return Problem("; ".join(text for text, _ in wrong.values()), *remedy)
     values = {name: NOT_KNOWN if e.value is None else e.value for name, e in env.items()}
     values = {name: value for name, value in values.items() if value or name.lower() == NO_PROXY}
-    address = AGENT_HOSTS["fd00:" in values.get(CREDENTIALS_URI_VARIABLE, "")]
+    address = AGENT_HOSTS["fd00:" in values.get(eks.CREDENTIALS_URI_VARIABLE, "")]
     address = address if isinstance(container.facts, ByAssociation) else ""
     doubts = [
         *_uncertain(container, settings),
@@ -115,7 +109,7 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
 def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tuple[str, str]]]:
     """The settings that are certainly wrong; each with the finding and the right value, if any."""
     for key, value, name in settings:
-        if name == RELATIVE_URI_VARIABLE and isinstance(facts, ByAssociation):
+        if name == eks.RELATIVE_URI_VARIABLE and isinstance(facts, ByAssociation):
             yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
         if value is not None and not is_taken(key, value):
             yield name, (f"{name} {value!r}: boto3 and the AWS CLI refuse it before any call", "")
@@ -205,13 +199,13 @@ def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[
 
 def _bypassed(values: Mapping[str, str], host: str) -> bool:
     """Return whether every SDK goes past the proxy: they differ in patterns and ranges."""
+
+    def fits(entry: str) -> bool:
+        domain = entry.removeprefix(".")
+        return entry in ("*", host, f"[{host}]") or (bool(domain) and host.endswith(f".{domain}"))
+
     given = [value.split(",") for name, value in values.items() if name.lower() == NO_PROXY]
-    return bool(given) and all(any(_is_for(e.strip(), host) for e in entries) for entries in given)
-
-
-def _is_for(entry: str, host: str) -> bool:
-    domain = entry.removeprefix(".")
-    return entry in ("*", host, f"[{host}]") or (bool(domain) and host.endswith(f".{domain}"))
+    return bool(given) and all(any(fits(e.strip()) for e in entries) for entries in given)
 
 
 def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
@@ -268,7 +262,7 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
     if not facts.judged:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
-    judged = sort_containers(facts).judged
+    judged, _, _ = sort_containers(facts)
     findings = {e: problem(e, reached=e.item.name == asked) for e in judged}
     by_eks = isinstance(facts, ByAssociation)
     well = "the credentials of the association win" if by_eks else AS_EXPECTED
@@ -314,11 +308,11 @@ def _web_identity(container: PodContainer) -> Problem | None:
     The webhook injects one of the two only, and leaves what is set by hand.
     """
     env = container.given
-    both = env.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
+    both = env.keys() >= {eks.TOKEN_FILE_VARIABLE, eks.CREDENTIALS_URI_VARIABLE}
     if isinstance(container.facts, ByToken) or not both:
         return None
-    taken = {name: env[name] for name in WEB_IDENTITY_VARIABLES if name in env}
-    role_arn = env[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in env else ""
+    taken = {name: env[name] for name in eks.WEB_IDENTITY_VARIABLES if name in env}
+    role_arn = env[eks.ROLE_ARN_VARIABLE].value if eks.ROLE_ARN_VARIABLE in env else ""
     return Problem(
         f"{' and '.join(taken)} set by hand: in this Pod {role_arn or 'a web identity'} wins over "
         "the association, in every SDK",

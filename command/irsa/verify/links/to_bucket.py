@@ -26,7 +26,7 @@ from irsa.verify.link import (
     irsa,
 )
 from irsa.verify.links.pod_identity import enable_tags, with_tags
-from irsa.verify.links.to_session import remedy_after
+from irsa.verify.links.to_session import granting
 from irsa.verify.remedies import iam
 from irsa.verify.remedies.pod import call_inside
 from irsa_core.decide.document import conditions_of
@@ -236,7 +236,14 @@ def data_links(
         others = [call for call in judged[1:] if None in (by, call.deciding) or call.deciding != by]
         holds = others and listed.status is Status.PASSED
         allowed = permissions(key, facts, role, others) if holds else listed
-    return [allowed, listing(f"{prefix}data", facts, answer, [allowed])]
+    check = Check(f"{prefix}data", f"ListObjectsV2 of {facts.bucket}")
+    if isinstance(answer, Answer) and answer.code == "NoSuchBucket":
+        text = "correct its name, also in policies, or create the bucket"
+        # A name that a person or a policy gives may be the mistake; a stack's is the program's.
+        changes = Resource("bucket", facts.bucket)
+        create = [aws("s3", "mb", f"s3://{facts.bucket}", changes=changes)] if facts.stack else []
+        return [allowed, check.failed(answer.text, text, *create)]
+    return [allowed, granting(check, answer, [allowed], "listed")]
 
 
 def permissions(
@@ -388,22 +395,6 @@ def _allow_in_bucket(role: Role, facts: Facts, asked: Grant) -> Remedy:
     [statement] = _statements([asked])
     document = with_statements(policy, {"Principal": {"AWS": role.arn}, **statement})
     return Remedy(text, (iam.replace_bucket_policy(facts.bucket, document),))
-
-
-def listing(key: str, facts: Facts, answer: Answer | str, before: Sequence[Link]) -> Link:
-    """Check S3's answer to ListObjectsV2."""
-    check = Check(key, f"ListObjectsV2 of {facts.bucket}")
-    if isinstance(answer, str):
-        return check.unknown(answer)
-    if answer.allowed:
-        return check.passed("listed")
-    if answer.code == "NoSuchBucket":
-        text = "correct its name, also in policies, or create the bucket"
-        # A name that a person or a policy gives may be the mistake; a stack's is the program's.
-        changes = Resource("bucket", facts.bucket)
-        create = aws("s3", "mb", f"s3://{facts.bucket}", changes=changes)
-        return check.failed(answer.text, text, *([create] if facts.stack else ()))
-    return check.failed(answer.text, remedy_after(answer, before))
 
 
 def refused(facts: Facts, answer: Answer | str) -> Link:

@@ -296,8 +296,9 @@ class RoleBFixer(Fixer):
         return super().trusts(document) or bool(another_call(self.role_a, role, self.target))
 
     def _with_role_a(self, statement: Json) -> Json:
-        arn, kept = self.role_a.arn, principals(statement, "AWS")
-        if not any(_covers(caller, self.role_a) for caller in kept):
+        (arn, account), kept = (self.role_a.arn, self.role_a.account), principals(statement, "AWS")
+        root = root_arn(account, partition=partition_of(arn))
+        if not {"*", arn, self.role_a.unique_id, account, root} & {*kept}:
             kept = [*kept, arn]
         changed: list[Condition] = []
         for condition in conditions_of(statement):
@@ -323,8 +324,3 @@ def _is_assume_role(statement: Json) -> bool:
 def _about_account(statement: Json, account: str) -> bool:
     listed = principals(statement, "AWS")
     return bool(iam.orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
-
-
-def _covers(principal: str, role: Role) -> bool:
-    root = root_arn(role.account, partition=partition_of(role.arn))
-    return principal in ("*", role.arn, role.unique_id, role.account, root)

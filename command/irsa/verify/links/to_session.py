@@ -225,13 +225,15 @@ def _fixer(facts: Facts, trusting: Role) -> Fixer | None:
     )
 
 
-def granting(check: Check, answer: Answer | Unread | str, before: Sequence[Link]) -> Link:
-    """Check whether STS grants a session, and what to do when it does not."""
+def granting(
+    check: Check, answer: Answer | Unread | str, before: Sequence[Link], well: str = "granted"
+) -> Link:
+    """Check whether AWS grants a session, or a listing, and what to do when it does not."""
     if isinstance(answer, Unread | str):
         return check.unknown(answer)
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
-        return check.passed(f"granted{waited}")
+        return check.passed(f"{well}{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
     return check.failed(f"{answer.text}{tried}", remedy_after(answer, before))
 

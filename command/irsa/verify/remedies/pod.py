@@ -14,7 +14,7 @@ from irsa.verify.containers import PodContainer
 from irsa.verify.facts import Facts
 from irsa.verify.link import Remedy, Resource, ShellCommand, irsa, spelt, unique
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
-from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.policy_json import Json
 
 
 def kubectl(facts: Facts, *words: str, kind: str = "", name: str = "", **more: str) -> ShellCommand:
@@ -151,11 +151,6 @@ def if_in_template(
 ) -> Remedy:
     """The change of something ``found`` in the template; a sentence alone where it is not there."""
     return Remedy(text, tuple(commands)) if found or not pod.template else Remedy(AT_ADMISSION)
-
-
-def template_metadata(pod: Pod, field: str) -> Json:
-    """The labels or annotations of the template."""
-    return mapping(mapping((pod.template or {}).get("metadata")).get(field))
 
 
 def template_sets(container: PodContainer, names: Iterable[str]) -> bool:
