@@ -129,11 +129,7 @@ def session_name(facts: Facts) -> str | None:
         return None
     role_b = facts.role_b.role if facts.role_b else None
     generated = None if goes_by_name(facts.role, role_b, facts.bucket_policy) else SESSION_NAME
-    return _given(facts) or generated
-
-
-def _given(facts: Facts) -> str:
-    """Return the one valid name that the Pods send; empty for none, and for several."""
+    # The one valid name that the Pods send.
     files, base = facts.pod_profiles, facts.own_profile if facts.profile_only else None
     base = files.get(files[facts.profile].source_profile, base) if facts.profile in files else base
     envs = [container.given for container in containers_of(facts)]
@@ -141,9 +137,9 @@ def _given(facts: Facts) -> str:
     names = {env.get(VARIABLE, unset).value or "" for env in envs if ROLE_ARN_VARIABLE in env}
     names = {base.role_session_name} if base and base.web_identity_token_file else names
     try:
-        return check_session_name(names.pop()) if len(names) == 1 else ""
+        return check_session_name(names.pop()) if len(names) == 1 else generated
     except ValueError:
-        return ""
+        return generated
 
 
 def goes_by_name(*known: Role | Json | Unread | None) -> bool:

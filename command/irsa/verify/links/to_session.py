@@ -96,20 +96,16 @@ def provider(facts: ByToken) -> Link:
         return check.unknown(facts.providers)
     if _registered(facts, facts.token):
         return check.passed("it is registered")
-    others = ", ".join(map(_described, facts.providers)) or "none at all"
+    note = " (the dual-stack address, which no token names)"
+    urls = [provider.issuer_url for provider in facts.providers]
+    listed = [f"{url}{note if is_dual_stack(url.removeprefix('https://')) else ''}" for url in urls]
+    others = ", ".join(listed) or "none at all"
     text = "register the issuer there, or correct the role's account: it is the one that counts"
     sure = facts.expected_role or facts.role is not None
     return check.failed(
         f"account {account_of(facts.role_arn)} has no such OIDC provider (it has {others})",
         Remedy(text, (register_issuer(expected_arn, STS_AUDIENCE),) if sure else ()),
     )
-
-
-def _described(provider: RegisteredProvider) -> str:
-    """Return the issuer of a provider; EKS puts the dual-stack address into no token."""
-    name = provider.issuer_url.removeprefix("https://")
-    note = " (the dual-stack address, which no token names)" if is_dual_stack(name) else ""
-    return f"{provider.issuer_url}{note}"
 
 
 def audience(facts: ByToken) -> Link:
