@@ -49,15 +49,6 @@ ACCOUNT_TAGS = ("aws:requesttag/kubernetes-namespace", "aws:requesttag/kubernete
 """The tags by which EKS names a service account in a call."""
 
 
-class DenyingStatement(NamedTuple):
-    """A statement that denies explicitly."""
-
-    source: Source
-    """The policy that it is in."""
-    statement: int
-    """Its place in that policy, from 0."""
-
-
 class Judgement(NamedTuple):
     """The evaluator's answer to one call."""
 
@@ -74,17 +65,17 @@ class Judgement(NamedTuple):
         return not keys.isdisjoint(map(str.lower, self.missing))
 
     @property
-    def denials(self) -> list[DenyingStatement]:
-        """The statements that deny explicitly."""
+    def denials(self) -> list[tuple[Source, int]]:
+        """The statements that deny explicitly: the policy, and the place in it, from 0."""
         return [
-            DenyingStatement(reason.source, reason.statement)
+            (reason.source, reason.statement)
             for reason in self.reasons
             if reason.effect == "Deny" and reason.source and reason.statement is not None
         ]
 
     def denying(self, kind: str) -> list[int]:
         """The statements that deny, of a kind of policy of which a request has one at most."""
-        return [each.statement for each in self.denials if each.source.kind == kind]
+        return [place for source, place in self.denials if source.kind == kind]
 
     @property
     def text(self) -> str:

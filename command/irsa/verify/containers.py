@@ -30,7 +30,7 @@ from irsa.observe.pod_spec import (
     variables,
 )
 from irsa.verify.facts import SESSION_NAME, ByAssociation, Facts, documents_of
-from irsa.verify.link import AS_EXPECTED, Check, Link, NotMade, ShellCommand, unique
+from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, unique
 from irsa_core.identity.eks import CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE
 from irsa_core.identity.injection import HASH_ANNOTATION, skipped_containers
 from irsa_core.identity.names import check_session_name
@@ -41,17 +41,12 @@ from irsa_core.identity.policy_json import Json
 class AwsFiles:
     """A container's AWS config and credentials files."""
 
-    config: ConfigFile | Unread | None
-    credentials: ConfigFile | Unread | None
     profiles: Mapping[str, Profile]
     """The profiles of both; none of a file that cannot be read."""
+    unread: Unread | None
+    """The first of the two that is there and was not read."""
     refused: str = ""
     """The error of SDKs' parsers; empty without one."""
-
-    @property
-    def unread(self) -> Unread | None:
-        """The first of the two that is there and was not read."""
-        return next((e for e in (self.config, self.credentials) if isinstance(e, Unread)), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +94,13 @@ class PodContainer:
     @cached_property
     def files(self) -> AwsFiles:
         """Both its files."""
-        config, credentials = self.read(CONFIG), self.read(CREDENTIALS)
-        texts = [e.text or "" if isinstance(e, ConfigFile) else "" for e in (config, credentials)]
+        both = self.read(CONFIG), self.read(CREDENTIALS)
+        texts = [e.text or "" if isinstance(e, ConfigFile) else "" for e in both]
+        unread = next((e for e in both if isinstance(e, Unread)), None)
         try:
-            return AwsFiles(config, credentials, profiles(*texts))
+            return AwsFiles(profiles(*texts), unread)
         except ValueError as error:
-            return AwsFiles(config, credentials, {}, str(error))
+            return AwsFiles({}, unread, str(error))
 
     def read(
         self, variable: tuple[str, str], given: Mapping[str, Variable] | None = None
@@ -120,7 +116,7 @@ def containers_of(facts: Facts, *pods: Pod) -> list[PodContainer]:
 
 
 VARIABLE = "AWS_ROLE_SESSION_NAME"
-UNNAMED = NotMade(
+UNNAMED = (
     "a policy goes by the session's name, which is not known here; set AWS_ROLE_SESSION_NAME in "
     "the container, or role_session_name in the profile"
 )
@@ -133,11 +129,7 @@ def session_name(facts: Facts) -> str | None:
         return None
     role_b = facts.role_b.role if facts.role_b else None
     generated = None if goes_by_name(facts.role, role_b, facts.bucket_policy) else SESSION_NAME
-    return _given(facts) or generated
-
-
-def _given(facts: Facts) -> str:
-    """Return the one valid name that the Pods send; empty for none, and for several."""
+    # The one valid name that the Pods send.
     files, base = facts.pod_profiles, facts.own_profile if facts.profile_only else None
     base = files.get(files[facts.profile].source_profile, base) if facts.profile in files else base
     envs = [container.given for container in containers_of(facts)]
@@ -145,9 +137,9 @@ def _given(facts: Facts) -> str:
     names = {env.get(VARIABLE, unset).value or "" for env in envs if ROLE_ARN_VARIABLE in env}
     names = {base.role_session_name} if base and base.web_identity_token_file else names
     try:
-        return check_session_name(names.pop()) if len(names) == 1 else ""
+        return check_session_name(names.pop()) if len(names) == 1 else generated
     except ValueError:
-        return ""
+        return generated
 
 
 def goes_by_name(*known: Role | Json | Unread | None) -> bool:
@@ -160,32 +152,28 @@ IDENTITY_VARIABLES = (ROLE_ARN_VARIABLE, CREDENTIALS_URI_VARIABLE)
 """The first of the variables that the webhook injects, for IRSA and for EKS Pod Identity."""
 
 
-class SortedContainers(NamedTuple):
-    """The Pods' containers: judged, doubtful and left out."""
-
-    judged: list[PodContainer]
-    doubtful: list[PodContainer]
-    """Skipped by the annotation: whether they are to be the role is not known."""
-    left_out: list[PodContainer]
-    """Of other webhooks and without AWS, or excluded by a program of the irsa components."""
+Containers = list[PodContainer]
 
 
-def sort_containers(facts: Facts) -> SortedContainers:
-    """Sort the containers of the Pods that are judged."""
-    sorted_out = SortedContainers([], [], [])
+def sort_containers(facts: Facts) -> tuple[Containers, Containers, Containers]:
+    """Sort the containers of the Pods into those that are judged, doubtful ones and those left out.
+
+    Doubtful are those that the annotation skips: whether they are to be the role is not known.
+    """
+    judged, doubtful, left_out = Containers(), Containers(), Containers()
     for pod in facts.judged:
         asked = containers_of(facts, pod)
         whole = all(container.is_excluded for container in asked)
         for container in asked:
             if facts.containers:
-                sorted_out.judged.append(container)
+                judged.append(container)
             elif is_foreign(container) or (container.is_excluded and not whole):
-                sorted_out.left_out.append(container)
+                left_out.append(container)
             elif container.is_skipped and not container.is_first:
-                sorted_out.doubtful.append(container)
+                doubtful.append(container)
             else:
-                sorted_out.judged.append(container)
-    return sorted_out
+                judged.append(container)
+    return judged, doubtful, left_out
 
 
 def is_foreign(container: PodContainer) -> bool:
@@ -261,7 +249,7 @@ def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
         return check.failed(
             text, remedy, *unique(e for problem in listed for e in problem.commands)
         )
-    return check.unknown(text, remedy)
+    return check.unknown(text, remedy=remedy)
 
 
 def _affected(judged: Iterable[PodContainer], of_it: Sequence[PodContainer]) -> str:

@@ -23,17 +23,8 @@ from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pod_spec import Container, config_file, containers, is_associated, is_touched
 from irsa.observe.stack_chains import Stack, StackChain
 from irsa_core.decide.patterns import Key, Value
+from irsa_core.identity import eks
 from irsa_core.identity.arns import parse_role_arn
-from irsa_core.identity.eks import (
-    CONTAINER_CREDENTIALS_VARIABLES,
-    CONTAINER_SOURCE,
-    CREDENTIALS_URI,
-    POD_IDENTITY_SERVICE,
-    POD_IDENTITY_VOLUME,
-    SKIP_LABEL,
-    TOKEN_VOLUME,
-    WEB_IDENTITY_VARIABLES,
-)
 from irsa_core.identity.pod_identity import SESSION_TAGS, session_tags
 from irsa_core.identity.policy_json import Json
 from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
@@ -205,7 +196,7 @@ class ChainFacts(Question):
             for pod in self.judged
             if (self.annotated_role or self.associated)
             and pod.service_account == self.name
-            and SKIP_LABEL not in pod.labels
+            and eks.SKIP_LABEL not in pod.labels
             and not is_touched(pod.spec)
         ]
 
@@ -260,8 +251,8 @@ class ByToken(ChainFacts):
     service: ClassVar = "STS"
     call: ClassVar = "AssumeRoleWithWebIdentity"
     granted: ClassVar = "STS accepted the token"
-    variables: ClassVar = WEB_IDENTITY_VARIABLES
-    volume: ClassVar = TOKEN_VOLUME
+    variables: ClassVar = eks.WEB_IDENTITY_VARIABLES
+    volume: ClassVar = eks.TOKEN_VOLUME
     session_tags: ClassVar[Mapping[str, Value]] = {}
     call_lacks: ClassVar = ""
     tags_unread: ClassVar = False
@@ -311,12 +302,12 @@ class ByAssociation(ChainFacts):
     service: ClassVar = "EKS"
     call: ClassVar = "AssumeRoleForPodIdentity"
     granted: ClassVar = "EKS granted the session"
-    variables: ClassVar = CONTAINER_CREDENTIALS_VARIABLES
-    volume: ClassVar = POD_IDENTITY_VOLUME
-    audience: ClassVar = POD_IDENTITY_SERVICE
-    injected: ClassVar = (CREDENTIALS_URI, "http://[fd00:ec2::23]/v1/credentials")
+    variables: ClassVar = eks.CONTAINER_CREDENTIALS_VARIABLES
+    volume: ClassVar = eks.POD_IDENTITY_VOLUME
+    audience: ClassVar = eks.POD_IDENTITY_SERVICE
+    injected: ClassVar = (eks.CREDENTIALS_URI, "http://[fd00:ec2::23]/v1/credentials")
     """The agent's addresses; the second one in IPv6 clusters."""
-    source: ClassVar = ProfileChain((), CONTAINER_SOURCE)
+    source: ClassVar = ProfileChain((), eks.CONTAINER_SOURCE)
     profile_only: ClassVar = False
 
     agent: frozenset[str] | Unread = NO_AGENT

@@ -83,17 +83,26 @@ def gather(question: Question, sources: Sources) -> Facts:
 
     Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
     """
-    named = (question.expected_role, question.expected_target, question.role_b_arn)
-    for arn in filter(None, named):
+    arns = (question.expected_role, question.expected_target, question.role_b_arn)
+    for arn in filter(None, arns):
         try:
             check_role_arn(arn)
         except ValueError as error:
             raise CollectError(str(error)) from error
     facts = _cluster_facts(question, sources)
-    _check_containers(facts)
+    names = dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec))
+    wrong = [name for name in facts.containers if names and name not in names]
+    if wrong:
+        there = f"in the Pods of {facts.namespace}/{facts.name}; there are {', '.join(names)}"
+        raise CollectError(f"--container: no container {wrong[0]!r} {there}")
     facts = decided(_account_facts(facts, sources))  # a role alone can show EKS Pod Identity
-    if isinstance(facts, ByAssociation) and isinstance(facts.cluster, DescribedCluster):
-        facts = _with_agent(facts, facts.cluster, sources)
+    eks = facts.cluster
+    if isinstance(facts, ByAssociation) and isinstance(eks, DescribedCluster):
+        used = facts.nodes_of_pods
+        groups = sources.cluster.node_groups() if used else {}
+        nodes = groups if isinstance(groups, Unread) else {e: groups.get(e, "") for e in used}
+        facts = replace(facts, agent=sources.cluster.agent())
+        facts = with_nodes(facts, eks, nodes, sources.aws)
     facts = replace(facts, role_b=_role_b(facts, sources))
     if facts.given_token is not None or not isinstance(facts.service_account, ServiceAccountObject):
         return facts
@@ -101,15 +110,6 @@ def gather(question: Question, sources: Sources) -> Facts:
     # At least the time of a fresh token from a cluster whose clock is fast.
     issued = token.claims.get("iat", 0) if isinstance(token, Token) else 0
     return replace(facts, token=token, now=max(sources.now(), issued))
-
-
-def _check_containers(facts: Facts) -> None:
-    """Raise `CollectError` for a container in question that no Pod has."""
-    names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
-    wrong = [name for name in facts.containers if names and name not in names]
-    if wrong:
-        there = f"in the Pods of {facts.namespace}/{facts.name}; there are {', '.join(names)}"
-        raise CollectError(f"--container: no container {wrong[0]!r} {there}")
 
 
 def search(facts: Facts, sources: Sources) -> Facts:
@@ -213,14 +213,6 @@ def _eks_cluster(sources: Sources) -> DescribedCluster | Unread | None:
         fix = "give --region and credentials of the kubeconfig's cluster"
         return Unread(f"EKS cluster {name} of the kubeconfig", reason, needed, fix)
     return cluster
-
-
-def _with_agent(facts: ByAssociation, cluster: DescribedCluster, sources: Sources) -> ByAssociation:
-    """The facts with the agent and its nodes."""
-    facts, own = replace(facts, agent=sources.cluster.agent()), facts.nodes_of_pods
-    listed = sources.cluster.node_groups() if own else {}
-    nodes = listed if isinstance(listed, Unread) else {each: listed.get(each, "") for each in own}
-    return with_nodes(facts, cluster, nodes, sources.aws)
 
 
 def with_nodes(

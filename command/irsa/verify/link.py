@@ -16,32 +16,23 @@ from irsa.observe.stack_chains import Resource, Stack
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.policy_json import Json
 
-
-@dataclass(frozen=True, slots=True)
-class NotMade:
-    """A call that was not made."""
-
-    why: str
-    """The missing input, such as a session."""
-
-
-_NO_SESSION = NotMade("there is no session")
-_NO_SESSION_OF_A = NotMade("there is no session of role A")
-_NO_SESSION_OF_B = NotMade("there is no session of role B")
+_NO_SESSION = "there is no session"
+_NO_SESSION_OF_A = "there is no session of role A"
+_NO_SESSION_OF_B = "there is no session of role B"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
     """The calls with which a token becomes a session of the role, or its session one of role B, and
-    those of that session."""
+    those of that session. A call that was not made is a text: its missing input."""
 
-    assumed: Answer | Unread | NotMade = NotMade("STS was not asked")
-    caller: Answer | NotMade = _NO_SESSION
-    data: Answer | NotMade = _NO_SESSION
+    assumed: Answer | Unread | str = "STS was not asked"
+    caller: Answer | str = _NO_SESSION
+    data: Answer | str = _NO_SESSION
     """The bucket's list."""
-    refused: Answer | NotMade = _NO_SESSION
+    refused: Answer | str = _NO_SESSION
     """The list of IAM users, which no workload should see; for role B the bucket's, by role A."""
-    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
+    inside: Answer | Unread | str = "it was not asked for"
     """Caller identity of the AWS CLI inside the Pod."""
     of_role_b: "Calls | None" = None
     """None where role B was not asked for."""
@@ -97,12 +88,12 @@ def aws(*words: str, changes: Resource | None, **options: str | bool) -> ShellCo
     return ShellCommand(("aws", *words, *spelt(options)), changes)
 
 
-def irsa(*words: str) -> ShellCommand:
-    """Build a command of this program that changes nothing."""
-    return ShellCommand((*PROGRAM.split(), *words))
+def irsa(*words: str, changes: Resource | None = None) -> ShellCommand:
+    """Build a command of this program."""
+    return ShellCommand((*PROGRAM.split(), *words), changes)
 
 
-def spelt(options: Mapping[str, str | bool]) -> Sequence[str]:
+def spelt(options: Mapping[str, str | bool]) -> list[str]:
     """Options as a command line has them."""
     words: list[str] = []
     for name, value in options.items():
@@ -225,26 +216,18 @@ class Check:
         """A link that the question leaves out, with the command that asks it."""
         return Link(self.key, Status.NOT_ASKED, self.expected, found, Remedy(remedy, commands))
 
-    def unknown(self, found: Unread | NotMade | str, remedy: str = "") -> Link:
-        """An undecided link; an unread fact says which permission it needs."""
-        if isinstance(found, Unread):
-            found, remedy = found.text, found.remedy
-        elif isinstance(found, NotMade):
-            found = found.why
-        return Link(self.key, Status.UNKNOWN, self.expected, found, Remedy(remedy))
+    def unknown(self, found: Unread | str, *facts: object, remedy: str = "") -> Link:
+        """An undecided link: the facts that were not read say why, and which permissions they need;
+        or else ``found``."""
+        unread = [each for each in (found, *facts) if isinstance(each, Unread)]
+        text = "; ".join(each.text for each in unread) or str(found)
+        remedy = "; ".join(dict.fromkeys(each.remedy for each in unread)) or remedy
+        return Link(self.key, Status.UNKNOWN, self.expected, text, Remedy(remedy))
 
-    def undecided(self, found: str, *facts: object) -> Link:
-        """An undecided link: the facts that were not read say why, or else ``found``."""
-        unread = [each for each in facts if isinstance(each, Unread)]
-        if not unread:
-            return self.unknown(found)
-        remedies = dict.fromkeys(each.remedy for each in unread)
-        return self.unknown("; ".join(each.text for each in unread), "; ".join(remedies))
-
-    def refused(self, answer: Answer | NotMade, found: str = "") -> Link | None:
+    def refused(self, answer: Answer | str, found: str = "") -> Link | None:
         """The link of a call that AWS should refuse; None if it was granted."""
-        if isinstance(answer, NotMade) or answer.allowed:
-            return self.unknown(answer) if isinstance(answer, NotMade) else None
+        if isinstance(answer, str) or answer.allowed:
+            return self.unknown(answer) if isinstance(answer, str) else None
         denied = answer.code in ("AccessDenied", "AccessDeniedException")
         return self.passed(found or answer.text) if denied else self.unknown(answer.text)
 
@@ -252,11 +235,11 @@ class Check:
         """The link that the evaluator decides, or leaves open for want of facts; None if denied."""
         if judged.verdict is Verdict.ALLOW:
             return self.passed(judged.deciding)
-        link = replace(self.undecided(judged.text, *facts), by_place=judged.by_place)
+        link = replace(self.unknown(judged.text, *facts), by_place=judged.by_place)
         return link if judged.verdict is Verdict.UNKNOWN else None
 
 
-def confirmed(link: Link, answer: Answer | Unread | NotMade, but: str, inside: str = "") -> Link:
+def confirmed(link: Link, answer: Answer | Unread | str, but: str, inside: str = "") -> Link:
     """Mark an undecided link as passed if AWS granted the dependent call; ``but`` says which.
 
     A call from here shows nothing of a condition on where a call comes from: ``inside`` says how to
@@ -282,29 +265,19 @@ def status_of(links: Sequence[Link]) -> Status:
 
 def left_to_stack(link: Link, stack: Stack | None) -> Link:
     """Return the link with `pulumi` in place of the commands that change the stack's resources."""
-    commands = link.remedy.commands
-    changed = [each.changes for each in commands if each.changes is not None]
-    owned = [each for each in changed if stack and each in stack.owned]
+    changed = dict.fromkeys(command.changes for command in link.remedy.commands)
+    owned = [resource for resource in changed if resource and stack and resource in stack.owned]
     if stack is None or not owned:
         return link
-    kept = (each for each in commands if each.changes not in owned)
-    return replace(link, remedy=Remedy(_text(stack, owned), (*_pulumi(stack), *kept)))
-
-
-def _text(stack: Stack, owned: Sequence[Resource]) -> str:
-    resources = " and ".join(map(str, dict.fromkeys(owned)))
-    named = f"the stack {stack.name}" if stack.name else "the stack"
-    how = "" if stack.name else " with `pulumi refresh` and `pulumi up`"
-    # pulumi-kubernetes takes fields over from kubectl in an `up`, and refuses them in its preview.
-    in_cluster = {"annotation", "configmap", "deployment"} & {resource.kind for resource in owned}
-    conflict = "; if its preview stops at a conflict with kubectl, add --skip-preview"
-    return (
-        f"{resources} belongs to {named}: let it put that right{how}, in the folder of its "
-        "program; if the program or its configuration is wrong, correct it first"
-        f"{conflict if in_cluster else ''}"
-    )
-
-
-def _pulumi(stack: Stack) -> list[ShellCommand]:
+    kept = (command for command in link.remedy.commands if command.changes not in owned)
     verbs = ("refresh", "up") if stack.name else ()
-    return [ShellCommand(("pulumi", verb, "--stack", stack.name)) for verb in verbs]
+    pulumi = (ShellCommand(("pulumi", verb, "--stack", stack.name)) for verb in verbs)
+    named = f"the stack {stack.name}" if stack.name else "the stack"
+    text = f"{' and '.join(map(str, owned))} belongs to {named}: let it put that right"
+    text += "" if stack.name else " with `pulumi refresh` and `pulumi up`"
+    text += ", in the folder of its program; if the program or its configuration is wrong, correct "
+    text += "it first"
+    # pulumi-kubernetes takes fields over from kubectl in an `up`, and refuses them in its preview.
+    if {"annotation", "configmap", "deployment"} & {resource.kind for resource in owned}:
+        text += "; if its preview stops at a conflict with kubectl, add --skip-preview"
+    return replace(link, remedy=Remedy(text, (*pulumi, *kept)))

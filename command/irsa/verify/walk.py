@@ -15,7 +15,6 @@ from irsa.verify.link import (
     CALLS_OF_ROLE_B,
     Calls,
     Link,
-    NotMade,
     Status,
     confirmed,
     left_to_stack,
@@ -25,6 +24,7 @@ from irsa.verify.links import in_cluster, injection, pod_identity, to_session
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.to_bucket import data_links, refused
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
+from irsa.verify.remedies.pod import verify_inside
 from irsa_core.identity.arns import account_of, cluster_arn
 from irsa_core.identity.token import Token
 
@@ -78,12 +78,13 @@ class Chain:
         links = [confirmed(e, inside, but) if proved and e.key == "agent" else e for e in in_pods]
         links.append(precedence(facts, reached=isinstance(inside, Answer) and inside.allowed))
         answer = (of_role_b if facts.target_role else calls).assumed
-        asked = to_session.question_inside(facts, inside)
+        answered = to_session.inside(facts, inside)
+        # What the answer inside the Pod shows needs no further question there.
+        asked = "" if answered.status is Status.PASSED else verify_inside(facts)
         links += [confirmed(link, answer, facts.granted, asked) for link in of_session]
         if not facts.target_role:
             links += to_session.session_links(facts, calls, self.of_call)
-        if not isinstance(inside, NotMade):
-            links.append(to_session.inside(facts, inside))
+        links += [] if isinstance(inside, str) else [answered]
         if not facts.through_role_b:
             links += data_links("", facts, named_role(facts), calls.data)
             links.append(refused(facts, calls.refused))
@@ -145,7 +146,7 @@ def searched(facts: Facts, sources: Sources) -> Facts:
 def _calls(chain: Chain, sources: Sources) -> Calls:
     facts, aws = chain.facts, sources.aws
     call = _first_call(facts, aws)
-    if isinstance(call, NotMade):
+    if isinstance(call, str):
         return Calls(assumed=call, of_role_b=replace(CALLS_OF_ROLE_B, assumed=call))
     before = [*chain.of_call, *(chain.before_role_b if facts.target_role else ())]
     answer = retried(call, wait=_wait(facts, before))
@@ -153,27 +154,28 @@ def _calls(chain: Chain, sources: Sources) -> Calls:
     if facts.target_role:
         calls = replace(CALLS_OF_ROLE_B, assumed=answer)
         return Calls(of_role_b=_of_session(calls, session, facts.bucket))
+    calls = Calls(assumed=answer)
     if session is None:
-        return Calls(assumed=answer)
+        return calls
     if not facts.through_role_b:
-        calls = _of_session(Calls(assumed=answer), session, facts.bucket)
+        calls = _of_session(calls, session, facts.bucket)
         return replace(calls, refused=session.list_users())
-    calls = Calls(assumed=answer, caller=session.caller())
+    calls = replace(calls, caller=session.caller())
     if facts.role_b is None or roles_between(facts):
         return calls
     wait = _wait(facts, chain.before_role_b)
     return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, facts.bucket, wait))
 
 
-def _first_call(facts: Facts, aws: Aws) -> Call | NotMade:
+def _first_call(facts: Facts, aws: Aws) -> Call | str:
     """The call of STS, or that of EKS as the node's agent makes it, but with the caller's own
     credentials."""
     token = facts.token
     if not isinstance(token, Token) or not facts.role_arn:
-        return NotMade(to_session.lacking(facts))
+        return to_session.lacking(facts)
     if isinstance(facts, ByAssociation):
         if not facts.cluster_arn or facts.association is None:
-            return NotMade(to_session.lacking(facts))
+            return to_session.lacking(facts)
         return partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
     name = session_name(facts)
     if name is None:

@@ -57,7 +57,7 @@ OF_TARGET = Calls(assumed=chains.SESSION_B, caller=chains.SESSION_B, data=Answer
 WANTED = target_role_trust_policy([chains.BY_ASSOCIATION])
 BY_OTHER = target_role_trust_policy([chains.BY_ASSOCIATION._replace(service_account=OTHER)])
 PROFILE = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n"
-SOURCES = ["web_identity_token_file = /t", "source_profile = B", "region = x"]
+SOURCES = ["web_identity_token_file = /t", "source_profile = B", "x = x", "credential_source = X"]
 FROM_AGENT = f"{PROFILE}credential_source = EcsContainer\n"
 
 
@@ -310,7 +310,7 @@ def with_profile(text):
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_profile_starts_from_the_agent_s_credentials(source):
     link = chains.chained(with_profile(f"{PROFILE}{source}\n"), ROLE_EKS)["profile"]
-    fix = "" if source == "region = x" else f"remove {source.split()[0]} and "
+    fix = "" if source in SOURCES[2:] else f"remove {source.split()[0]} and "
     assert "does not start from the association" in link.found
     assert link.remedy.text.startswith(f"{fix}set credential_source = EcsContainer in [profile B]")
     assert chains.chained(with_profile(FROM_AGENT), ROLE_EKS)["profile"].status is PASSED

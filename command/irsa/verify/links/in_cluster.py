@@ -9,22 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
-from irsa.observe.aws_config import Profile
-from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
+from irsa.observe.facts import PENDING, RUNNING, Pod, Unread
 from irsa.observe.pod_spec import access_key, needed
 from irsa.verify.containers import NO_POD, SHOWN, containers_of, names, pods_named, pods_that
 from irsa.verify.facts import ByToken, Facts
 from irsa.verify.link import Check, Link, Remedy, irsa, unique
-from irsa.verify.remedies.pod import (
-    annotate,
-    create_account,
-    delete,
-    if_in_template,
-    restart,
-    resume,
-    set_account,
-)
-from irsa.verify.remedies.trust import SIMILAR, found_role, naming_role
+from irsa.verify.remedies.pod import annotate, if_in_template, kubectl, restart, set_account
+from irsa.verify.remedies.trust import SIMILAR, found_role, name_role
 from irsa_core.identity.arns import parse_role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 
@@ -39,10 +30,11 @@ def service_account(facts: Facts) -> Link:
         if nearest := _nearest(facts):
             return check.failed(*nearest)
         role_arn = facts.expected_role if isinstance(facts, ByToken) else ""
+        words, kind = ("create", "serviceaccount", facts.name), "service account"
         return check.failed(
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
-            create_account(facts),
+            kubectl(facts, *words, kind=kind, name=facts.name),
             *(annotate(facts, role_arn) or restart(facts)),
         )
     return check.passed("it exists")
@@ -73,43 +65,26 @@ def annotation(facts: ByToken) -> Link:
     account = facts.service_account
     if account is None or isinstance(account, Unread):
         return check.unknown("the service account was not read")
-    if facts.own_profile and facts.profile_only:
-        return _no_annotation_needed(facts, facts.own_profile)
-    value = account.role_arn
+    value, profile = account.role_arn, facts.own_profile
+    if not value and profile:
+        check = Check("annotation", "no annotation: a profile names the role")
+        text = f"profile {profile.name} names {profile.role_arn!r}, which is not the ARN of a role"
+        failed = check.failed(text, "correct the profile and restart the Pods")
+        return check.passed() if facts.role_arn else failed
     if not value:
         return _no_annotation(facts, check, account.annotations)
     if not parse_role_arn(value):
-        return _no_role_arn(facts, check, value)
+        text = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
+        return check.failed(f"{text}{found_role(facts)}", name_role(facts, facts.expected_role))
     if facts.expected_role and value != facts.expected_role:
         trusting = () if isinstance(facts.trusting, Unread) else facts.trusting
         if not facts.found_role and value in {role.arn for role in trusting}:
             text = f"it names {value}, which trusts the service account, and {facts.role_arn} not"
             again = irsa("verify", "/".join(facts.account), "--role-b", facts.role_arn)
             return check.failed(text, "if the Pods assume the other role from it, ask so", again)
-        return check.failed(
-            f"it names {value}{found_role(facts)}",
-            "annotate the service account with the right role, and restart the Pods",
-            *annotate(facts, facts.expected_role),
-        )
+        text = f"it names {value}{found_role(facts)}"
+        return check.failed(text, name_role(facts, facts.expected_role))
     return check.passed(value)
-
-
-def _no_annotation_needed(facts: ByToken, own: Profile) -> Link:
-    check = Check("annotation", "no annotation: a profile names the role")
-    if facts.role_arn:
-        return check.passed()
-    text = f"profile {own.name} names {own.role_arn!r}, which is not the ARN of a role"
-    return check.failed(text, "correct the profile and restart the Pods")
-
-
-def _no_role_arn(facts: ByToken, check: Check, value: str) -> Link:
-    """An ARN of something else, or one in quotes."""
-    text = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
-    remedy = "annotate the service account with the role's ARN, and restart the Pods"
-    if not facts.expected_role:
-        return check.failed(text, f"{naming_role(facts)}; then {remedy}")
-    commands = annotate(facts, facts.expected_role)
-    return check.failed(f"{text}{found_role(facts)}", remedy, *commands)
 
 
 def _no_annotation(facts: ByToken, check: Check, annotations: Mapping[str, str]) -> Link:
@@ -119,22 +94,16 @@ def _no_annotation(facts: ByToken, check: Check, annotations: Mapping[str, str])
         if key != ROLE_ARN_ANNOTATION and parse_role_arn(value)
     }
     role_arn = facts.expected_role or next(iter(misspelt.values()), "")
-    text = (
-        f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
-    )
-    actual = facts.association
-    if facts.cluster_arn and actual is None:
+    wrong = f"the annotation is misspelt: {', '.join(misspelt)}"
+    text = wrong if misspelt else "no such annotation"
+    if facts.cluster_arn and facts.association is None:
         text += ", and no EKS Pod Identity association"
-    text += f"; {actual.text}" if isinstance(actual, Unread) else ""
+    text += f"; {facts.association.text}" if isinstance(facts.association, Unread) else ""
     text += found_role(facts)
     keys = [access_key(container.given) for container in containers_of(facts)]
     if not role_arn and any(keys):
         return check.unknown(f"{text}; the Pods use an access key, and nothing names a role")
-    commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
-    remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
-    if not commands:
-        remedy = f"{naming_role(facts)}; then {remedy}"
-    return check.failed(text, remedy, *commands)
+    return check.failed(text, name_role(facts, role_arn, *(f"{key}-" for key in misspelt)))
 
 
 PATIENCE = 300.0
@@ -147,63 +116,58 @@ STARTING = ("", "ContainerCreating", "PodInitializing")
 def running_pod(facts: Facts) -> Link:
     """Check whether a Pod runs as the service account, and no newer one is stuck."""
     expected = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
-    check = Check("pod", expected)
+    check, pods = Check("pod", expected), facts.judged
     if isinstance(facts.pods, Unread):
         return check.unknown(facts.pods)
-    pods = facts.judged
-    wrong = [pod for pod in pods if pod.service_account != facts.name]
-    if wrong:
-        return _wrong_account(facts, check, wrong)
-    for problem in (_cannot_be_made, _stuck, _kept):
-        link = problem(facts, check, pods)
-        if link is not None:
-            return link
+    for problem in (_wrong_account, _cannot_be_made, _stuck, _kept):
+        if failure := problem(facts, pods):
+            return check.failed(*failure)
     running = [pod for pod in pods if pod.phase == RUNNING]
     pending = [pod for pod in pods if pod.phase == PENDING]
     if not running:
-        link, other = check.unknown(*_nothing_runs(facts, pending)), _other_account(facts)
-        return link if pods or other is None else replace(link, remedy=other)
+        text, remedy = _nothing_runs(facts, pending)
+        link, other = check.unknown(text, remedy=remedy), None if pods else _other_account(facts)
+        return replace(link, remedy=other) if other else link
     outdated = [pod for pod in running if pod.outdated]
     if outdated:
         text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
-        return check.unknown(text, "ask again when it has finished")
+        return check.unknown(text, remedy="ask again when it has finished")
     crashing = names(pod.name for pod in running if pod.reason == CRASHES)
     starting = names(pod.name for pod in pending)
     text = f"{pods_named(running)}{f'; in {CRASHES}: {crashing}' if crashing else ''}"
     return check.passed(f"{text}{f'; starting: {starting}' if starting else ''}")
 
 
-def _wrong_account(facts: Facts, check: Check, wrong: Sequence[Pod]) -> Link:
+Failure = tuple[str, Remedy]
+
+
+def _wrong_account(facts: Facts, pods: Sequence[Pod]) -> Failure | None:
+    """Pods of the Deployment in question that run as another service account."""
+    wrong = [pod for pod in pods if pod.service_account != facts.name]
+    if not wrong:
+        return None
     accounts = names(pod.service_account for pod in wrong)
     owners = {pod.owner.title for pod in wrong if pod.owner}
     of = f"of {names(owners)} " if owners else ""
     commands = unique(command for pod in wrong for command in set_account(facts, pod))
     has = [e for e in wrong if not e.owner or e.owner.service_account == e.service_account]
-    text = "set the service account in the Pod template"
-    remedy = if_in_template(wrong[0], has, text, commands)
-    return check.failed(f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}", remedy)
+    remedy = if_in_template(wrong[0], has, "set the service account in the Pod template", commands)
+    return f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}", remedy
 
 
-def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+def _cannot_be_made(facts: Facts, pods: Sequence[Pod]) -> Failure | None:
     """Its controller says that the API server refuses the Pods."""
-    for owner in _owners(facts, pods):
+    owners = [owner for owner in facts.owners if owner.name == facts.deployment]
+    if not facts.deployment:
+        owners = [owner for owner in facts.owners if owner.service_account == facts.name]
+    for owner in (*owners, *(pod.owner for pod in pods if pod.owner)):
         if owner.trouble:
-            text = f"{owner.title} cannot make Pods: {owner.trouble}"
-            return check.failed(
-                text, "correct what that message names; the controller then tries again by itself"
-            )
+            fix = "correct what that message names; the controller then tries again by itself"
+            return f"{owner.title} cannot make Pods: {owner.trouble}", Remedy(fix)
     return None
 
 
-def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
-    if facts.deployment:
-        owners = [owner for owner in facts.owners if owner.name == facts.deployment]
-    else:
-        owners = [owner for owner in facts.owners if owner.service_account == facts.name]
-    return [*owners, *(pod.owner for pod in pods if pod.owner and pod.owner not in owners)]
-
-
-def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+def _stuck(facts: Facts, pods: Sequence[Pod]) -> Failure | None:
     """A Pod that does not start, and whether an older one still serves in its place."""
     pending = [pod for pod in pods if pod.phase == PENDING]
     stuck = [(pod, why) for pod in pending if (why := _blocking_reason(facts, pod))]
@@ -220,7 +184,7 @@ def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
         text += f"; the rollout is stuck, and {still} the older template"
     elif running:
         text += f"; {pods_that(running, 'runs', 'run')}"
-    return check.failed(text, remedy)
+    return text, Remedy(remedy)
 
 
 def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
@@ -242,26 +206,21 @@ def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
     return None
 
 
-def _kept(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+def _kept(facts: Facts, pods: Sequence[Pod]) -> Failure | None:
     """Pods of an older template that no rollout replaces."""
-    for pod in pods:
-        if pod.outdated and pod.owner and pod.owner.paused:
-            return check.failed(
-                f"the rollouts of {pod.owner.title} are paused, and {pods_named([pod])} is of an "
-                "older template",
-                "resume them",
-                resume(facts, pod.owner),
-            )
-    kept = [pod for pod in pods if pod.outdated and pod.owner and pod.owner.on_delete]
-    if kept:
-        owners = names(pod.owner.title for pod in kept if pod.owner)
-        return check.failed(
-            f"{owners} replaces Pods only once they are deleted (OnDelete), and "
-            f"{pods_that(kept, 'is', 'are')} of an older template",
-            "delete them",
-            *(delete(facts, pod) for pod in kept),
-        )
-    return None
+    older = [(pod, pod.owner) for pod in pods if pod.outdated and pod.owner]
+    for pod, owner in older:
+        if owner.paused:
+            text = f"the rollouts of {owner.title} are paused, and {pods_named([pod])} is of an "
+            resume = kubectl(facts, "rollout", "resume", owner.target)
+            return f"{text}older template", Remedy("resume them", (resume,))
+    kept = [(pod, owner.title) for pod, owner in older if owner.on_delete]
+    if not kept:
+        return None
+    owners, are = names(e for _, e in kept), pods_that((pod for pod, _ in kept), "is", "are")
+    text = f"{owners} replaces Pods only once they are deleted (OnDelete), and {are} of an older "
+    deletions = tuple(kubectl(facts, "delete", "pod", pod.name) for pod, _ in kept)
+    return f"{text}template", Remedy("delete them", deletions)
 
 
 def _other_account(facts: Facts) -> Remedy | None:

@@ -9,7 +9,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 from collections.abc import Sequence
 
 from irsa.observe.facts import Pod, Unread, Webhook
-from irsa.observe.pod_spec import containers, is_touched, token_mounts, variables
+from irsa.observe.pod_spec import CONFIG, containers, is_touched, token_mounts, variables
 from irsa.verify.containers import (
     NO_POD,
     Findings,
@@ -28,22 +28,15 @@ from irsa.verify.links.precedence import ASK_INSIDE, REGIONS, chosen, region_of
 from irsa.verify.remedies.pod import (
     AT_ADMISSION,
     change_env,
+    change_template,
     if_in_template,
     remove_volume,
-    replace_in_template,
     restart_of,
-    template_metadata,
     template_sets,
 )
-from irsa_core.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    ROLE_ARN_VARIABLE,
-    SKIP_CONTAINERS_ANNOTATION,
-    SKIP_LABEL,
-    STS_AUDIENCE,
-)
+from irsa_core.identity import eks
 from irsa_core.identity.injection import skipped_containers
-from irsa_core.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json, mapping
 
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 
@@ -65,14 +58,10 @@ def injection(facts: Facts) -> Link:
     for why, skipped in (("another webhook added", False), ("the program excludes", True)):
         listed = names(left.item.name for left in left_out if left.is_excluded is skipped)
         well += f"; not looked at: {listed}, which {why}" if listed else ""
-    link = link_of(check, findings, well)
-    return _next_pod(facts, check, link) if link.status is Status.PASSED else link
-
-
-def _next_pod(facts: Facts, check: Check, link: Link) -> Link:
-    """The link of good Pods with an association, and of the Pod that would be made now."""
-    tried = facts.next_pod
+    link, tried = link_of(check, findings, well), facts.next_pod
     if isinstance(facts, ByToken) or not isinstance(tried, dict):
+        return link
+    if link.status is not Status.PASSED:
         return link
     if _is_prepared(tried):
         return check.passed(f"{link.found}; a Pod that is made now gets them, too")
@@ -89,11 +78,11 @@ LATER = (
 
 
 def _is_prepared(spec: Json) -> bool:
-    return any(CREDENTIALS_URI_VARIABLE in variables(each.spec) for each in containers(spec))
+    return any(eks.CREDENTIALS_URI_VARIABLE in variables(each.spec) for each in containers(spec))
 
 
 def _identity_of(spec: Json) -> str:
-    given = (variables(each.spec).get(ROLE_ARN_VARIABLE) for each in containers(spec))
+    given = (variables(each.spec).get(eks.ROLE_ARN_VARIABLE) for each in containers(spec))
     role_arn = next(filter(None, given), "")
     return f"gets {role_arn} by IRSA" if role_arn else "gets no AWS identity"
 
@@ -105,7 +94,7 @@ def problem(container: PodContainer) -> Problem | None:
 
 
 def _doubtful(container: PodContainer) -> Problem:
-    name, key = container.item.name, SKIP_CONTAINERS_ANNOTATION
+    name, key = container.item.name, eks.SKIP_CONTAINERS_ANNOTATION
     return Problem(
         f"annotation {key}={container.pod.annotations[key]} on the Pod keeps the webhook away from "
         f"{name}, and whether it needs the role cannot be known here",
@@ -117,27 +106,23 @@ def _doubtful(container: PodContainer) -> Problem:
 
 def _skipped(container: PodContainer) -> Problem | None:
     """The Pod asks the webhook to leave it, or this container, alone."""
-    pod, key = container.pod, SKIP_CONTAINERS_ANNOTATION
-    if SKIP_LABEL in pod.labels:
-        by_template = SKIP_LABEL in template_metadata(pod, "labels")
+    pod, name = container.pod, container.item.name
+    if eks.SKIP_LABEL in pod.labels:
+        kind, key, value, left = "label", eks.SKIP_LABEL, pod.labels[eks.SKIP_LABEL], ""
         text = "remove the label from the Pod template"
-        return _kept_away(container, "label", SKIP_LABEL, text, by_template=by_template)
-    if not container.is_skipped:
+    elif container.is_skipped:
+        kind, key = "annotation", eks.SKIP_CONTAINERS_ANNOTATION
+        value, skipped = pod.annotations[key], skipped_containers(pod.annotations)
+        left = ",".join(item for item in skipped if item != name)
+        text = f"take {name} out of that annotation of the Pod template"
+    else:
         return None
-    by_template = template_metadata(pod, "annotations").get(key) == pod.annotations[key]
-    text = f"take {container.item.name} out of that annotation of the Pod template"
-    left = ",".join(e for e in skipped_containers(pod.annotations) if e != container.item.name)
-    return _kept_away(container, "annotation", key, text, left, by_template=by_template)
-
-
-def _kept_away(
-    container: PodContainer, kind: str, key: str, text: str, left: str = "", *, by_template: bool
-) -> Problem:
-    pod, path = container.pod, f"/metadata/{kind}s/{key.replace('/', '~1')}"
-    commands = replace_in_template(container.facts, pod, path, left)
-    found = f"{kind} {key}={({**pod.labels, **pod.annotations})[key]} on the Pod"
+    path = f"/metadata/{kind}s/{key.replace('/', '~1')}"
+    commands = change_template(container.facts, pod, path, value=left)
+    metadata = mapping((pod.template or {}).get("metadata"))
+    by_template = mapping(metadata.get(f"{kind}s")).get(key) == value
     remedy = if_in_template(pod, by_template, text, commands)
-    return Problem(f"{found} keeps the webhook away", *remedy)
+    return Problem(f"{kind} {key}={value} on the Pod keeps the webhook away", *remedy)
 
 
 def _wrong_variables(container: PodContainer) -> Problem | None:
@@ -190,13 +175,11 @@ def _not_mutated(container: PodContainer) -> Problem:
     else:
         text = f"the Pod was not mutated: it is older than the {named}, or the webhook did not run"
     by_eks = isinstance(facts, ByAssociation)
-    if by_eks and ROLE_ARN_VARIABLE in container.given:
-        text = f"{ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
-    elif CREDENTIALS_URI_VARIABLE in container.given:
-        text = (
-            f"{CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service account "
-            "had an EKS Pod Identity association, which wins over the annotation"
-        )
+    if by_eks and eks.ROLE_ARN_VARIABLE in container.given:
+        text = f"{eks.ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
+    elif eks.CREDENTIALS_URI_VARIABLE in container.given:
+        text = f"{eks.CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service "
+        text += "account had an EKS Pod Identity association, which wins over the annotation"
         if not facts.cluster_arn:
             return Problem(text, "delete the association if it is still there; restart the Pods")
     if by_eks and facts.lacks_association:
@@ -212,40 +195,34 @@ def _not_mutated(container: PodContainer) -> Problem:
 
 
 def _wrong_token(container: PodContainer) -> Problem | None:
-    facts, pod = container.facts, container.pod
-    (_, name), volume = facts.variables, facts.volume
+    facts, (_, name) = container.facts, container.facts.variables
     variable = container.given.get(name)
     if variable is None or variable.value is None:
         state = "has no value" if variable else "is not set"
         remedy = "leave both variables to the webhook, and restart the Pods"
         return _restarted(container, f"{name} {state}", remedy)
-    mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.item.spec)}
+    listed = token_mounts(container.pod.spec, container.item.spec)
+    mounts = {mount.path: mount for mount in listed}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(variable.value.removeprefix("C:").replace("\\", "/"))
     if mount is None:
-        return _no_token_there(container, variable.value, list(mounts))
+        where = f"the token for AWS is at {', '.join(mounts)}" if mounts else "no token is mounted"
+        text = f"{name}={variable.value}, but {where}"
+        preset = [variable for variable in facts.variables if variable in container.set_by_hand]
+        by_hand = _set_by_hand(container, preset, start=f"{text}; ")
+        return by_hand if preset else _remounted(container, text)
     if mount.audience == facts.audience:
         return None
-    removal = remove_volume(facts, pod, volume)
-    return Problem(
-        f"the Pod's token is for audience {mount.audience!r}, the service account asks for "
-        f"{facts.audience!r}",
-        f"restart the Pods{', after removing their volume ' + volume if removal else ''}",
-        removal or restart_of(facts, pod),
-    )
+    text = f"the Pod's token is for audience {mount.audience!r}, the service account asks for "
+    return _remounted(container, f"{text}{facts.audience!r}")
 
 
-def _no_token_there(container: PodContainer, file: str, mounted: list[str]) -> Problem:
-    where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
-    names, volume = container.facts.variables, container.facts.volume
-    text = f"{names[1]}={file}, but {where}"
-    if preset := [name for name in names if name in container.set_by_hand]:
-        return _set_by_hand(container, preset, start=f"{text}; ")
+def _remounted(container: PodContainer, found: str) -> Problem:
+    """The webhook mounts its volume where the template has none of that name."""
+    volume = container.facts.volume
     removal = remove_volume(container.facts, container.pod, volume)
-    if not removal:
-        return _restarted(container, text)
     fix = f"remove volume {volume} from the Pod template; the webhook mounts it"
-    return Problem(text, fix, removal)
+    return Problem(found, fix, removal) if removal else _restarted(container, found)
 
 
 def _no_region(container: PodContainer) -> Problem | None:
@@ -255,7 +232,7 @@ def _no_region(container: PodContainer) -> Problem | None:
     """
     have, profiles = container.given, container.files.profiles
     values = {name: have[name].value for name in REGIONS if name in have}
-    name = chosen(have).name
+    name = next(iter(chosen(have).values()))
     by_profile = profiles[name].region if name in profiles else ""
     missing = [e for e in REGIONS if e not in values and not by_profile]
     empty = [name for name in REGIONS if values.get(name) == ""]
@@ -288,24 +265,19 @@ def _own_token(facts: Facts) -> Link:
     """Layout ``profile-only``: the Pod mounts a token of its own where its profile looks."""
     profile = facts.own_profile
     path = profile.web_identity_token_file if profile else ""
-    check = Check("injection", f"a token for {STS_AUDIENCE} at {path}")
-    findings = {
-        container: _own_token_problem(container, path)
-        for container in containers_of(facts)
-        if facts.containers or container.files.config is not None
-    }
+    check = Check("injection", f"a token for {eks.STS_AUDIENCE} at {path}")
+    findings: dict[PodContainer, Problem | None] = {}
+    for container in containers_of(facts):
+        if facts.containers or container.read(CONFIG) is not None:
+            listed = token_mounts(container.pod.spec, container.item.spec)
+            mounts = {mount.path: mount.audience for mount in listed}
+            mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items())
+            fix = "mount a projected token there, for that audience"
+            missing = Problem(mounted or "no token", fix)
+            findings[container] = None if mounts.get(path) == eks.STS_AUDIENCE else missing
     if not findings:
         return check.unknown("no container reads the AWS config file")
     return link_of(check, findings)
-
-
-def _own_token_problem(container: PodContainer, path: str) -> Problem | None:
-    listed = token_mounts(container.pod.spec, container.item.spec)
-    mounts = {mount.path: mount.audience for mount in listed}
-    if mounts.get(path) == STS_AUDIENCE:
-        return None
-    mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"
-    return Problem(mounted, "mount a projected token there, for that audience")
 
 
 def webhook(facts: Facts) -> Link:
@@ -313,22 +285,26 @@ def webhook(facts: Facts) -> Link:
     check = Check("webhook", "a MutatingWebhookConfiguration that calls it when Pods are created")
     if facts.profile_only:
         return check.passed("not needed: a profile reads the Pod's own token")
-    entry = facts.webhook
-    if isinstance(entry, Unread) or entry is None:
-        return _not_seen(check, entry, facts)
-    return _silent(entry, check, facts) or check.passed(
-        f"{entry.configuration} is registered; failurePolicy {_policy(entry)}"
-    )
-
-
-def _works(facts: Facts) -> str:
-    """Return the webhook's effect as a sentence; empty when nothing shows that it works."""
-    worked = [pod for pod in facts.judged if was_mutated(pod)]
-    if worked:
-        return f"{pods_that(worked, 'was', 'were')} mutated"
-    if isinstance(facts.next_pod, dict) and is_touched(facts.next_pod):
-        return "a Pod that is made now is mutated"
-    return ""
+    entry, tried = facts.webhook, facts.next_pod
+    if isinstance(entry, Webhook):
+        policy = f"failurePolicy {entry.document.get('failurePolicy', 'Fail')}"
+        if silent := _silent(entry, facts):
+            return check.failed(f"{silent.found} ({policy})", silent.remedy)
+        return check.passed(f"{entry.configuration} is registered; {policy}")
+    text = entry.text if entry else "no configuration has its name"
+    if worked := [pod for pod in facts.judged if was_mutated(pod)]:
+        return check.passed(f"{text}; but {pods_that(worked, 'was', 'were')} mutated")
+    if isinstance(tried, dict) and is_touched(tried):
+        return check.passed(f"{text}; but a Pod that is made now is mutated")
+    if entry is None:
+        return check.failed(
+            "there is none, so no Pod is mutated",
+            "on EKS it belongs to the control plane: ask AWS; elsewhere install "
+            "amazon-eks-pod-identity-webhook; then restart the Pods",
+        )
+    if isinstance(tried, dict):
+        return check.failed(f"{text}; and a Pod that is made now is not mutated", REPAIR)
+    return check.unknown(entry)
 
 
 def was_mutated(pod: Pod) -> bool:
@@ -336,33 +312,12 @@ def was_mutated(pod: Pod) -> bool:
     template: Json = pod.template["spec"] if pod.template else {}
     if is_touched(pod.spec) and not is_touched(template):
         return True
-    return bool(_with_identity(pod.spec) - _with_identity(template))
+    specs = pod.spec, template
+    given, own = ({e.name for e in containers(spec) if is_injected(e)} for spec in specs)
+    return not given <= own
 
 
-def _with_identity(spec: Json) -> set[str]:
-    return {each.name for each in containers(spec) if is_injected(each)}
-
-
-def _not_seen(check: Check, unread: Unread | None, facts: Facts) -> Link:
-    works, text = _works(facts), unread.text if unread else "no configuration has its name"
-    if works:
-        return check.passed(f"{text}; but {works}")
-    if unread is not None and not isinstance(facts.next_pod, dict):
-        return check.unknown(unread)
-    if unread is not None:
-        return check.failed(f"{text}; and a Pod that is made now is not mutated", REPAIR)
-    return check.failed(
-        "there is none, so no Pod is mutated",
-        "on EKS it belongs to the control plane: ask AWS; elsewhere install "
-        "amazon-eks-pod-identity-webhook; then restart the Pods",
-    )
-
-
-def _policy(entry: Webhook) -> str:
-    return entry.document.get("failurePolicy", "Fail")
-
-
-def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
+def _silent(entry: Webhook, facts: Facts) -> Problem | None:
     """Pods that were not mutated, and a Pod that is made now is not mutated either.
 
     Without a try, Pods that are newer than annotation or association show it.
@@ -384,7 +339,7 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
     else:
         return None
     text = f"{proof}: the webhook of {entry.configuration} does not answer, or misses the account"
-    return check.failed(f"{text} (failurePolicy {_policy(entry)})", repair)
+    return Problem(text, repair)
 
 
 REPAIR = (

@@ -4,17 +4,16 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from irsa import PROGRAM
 from irsa.access import Judgement, allows, trusts_association
 from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association, DescribedCluster
 from irsa.observe.facts import Role, Unread
 from irsa.verify.containers import names, pods_that
 from irsa.verify.facts import ByAssociation, Facts, named_role
-from irsa.verify.link import Check, Link, Remedy, Resource, ShellCommand, Status, aws
+from irsa.verify.link import Check, Link, Remedy, Resource, ShellCommand, Status, aws, irsa
 from irsa.verify.remedies.pod import restart
-from irsa.verify.remedies.trust import ADD_STATEMENT, Fixer, TrustFix, found_role, let_trust
+from irsa.verify.remedies.trust import Fixer, found_role, let_trust
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.arns import cluster_arn
 from irsa_core.identity.injection import without_agent
@@ -24,7 +23,6 @@ from irsa_core.identity.pod_identity import (
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa_core.identity.policy_json import Json, statements
 
 ACTIVE = "ACTIVE"
 CHANGING = ("CREATING", "UPDATING")
@@ -79,7 +77,7 @@ def agent(facts: ByAssociation) -> Link:
     expected = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
     check = Check("agent", expected)
     if not isinstance(facts.cluster, DescribedCluster):
-        return check.undecided("the EKS cluster is not known", facts.cluster)
+        return check.unknown("the EKS cluster is not known", facts.cluster)
     unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
     if unserved:
         place = without_agent(unserved[0].spec, unserved[0].labels)
@@ -104,9 +102,10 @@ def _installed(facts: ByAssociation, check: Check, cluster: DescribedCluster) ->
         return check.passed(f"ready on {names(sorted(facts.agent))}")
     if addon is None:
         text = "no add-on and no Pod of it: nothing answers the Pods"
-        return check.failed(text, "install the add-on", install_agent(facts))
+        command = _eks(facts, "create-addon", "add-on", AGENT, addon_name=AGENT)
+        return check.failed(text, "install the add-on", command)
     text = f"the add-on is {addon}, and no Pod of it is ready"
-    return check.failed(text, SEE) if addon == ACTIVE else check.unknown(text, "ask again")
+    return check.failed(text, SEE) if addon == ACTIVE else check.unknown(text, remedy="ask again")
 
 
 def _on_nodes(facts: ByAssociation, check: Check) -> Link | None:
@@ -128,26 +127,14 @@ def _on_nodes(facts: ByAssociation, check: Check) -> Link | None:
         if judged.verdict is Verdict.DENY:
             return check.failed(text, f"allow {FOR_POD_IDENTITY} to it: these nodes gain it")
         if judged.verdict is Verdict.UNKNOWN:
-            return check.undecided(text, role.policies, role.boundary)
-    return check.undecided("", *unread) if unread else None
+            return check.unknown(text, role.policies, role.boundary)
+    return check.unknown("", *unread) if unread else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class AssociationFixer(Fixer):
-    """A role that an association uses, and that EKS should be allowed to assume for it."""
-
-    wanted: Json
-    """The trust policy that allows the association, and nothing else."""
-
-    def allow(self, document: Json) -> TrustFix:
-        """Add the statements for the association."""
-        return self.add(document, ADD_STATEMENT, *statements(self.wanted))
-
-
-def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
+def role_of_association(facts: Facts, role: Role) -> Fixer:
     """The role that EKS assumes for the association."""
     cluster, account, disabled = facts.cluster_arn, facts.account, _disabled(facts)
-    return AssociationFixer(
+    return Fixer(
         role=role,
         wanted=pod_identity_trust_policy([cluster], [account], disable_session_tags=disabled),
         judging=lambda e: trusts_association(e, cluster, account, disable_session_tags=disabled),
@@ -156,11 +143,10 @@ def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
 
 def target_role(
     facts: Facts, role_a: Role, role: Role, judging: Callable[[Role], Judgement]
-) -> AssociationFixer:
+) -> Fixer:
     """The target role, which EKS assumes with the session of role A."""
     named = TargetedBy(role_a.arn, facts.cluster_arn, facts.account, _disabled(facts))
-    wanted = target_role_trust_policy([named])
-    return AssociationFixer(role=role, judging=judging, wanted=wanted)
+    return Fixer(role=role, judging=judging, wanted=target_role_trust_policy([named]))
 
 
 def with_tags(facts: Facts) -> Facts:
@@ -199,20 +185,22 @@ def _with_trust(facts: Facts, text: str, command: ShellCommand) -> Remedy:
     if not isinstance(role, Role):
         return remedy
     fixer = role_of_association(with_tags(facts), role)
-    if fixer.trusts(role.trust_policy):
+    if fixer.judged.verdict is Verdict.ALLOW:
         return remedy
-    trust = let_trust(facts, role, fixer.fix(fixer.judge(role.trust_policy)))
+    trust = let_trust(facts, fixer)
     if not trust.commands:
         return trust
     return Remedy(f"{trust.text}; then {text}", (*trust.commands, *remedy.commands))
 
 
-def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
-    """Change the association's roles, unless an add-on manages it."""
+def correct(
+    facts: Facts, association: Association, text: str = "correct it", **changes: str | bool
+) -> Remedy:
+    """Change the association, unless an add-on manages it."""
     if association.owner_arn:
         return owned(association)
     command = _association(facts, "update", association_id=association.id, **changes)
-    return _with_trust(facts, f"correct it, and {KEPT}", command)
+    return _with_trust(facts, f"{text}, and {KEPT}", command)
 
 
 def use_irsa(facts: Facts) -> Remedy:
@@ -227,33 +215,24 @@ def use_irsa(facts: Facts) -> Remedy:
         return Remedy(f"{text}: Pod {served[0]} of {title} needs the association")
     if actual is None or actual.owner_arn or facts.expects_association:
         return owned(actual) if actual and actual.owner_arn else Remedy(f"use IRSA for {title}")
-    words = (*PROGRAM.split(), "move", title, "--to", "irsa", "--yes")
     text = "move it to IRSA: trust and annotation come first, and the association goes last"
-    return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))
+    moved = Resource("annotation", title)
+    return Remedy(text, (irsa("move", title, "--to", "irsa", "--yes", changes=moved),))
 
 
 def enable_tags(facts: Facts, association: Association) -> Remedy:
     """Have EKS send session tags, so that a condition can name the service account."""
-    if association.owner_arn:
-        return owned(association)
-    if association.policy:
+    if association.policy and not association.owner_arn:
         return Remedy(
             "remove its session policy, and enable session tags: a statement without tags is for "
             "every service account of the cluster that gets an association with the role"
         )
-    enabled = {"association_id": association.id, "no_disable_session_tags": True}
-    command = _association(facts, "update", **enabled)
-    return _with_trust(facts, f"enable its session tags, and {KEPT}", command)
+    return correct(facts, association, "enable its session tags", no_disable_session_tags=True)
 
 
 def owned(association: Association) -> Remedy:
     """Leave the association to the add-on that manages it."""
     return Remedy(f"change it in the add-on that manages it: {association.owner_arn}")
-
-
-def install_agent(facts: Facts) -> ShellCommand:
-    """Install the agent's add-on."""
-    return _eks(facts, "create-addon", "add-on", AGENT, addon_name=AGENT)
 
 
 def _association(facts: Facts, verb: str, **options: str | bool) -> ShellCommand:
@@ -264,8 +243,5 @@ def _association(facts: Facts, verb: str, **options: str | bool) -> ShellCommand
 def _eks(facts: Facts, operation: str, kind: str, name: str, **options: str | bool) -> ShellCommand:
     """A command that changes something of the cluster in EKS."""
     cluster = cluster_arn(facts.cluster_arn)
-    changes, options = (
-        Resource(kind, f"{cluster.name}:{name}"),
-        {**options, "region": cluster.region},
-    )
-    return aws("eks", operation, changes=changes, cluster_name=cluster.name, **options)
+    changes, given = Resource(kind, f"{cluster.name}:{name}"), {**options, "region": cluster.region}
+    return aws("eks", operation, changes=changes, cluster_name=cluster.name, **given)

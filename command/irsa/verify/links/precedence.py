@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from irsa.observe.aws_config import ProfileChain, profile_chain
 from irsa.observe.facts import Pod, Unread
@@ -14,16 +13,10 @@ from irsa.observe.pod_spec import Variable, access_key, whole_objects
 from irsa.observe.pods import selects
 from irsa.verify.containers import NO_POD, PodContainer, Problem, link_of, sort_containers
 from irsa.verify.facts import ByAssociation, ByToken, Facts
-from irsa.verify.link import Check, Link
+from irsa.verify.link import AS_EXPECTED, Check, Link
 from irsa.verify.remedies.pod import change_variables
+from irsa_core.identity import eks
 from irsa_core.identity.arns import partition_of
-from irsa_core.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    RELATIVE_URI_VARIABLE,
-    ROLE_ARN_VARIABLE,
-    TOKEN_FILE_VARIABLE,
-    WEB_IDENTITY_VARIABLES,
-)
 from irsa_core.identity.names import check_session_name
 from irsa_core.identity.policy_json import Json
 from irsa_core.identity.regions import partition_of_region
@@ -33,30 +26,14 @@ PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The profile that SDKs take unless the program names one."""
+def chosen(given: Mapping[str, Variable]) -> dict[str, str]:
+    """The profiles that SDKs take, by the variable that names them, which ``default`` has none of;
+    empty for a value that is not known.
 
-    name: str
-    """Empty when it is in a variable of an unknown value."""
-    variable: str = ""
-    """The variable that names it; empty for ``default``."""
-
-    @property
-    def text(self) -> str:
-        """The choice as text."""
-        return f"{self.variable}={self.name}" if self.variable else "the profile [default]"
-
-
-def chosen(given: Mapping[str, Variable]) -> Chosen:
-    """The profile that most SDKs take."""
-    return next(all_chosen(given))
-
-
-def all_chosen(given: Mapping[str, Variable]) -> Iterator[Chosen]:
-    """The profiles that SDKs take: with both variables set, boto3 and the CLI take the second."""
-    named = [Chosen(given[name].value or "", name) for name in PROFILE_VARIABLES if name in given]
-    return iter(named or [Chosen(DEFAULT)])
+    Most SDKs take the first; with both variables set, boto3 and the CLI take the second.
+    """
+    named = {name: given[name].value or "" for name in PROFILE_VARIABLES if name in given}
+    return named or {"": DEFAULT}
 
 
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -90,7 +67,7 @@ def _settings(container: PodContainer) -> Iterator[Setting]:
         if read and (key != SESSION_NAME or isinstance(facts, ByToken)):
             yield key, variable.value, name
     own_profile = facts.own_profile.name if facts.own_profile else ""
-    used = {facts.profile, own_profile, *(choice.name for choice in all_chosen(container.given))}
+    used = {facts.profile, own_profile, *chosen(container.given).values()}
     for profile in sorted(profiles.keys() & used):
         for key, value in profiles[profile].settings.items():
             if f"AWS_{key.upper()}" not in container.given:
@@ -114,7 +91,7 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
         return Problem("; ".join(text for text, _ in wrong.values()), *remedy)
     values = {name: NOT_KNOWN if e.value is None else e.value for name, e in env.items()}
     values = {name: value for name, value in values.items() if value or name.lower() == NO_PROXY}
-    address = AGENT_HOSTS["fd00:" in values.get(CREDENTIALS_URI_VARIABLE, "")]
+    address = AGENT_HOSTS["fd00:" in values.get(eks.CREDENTIALS_URI_VARIABLE, "")]
     address = address if isinstance(container.facts, ByAssociation) else ""
     doubts = [
         *_uncertain(container, settings),
@@ -132,7 +109,7 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
 def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tuple[str, str]]]:
     """The settings that are certainly wrong; each with the finding and the right value, if any."""
     for key, value, name in settings:
-        if name == RELATIVE_URI_VARIABLE and isinstance(facts, ByAssociation):
+        if name == eks.RELATIVE_URI_VARIABLE and isinstance(facts, ByAssociation):
             yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
         if value is not None and not is_taken(key, value):
             yield name, (f"{name} {value!r}: boto3 and the AWS CLI refuse it before any call", "")
@@ -222,13 +199,13 @@ def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[
 
 def _bypassed(values: Mapping[str, str], host: str) -> bool:
     """Return whether every SDK goes past the proxy: they differ in patterns and ranges."""
+
+    def fits(entry: str) -> bool:
+        domain = entry.removeprefix(".")
+        return entry in ("*", host, f"[{host}]") or (bool(domain) and host.endswith(f".{domain}"))
+
     given = [value.split(",") for name, value in values.items() if name.lower() == NO_PROXY]
-    return bool(given) and all(any(_is_for(e.strip(), host) for e in entries) for entries in given)
-
-
-def _is_for(entry: str, host: str) -> bool:
-    domain = entry.removeprefix(".")
-    return entry in ("*", host, f"[{host}]") or (bool(domain) and host.endswith(f".{domain}"))
+    return bool(given) and all(any(fits(e.strip()) for e in entries) for entries in given)
 
 
 def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
@@ -285,11 +262,11 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
     if not facts.judged:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
-    judged = sort_containers(facts).judged
+    judged, _, _ = sort_containers(facts)
     findings = {e: problem(e, reached=e.item.name == asked) for e in judged}
-    if isinstance(facts, ByAssociation):
-        return link_of(check, findings, "the credentials of the association win")
-    return link_of(check, findings)
+    by_eks = isinstance(facts, ByAssociation)
+    well = "the credentials of the association win" if by_eks else AS_EXPECTED
+    return link_of(check, findings, well)
 
 
 def problem(container: PodContainer, *, reached: bool) -> Problem | None:
@@ -299,7 +276,8 @@ def problem(container: PodContainer, *, reached: bool) -> Problem | None:
     refused, objects = container.files.refused, container.facts.objects
     if refused:
         return Problem(f"{refused}; the AWS CLI and boto3 stop there", "correct the file")
-    of_profiles = (_profile(container, choice) for choice in all_chosen(container.given))
+    choices = chosen(container.given).items()
+    of_profiles = (_profile(container, name, variable) for variable, name in choices)
     finding = next(filter(None, of_profiles), None) or _web_identity(container)
     if finding := finding or unusable_variable(container, reached=reached):
         return finding
@@ -330,11 +308,11 @@ def _web_identity(container: PodContainer) -> Problem | None:
     The webhook injects one of the two only, and leaves what is set by hand.
     """
     env = container.given
-    both = env.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
+    both = env.keys() >= {eks.TOKEN_FILE_VARIABLE, eks.CREDENTIALS_URI_VARIABLE}
     if isinstance(container.facts, ByToken) or not both:
         return None
-    taken = {name: env[name] for name in WEB_IDENTITY_VARIABLES if name in env}
-    role_arn = env[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in env else ""
+    taken = {name: env[name] for name in eks.WEB_IDENTITY_VARIABLES if name in env}
+    role_arn = env[eks.ROLE_ARN_VARIABLE].value if eks.ROLE_ARN_VARIABLE in env else ""
     return Problem(
         f"{' and '.join(taken)} set by hand: in this Pod {role_arn or 'a web identity'} wins over "
         "the association, in every SDK",
@@ -342,29 +320,28 @@ def _web_identity(container: PodContainer) -> Problem | None:
     )
 
 
-def _profile(container: PodContainer, choice: Chosen) -> Problem | None:
-    if choice.name not in container.files.profiles:
-        return _no_profile(container, choice)
-    leads = profile_chain(container.files.profiles, choice.name)
-    effect, certain = _leads_elsewhere(container.facts, choice, leads) or ("", True)
+def _profile(container: PodContainer, name: str, variable: str) -> Problem | None:
+    if name not in container.files.profiles:
+        return _no_profile(container, name, variable)
+    if name == container.facts.profile:
+        return None  # which the link `profile` judges
+    leads = profile_chain(container.files.profiles, name)
+    effect, certain = _leads_elsewhere(container.facts, leads) or ("", True)
     if not effect:
         return None
-    text = f"{choice.text}: {effect}"
+    choice = f"{variable}={name}" if variable else "the profile [default]"
     if not certain:
-        remedy = f"if that is intended, ask with --profile {choice.name}"
-        return Problem(text, remedy, certain=False)
-    if not choice.variable:
+        remedy = f"if that is intended, ask with --profile {name}"
+        return Problem(f"{choice}: {effect}", remedy, certain=False)
+    if not variable:
         what = "the role" if leads.roles else _held(leads.start)
-        return Problem(text, f"take {what} out of {choice.text}")
-    taken = {choice.variable: container.given[choice.variable]}
-    remedy = f"remove {choice.variable}, or correct the profile"
-    return Problem(text, *change_variables(container, taken, remedy))
+        return Problem(f"{choice}: {effect}", f"take {what} out of {choice}")
+    remedy, taken = f"remove {variable}, or correct the profile", container.given[variable]
+    return Problem(f"{choice}: {effect}", *change_variables(container, {variable: taken}, remedy))
 
 
-def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple[str, bool] | None:
+def _leads_elsewhere(facts: Facts, leads: ProfileChain) -> tuple[str, bool] | None:
     """Return a profile's effect, and whether it is certain; None if it keeps the role."""
-    if choice.name == facts.profile:
-        return None  # which the link `profile` judges
     if leads.problem:
         return f"{leads.problem}; boto3 and the AWS CLI stop there", True
     if not leads.start:
@@ -395,22 +372,22 @@ def _held(start: str) -> str:
     }.get(start, f"credential_source {start}")
 
 
-def _no_profile(container: PodContainer, choice: Chosen) -> Problem | None:
+def _no_profile(container: PodContainer, name: str, variable: str) -> Problem | None:
     """No such profile: harmless for [default], and fatal for one that a variable names."""
-    unread = container.files.unread
-    if not choice.variable:
-        return Problem(unread.text, unread.remedy, certain=False) if unread else None
-    variable = container.given[choice.variable]
-    if variable.value is None:
-        text = f"{choice.variable} is set, and its value cannot be known here"
+    unread, setting = container.files.unread, container.given.get(variable)
+    if setting and setting.value is None:
+        text = f"{variable} is set, and its value cannot be known here"
         return Problem(text, ASK_INSIDE, certain=False)
     if unread:
-        return Problem(f"{choice.text}; {unread.text}", unread.remedy, certain=False)
-    source = f"{variable.kind} {variable.object}" if variable.whole else "the template"
-    whole = f" through envFrom of {source}" if variable.whole else ""
+        text = f"{variable}={name}; {unread.text}" if setting else unread.text
+        return Problem(text, unread.remedy, certain=False)
+    if setting is None:
+        return None
+    source = f"{setting.kind} {setting.object}" if setting.whole else "the template"
+    whole = f" through envFrom of {source}" if setting.whole else ""
     remedy = f"remove the variable from {source}, or mount a config file with the profile"
     return Problem(
-        f"{choice.text}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, or "
-        "use the node's role",
-        *change_variables(container, {choice.variable: variable}, remedy),
+        f"{variable}={name}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, "
+        "or use the node's role",
+        *change_variables(container, {variable: setting}, remedy),
     )

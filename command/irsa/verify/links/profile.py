@@ -46,7 +46,7 @@ class _File(NamedTuple):
 def profile(facts: Facts) -> Link:
     """Check whether the Pod's AWS config file chains as it should."""
     if isinstance(facts, ByToken):
-        source, checks = f"a source_profile with {facts.role_arn}", (_target, _source, _own)
+        source, checks = f"a source_profile with {facts.role_arn}", (_source, _own)
     else:
         source, checks = f"credential_source = {CONTAINER_SOURCE}", (_from_agent,)
     check = Check("profile", f"profile {facts.profile} with role B, from {source}")
@@ -64,7 +64,7 @@ def profile(facts: Facts) -> Link:
         return check.failed(text, f"create the {file.kind} with that key")
     if roles_between(facts):
         inside = call_inside(facts, "sts", "get-caller-identity")
-        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", inside)
+        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", remedy=inside)
     for problem in _problems(facts, file.text, checks):
         remedy = describe_correction(file, problem.remedy or "correct the profile")
         return check.failed(problem.found, remedy)
@@ -111,45 +111,37 @@ def _role_b(at: _File) -> Problem | None:
     return Problem(f"profile {at.target.name} has no role_arn", better)
 
 
+def _starts(profile: Profile, setting: str, value: str, start: str) -> Problem | None:
+    """A profile gets its caller's credentials by one setting, and no other one."""
+    settings = sources(profile)
+    if settings == [setting] and getattr(profile, setting) == value:
+        return None
+    changes = {**dict.fromkeys(settings), setting: value}
+    text = f"has {settings[0] if settings else f'no {setting}'}, and so does not start from {start}"
+    if len(settings) > 1:
+        why = "SDKs treat differently" if TOKEN_FILE in settings else "SDKs refuse"
+        text = f"contains both {' and '.join(settings)}, which {why}"
+    better = {name: new for name, new in changes.items() if new != getattr(profile, name)}
+    return Problem(f"profile {profile.name} {text}", describe_changes(profile.name, better))
+
+
 def _from_agent(at: _File) -> Problem | None:
     """Role B's profile with an association: the caller's credentials are the agent's."""
-    given = sources(at.target)
-    if given == ["credential_source"] and at.target.credential_source == CONTAINER_SOURCE:
-        return None
-    changes = {**dict.fromkeys(given), "credential_source": CONTAINER_SOURCE}
-    text = f"has {' and '.join(given) or 'no source'}, and so does not start from the association"
-    return Problem(f"profile {at.target.name} {text}", describe_changes(at.target.name, changes))
-
-
-def _target(at: _File) -> Problem | None:
-    """Role B's profile: where the caller's credentials come from."""
-    others = [name for name in sources(at.target) if name != "source_profile"]
-    if not others:
-        return None
-    changes: dict[str, str | None] = dict.fromkeys(others)
-    if at.target.source_profile:
-        which = " and ".join(sources(at.target))
-        why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs treat differently"
-        return Problem(
-            f"profile {at.target.name} contains both {which}, which {why}",
-            describe_changes(at.target.name, changes),
-        )
-    better = describe_changes(at.target.name, {**changes, "source_profile": at.own})
-    return Problem(
-        f"profile {at.target.name} has {others[0]}, and so does not start from role A", better
-    )
+    return _starts(at.target, "credential_source", CONTAINER_SOURCE, "the association")
 
 
 def _source(at: _File) -> Problem | None:
+    """Role B's profile: the caller's credentials come from another profile of the file."""
     name = at.target.source_profile
+    if problem := _starts(at.target, "source_profile", name or at.own, "role A"):
+        return problem
     if name in at.profiles and name != at.target.name:
         return None
-    shown = f"source_profile {name or '(none)'}"
     if name in unprefixed(at.text):
         return _missing(at.text, name, "", at.profiles)
     what = "which is itself" if name == at.target.name else "which is no profile of the file"
     better = describe_changes(at.target.name, {"source_profile": at.own})
-    return Problem(f"profile {at.target.name} has {shown}, {what}", better)
+    return Problem(f"profile {at.target.name} has source_profile {name}, {what}", better)
 
 
 def _own(at: _File) -> Problem | None:
@@ -163,24 +155,11 @@ def _own(at: _File) -> Problem | None:
         better = describe_changes(source.name, {"role_arn": at.facts.role_arn})
         named = source.role_arn or "no role"
         return Problem(f"source_profile {source.name} names {named}", better)
-    settings = sources(source)
-    if settings == [TOKEN_FILE]:
-        return None
-    path = source.web_identity_token_file or _token_file(at.facts)
-    changes: dict[str, str | None] = {**dict.fromkeys(settings), TOKEN_FILE: path}
-    better = describe_changes(source.name, changes)
-    if len(settings) > 1:
-        what = f"contains both {' and '.join(settings)}"
-    else:
-        what = f"has {settings[0]}" if settings else f"has no {TOKEN_FILE}"
-    return Problem(f"source_profile {source.name} {what}", better)
-
-
-def _token_file(facts: Facts) -> str:
-    for container in containers_of(facts, facts.pod) if facts.pod else ():
-        if file := variables(container.item.spec).get(TOKEN_FILE_VARIABLE):
-            return file
-    return ""
+    facts = at.facts
+    listed = containers_of(facts, facts.pod) if facts.pod else ()
+    paths = (variables(container.item.spec).get(TOKEN_FILE_VARIABLE) for container in listed)
+    path = source.web_identity_token_file or next(filter(None, paths), "")
+    return _starts(source, TOKEN_FILE, path, "the token")
 
 
 def _duration(at: _File) -> Problem | None:

@@ -14,9 +14,19 @@ from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.containers import names, session_name
 from irsa.verify.facts import Facts, Grant, documents_of, named_role, session_role
-from irsa.verify.link import Check, Link, NotMade, Remedy, ShellCommand, Status, confirmed, irsa
+from irsa.verify.link import (
+    Check,
+    Link,
+    Remedy,
+    Resource,
+    ShellCommand,
+    Status,
+    aws,
+    confirmed,
+    irsa,
+)
 from irsa.verify.links.pod_identity import enable_tags, with_tags
-from irsa.verify.links.to_session import remedy_after
+from irsa.verify.links.to_session import granting
 from irsa.verify.remedies import iam
 from irsa.verify.remedies.pod import call_inside
 from irsa_core.decide.document import conditions_of
@@ -79,11 +89,6 @@ class JudgedGrant(NamedTuple):
         if not all(each.startswith("condition key") for each in self.answer.missing):
             return None
         return {(each.source, each.statement) for each in self.answer.reasons}
-
-
-def judged_grants(role: Role, facts: Facts) -> list[JudgedGrant]:
-    """The grants of the question, each judged once."""
-    return [JudgedGrant(e, judge_grant(role, facts, e)) for e in asked_grants(role, facts)]
 
 
 def _in_bucket(role: Role, bucket: str) -> Iterator[Grant]:
@@ -196,14 +201,13 @@ def _is_of_service(key: str) -> bool:
 
 def _met(statement: Json) -> Json:
     """The statement without its conditions on what the application's request decides."""
-    block: Json = {}
-    for operator, keys in statement.get("Condition", {}).items():
-        block[operator] = {key: value for key, value in keys.items() if not _of_request(key)}
-    return {**statement, "Condition": {key: value for key, value in block.items() if value}}
 
+    def of_call(key: str) -> bool:
+        of_request = key.lower().removeprefix("aws:").startswith(_OF_REQUEST)
+        return not of_request and not _is_of_service(key)
 
-def _of_request(key: str) -> bool:
-    return _is_of_service(key) or key.lower().removeprefix("aws:").startswith(_OF_REQUEST)
+    kept = [condition for condition in conditions_of(statement) if of_call(condition.key)]
+    return iam.with_conditions(statement, kept)
 
 
 INLINE_NAME = "irsa-bucket"
@@ -212,12 +216,14 @@ ASK = "ask with --bucket, or with --action and --resource"
 
 
 def data_links(
-    prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | NotMade
+    prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | str
 ) -> list[Link]:
     """Check whether a role may do what is asked for, and lists the bucket if one is; ``answer`` is
     S3's to that role."""
     key = f"{prefix}permissions"
-    judged = judged_grants(role, facts) if isinstance(role, Role) else []
+    judged: list[JudgedGrant] = []
+    if isinstance(role, Role):
+        judged = [JudgedGrant(e, judge_grant(role, facts, e)) for e in asked_grants(role, facts)]
     allowed = permissions(key, facts, role, judged)
     if not facts.bucket:
         return [allowed]
@@ -230,7 +236,14 @@ def data_links(
         others = [call for call in judged[1:] if None in (by, call.deciding) or call.deciding != by]
         holds = others and listed.status is Status.PASSED
         allowed = permissions(key, facts, role, others) if holds else listed
-    return [allowed, listing(f"{prefix}data", facts, answer, [allowed])]
+    check = Check(f"{prefix}data", f"ListObjectsV2 of {facts.bucket}")
+    if isinstance(answer, Answer) and answer.code == "NoSuchBucket":
+        text = "correct its name, also in policies, or create the bucket"
+        # A name that a person or a policy gives may be the mistake; a stack's is the program's.
+        changes = Resource("bucket", facts.bucket)
+        create = [aws("s3", "mb", f"s3://{facts.bucket}", changes=changes)] if facts.stack else []
+        return [allowed, check.failed(answer.text, text, *create)]
+    return [allowed, granting(check, answer, [allowed], "listed")]
 
 
 def permissions(
@@ -243,7 +256,7 @@ def permissions(
     if isinstance(unread, Unread) and not (facts.bucket or facts.grants or facts.stack_policies):
         return check.not_asked(unread.text, f"{unread.remedy}, or {ASK}")
     if not isinstance(role, Role):
-        return check.undecided("there is no role", role)
+        return check.unknown("there is no role", role)
     if not judged:
         return _anything(check, facts, role)
     judged = [call for call in judged if not is_partial(role, facts, *call)] or judged
@@ -283,7 +296,7 @@ def _anything(check: Check, facts: Facts, role: Role) -> Link:
     """The link of a chain of which nothing is asked."""
     if not role.policies:
         why = f"{NO_POLICY}; only a resource's policy can grant"
-        return check.unknown(why, f"give the role a policy, or {ASK}")
+        return check.unknown(why, remedy=f"give the role a policy, or {ASK}")
     named = role_grants(role)
     judged = [judge_grant(role, facts, call, own_policies_only=True) for call in named]
     if judged and all(judgement.denials for judgement in judged) and not excepts(role):
@@ -318,7 +331,10 @@ def allow(role: Role, facts: Facts, denied: Sequence[JudgedGrant]) -> Remedy:
     in_resource = judged.denying("resource")
     bucket_policy = facts.bucket_policy if is_of_bucket(role, facts, asked) else None
     if in_resource and isinstance(bucket_policy, dict):
-        return _except_in_bucket(role, facts, bucket_policy, in_resource)
+        document = iam.with_exception(bucket_policy, in_resource, iam.except_role(role.arn))
+        if document is None:
+            return Remedy("meet the conditions of the bucket policy's statement that denies it")
+        return Remedy(iam.NARROW, (iam.replace_bucket_policy(facts.bucket, document),))
     if in_resource:
         return Remedy(f"ask the owner of {asked.resource} to except the role in its policy")
     if judged.denials:
@@ -360,7 +376,7 @@ def _fitting(role: Role, facts: Facts, missing: Sequence[Grant]) -> Remedy | Non
         return None
     named, policy = min(fitting, key=lambda pair: len(pair[0]))
     text = f"attach the account's policy {policy.name}, which allows {describe_grants(named)}"
-    return Remedy(text, (iam.attach_policy(role, policy.arn),))
+    return Remedy(text, (iam.put_policy(role, policy),))
 
 
 def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
@@ -368,14 +384,6 @@ def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
     for resource, actions in actions_by_resource(wanted).items():
         action = actions[0] if len(actions) == 1 else actions
         yield {"Effect": "Allow", "Action": action, "Resource": resource}
-
-
-def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[int]) -> Remedy:
-    """A bucket's policy is there for others, too: it makes an exception for the role."""
-    document = iam.with_exception(policy, positions, iam.except_role(role.arn))
-    if document is None:
-        return Remedy("meet the conditions of the bucket policy's statement that denies it")
-    return Remedy(iam.NARROW, (iam.replace_bucket_policy(facts.bucket, document),))
 
 
 def _allow_in_bucket(role: Role, facts: Facts, asked: Grant) -> Remedy:
@@ -389,36 +397,18 @@ def _allow_in_bucket(role: Role, facts: Facts, asked: Grant) -> Remedy:
     return Remedy(text, (iam.replace_bucket_policy(facts.bucket, document),))
 
 
-def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """Check S3's answer to ListObjectsV2."""
-    check = Check(key, f"ListObjectsV2 of {facts.bucket}")
-    if isinstance(answer, NotMade):
-        return check.unknown(answer)
-    if answer.allowed:
-        return check.passed("listed")
-    if answer.code == "NoSuchBucket":
-        text = "correct its name, also in policies, or create the bucket"
-        # A name that a person or a policy gives may be the mistake; a stack's is the program's.
-        commands = [iam.create_bucket(facts.bucket)] if facts.stack else []
-        return check.failed(answer.text, text, *commands)
-    return check.failed(answer.text, remedy_after(answer, before))
-
-
-def refused(facts: Facts, answer: Answer | NotMade) -> Link:
+def refused(facts: Facts, answer: Answer | str) -> Link:
     """Check whether the role may do what no workload role should."""
     check = Check("refused", "AccessDenied to iam:ListUsers")
     if link := check.refused(answer, "refused"):
         return link
-    remedy = Remedy("take off the policies that allow more than the workload needs")
-    role = named_role(facts)
-    if isinstance(role, Role) and not isinstance(role.policies, Unread):
-        wide = (policy for policy in role.policies if _allows_listing_users(role, policy))
-        remedy = remedy._replace(commands=tuple(iam.remove_policy(role, policy) for policy in wide))
-        remedy = iam.for_all_users(facts, role, remedy, lifts=True)
+    text, role = "take off the policies that allow more than the workload needs", named_role(facts)
+    if not isinstance(role, Role):
+        return check.failed("the role can list IAM users", text)
+    commands: list[ShellCommand] = []
+    for policy in role.known_policies:
+        alone = replace(role, policies=(policy,), boundary=None)
+        if allows(alone, "iam:ListUsers", "*", session_name=None).verdict is Verdict.ALLOW:
+            commands.append(iam.remove_policy(role, policy))
+    remedy = iam.for_all_users(facts, role, Remedy(text, tuple(commands)), lifts=True)
     return check.failed("the role can list IAM users", remedy)
-
-
-def _allows_listing_users(role: Role, policy: PermissionsPolicy) -> bool:
-    alone = replace(role, policies=(policy,), boundary=None)
-    judged = allows(alone, "iam:ListUsers", "*", session_name=None)
-    return judged.verdict is Verdict.ALLOW

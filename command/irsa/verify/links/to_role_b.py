@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from itertools import product
+from typing import ClassVar
 
 from irsa.access import Judgement, may_assume, trusts_role
 from irsa.observe.facts import Answer, ConfigFile, Role
 from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
-from irsa.verify.link import LINKS, Calls, Check, Link, NotMade, Remedy, confirmed
+from irsa.verify.link import LINKS, Calls, Check, Link, Remedy, confirmed
 from irsa.verify.links.pod_identity import target_role
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import data_links, role_grants
@@ -24,8 +25,8 @@ from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.trust import SIMILAR, Fixer, TrustFix, caller_has_to_meet
 from irsa_core.decide.document import Condition, conditions_of
 from irsa_core.decide.truth import Verdict
+from irsa_core.identity import policies
 from irsa_core.identity.arns import account_of, parse_role_arn, partition_of, root_arn
-from irsa_core.identity.policies import assume_role_permissions_policy
 from irsa_core.identity.policy_json import Json, as_list, principals, statements
 
 INLINE_NAME = "irsa-assume-role-b"
@@ -100,12 +101,10 @@ def permission(facts: Facts, target: RoleB) -> Link:
     actions = "sts:AssumeRole and sts:TagSession" if target.tags else "sts:AssumeRole"
     check = Check("role-a-permission", f"{actions} on {target.role_arn}")
     role_a = named_role(facts)
-    if target.role is None:
-        return check.unknown(NO_ROLE_B)
-    if facts.tags_unread:
-        return check.unknown(lacking(facts))
+    if target.role is None or facts.tags_unread:
+        return check.unknown(lacking(facts) if target.role else NO_ROLE_B)
     if not isinstance(role_a, Role):
-        return check.undecided(NO_ROLE_A, role_a)
+        return check.unknown(NO_ROLE_A, role_a)
     judged = _may_assume(role_a, target)
     if link := check.judged(judged, role_a.policies, role_a.boundary):
         return link
@@ -119,7 +118,9 @@ def permission(facts: Facts, target: RoleB) -> Link:
         remedy = iam.take_back(role_a, judged.denials)
     else:
         unbounded = _may_assume(replace(role_a, boundary=None), target)
-        policy = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
+        policy = policies.assume_role_permissions_policy(
+            target.role_arn, tag_session=bool(target.tags)
+        )
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = iam.grant(role_a, INLINE_NAME, policy, bounded=bounded)
     remedy = iam.for_all_users(facts, role_a, remedy, lifts=bool(judged.denials))
@@ -144,12 +145,10 @@ def trust(facts: Facts, target: RoleB) -> Link:
     """Check whether role B trusts role A as it is now."""
     role_a, role_b = named_role(facts), target.named_role
     check = Check("role-b-trust", f"role B trusts {facts.role_arn}")
-    if role_b is None:
-        return check.unknown(NO_ROLE_B)
-    if facts.tags_unread:
-        return check.unknown(lacking(facts))
+    if role_b is None or facts.tags_unread:
+        return check.unknown(lacking(facts) if role_b else NO_ROLE_B)
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
-        return check.undecided(NO_ROLE_A, role_b, role_a)
+        return check.unknown(NO_ROLE_A, role_b, role_a)
     judging = partial(judge_role_b, role_a, target=target)
     judged = judging(role_b)
     if link := check.judged(judged):
@@ -161,10 +160,14 @@ def trust(facts: Facts, target: RoleB) -> Link:
     deleted = [e for statement in statements(role_b.trust_policy) for e in iam.orphans(statement)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    fixer: Fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
     if isinstance(facts, ByAssociation):
         fixer = target_role(facts, role_a, role_b, judging)
-    fix = fixer.fix(judged)
+    else:
+        policy = _wanted(role_a, role_b, target)
+        fixer = RoleBFixer(
+            role=role_b, judging=judging, wanted=policy, role_a=role_a, target=target
+        )
+    fix = fixer.fix()
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"
@@ -197,7 +200,7 @@ def _profile_remedy(facts: Facts, target: RoleB, changes: Mapping[str, str]) -> 
     return describe_correction(file, describe_changes(target.profile, changes))
 
 
-def direct(facts: Facts, answer: Answer | NotMade) -> Link:
+def direct(facts: Facts, answer: Answer | str) -> Link:
     """Check whether the bucket refuses role A, which is to reach it through role B only."""
     check = Check("role-a-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
     remedy = "take role A out of the bucket's policy; only role B should reach it"
@@ -244,10 +247,21 @@ def _values(document: Json, key: str) -> Iterator[str]:
                     yield re.sub(r"\*+", "irsa", value).replace("?", "x")
 
 
+def _wanted(role_a: Role, role_b: Role, target: RoleB) -> Json:
+    """The trust policy for role A, with the external id that role B asks others for."""
+    allowing = [each for each in statements(role_b.trust_policy) if each.get("Effect") == "Allow"]
+    others = _values({"Statement": allowing}, "sts:externalid")
+    asked = target.external_id or next(others, "")
+    by_id = [("StringEquals", "sts:ExternalId", asked)] if asked else []
+    trusted = policies.trust_statement({"AWS": role_a.arn}, "sts:AssumeRole", *by_id)
+    return policies.document(trusted)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoleBFixer(Fixer):
     """Role B, and the role that should be able to assume it as the target names it."""
 
+    added: ClassVar = "add a statement for role A; the others stay"
     role_a: Role
     target: RoleB
 
@@ -260,59 +274,39 @@ class RoleBFixer(Fixer):
         allowing = [block for block in statements(document) if block.get("Effect") == "Allow"]
         if self.allows_but_for_conditions(*allowing):
             return caller_has_to_meet(statements(document))
-        for position, statement, text in self._candidates(document):
-            changed = iam.with_statement(document, position, statement)
-            if self.trusts(changed):
+        assuming = [pair for pair in enumerate(statements(document)) if _is_assume_role(pair[1])]
+        # Those of a deleted role come first.
+        for position, statement in sorted(assuming, key=lambda pair: not iam.orphans(pair[1])):
+            changed = iam.with_statement(document, position, self._with_role_a(statement))
+            if _about_account(statement, self.role_a.account) and self.trusts(changed):
+                gone = ", ".join(iam.orphans(statement))
+                text = f"put role A in place of {gone}" if gone else "trust role A as well"
                 return TrustFix(text, changed)
-        assuming = [block for block in statements(document) if _is_assume_role(block)]
-        asked = [block for block in assuming if _unmet(block)]
-        if asked:
-            return caller_has_to_meet(asked)
-        text = "add a statement for role A; the others stay"
-        return self.add(document, text, self._wanted(document))
-
-    def _wanted(self, document: Json) -> Json:
-        """The statement that trusts role A, with the external id that the others ask for."""
-        statement: Json = {
-            "Effect": "Allow",
-            "Principal": {"AWS": self.role_a.arn},
-            "Action": "sts:AssumeRole",
-        }
-        allowing = [block for block in statements(document) if block.get("Effect") == "Allow"]
-        others = _values({"Statement": allowing}, "sts:externalid")
-        asked = self.target.external_id or next(others, "")
-        if asked:
-            statement["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
-        return statement
+        # Conditions that a new statement would not have.
+        asked = [
+            block
+            for _, block in assuming
+            if any(e.key.lower() != "sts:externalid" for e in iam.call_conditions(block))
+        ]
+        return caller_has_to_meet(asked) if asked else super().allow(document)
 
     def trusts(self, document: Json) -> bool:
         """Return whether role B trusts role A, if role A sends what role B asks for."""
         role = replace(self.role, trust_policy=document)
         return super().trusts(document) or bool(another_call(self.role_a, role, self.target))
 
-    def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
-        """Statements with role A beside the others, those of a deleted role first."""
-        fitting = [
-            (position, statement)
-            for position, statement in enumerate(statements(document))
-            if _is_assume_role(statement) and _about_account(statement, self.role_a.account)
-        ]
-        for position, statement in sorted(fitting, key=lambda pair: not iam.orphans(pair[1])):
-            gone = ", ".join(iam.orphans(statement))
-            text = f"put role A in place of {gone}" if gone else "trust role A as well"
-            yield position, self._with_role_a(statement), text
-
     def _with_role_a(self, statement: Json) -> Json:
-        arn, kept = self.role_a.arn, principals(statement, "AWS")
-        if not any(_covers(caller, self.role_a) for caller in kept):
+        (arn, account), kept = (self.role_a.arn, self.role_a.account), principals(statement, "AWS")
+        root = root_arn(account, partition=partition_of(arn))
+        if not {"*", arn, self.role_a.unique_id, account, root} & {*kept}:
             kept = [*kept, arn]
         changed: list[Condition] = []
         for condition in conditions_of(statement):
-            if iam.is_principal_arn(condition) and condition.operator in _POSITIVE:
+            is_arn = condition.key.lower() == iam.PRINCIPAL_ARN.lower()
+            if is_arn and condition.operator in _POSITIVE:
                 others = [caller for caller in condition.values if caller != arn]
-                changed.append(condition._replace(values=(*others, arn)))
-            else:
-                changed.append(condition)
+                condition = condition._replace(values=(*others, arn))
+            changed.append(condition)
         # Other types of principal, such as services, stay.
         principal = {**statement["Principal"], "AWS": kept[0] if len(kept) == 1 else kept}
         return {**iam.with_conditions(statement, changed), "Principal": principal}
@@ -330,13 +324,3 @@ def _is_assume_role(statement: Json) -> bool:
 def _about_account(statement: Json, account: str) -> bool:
     listed = principals(statement, "AWS")
     return bool(iam.orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
-
-
-def _covers(principal: str, role: Role) -> bool:
-    root = root_arn(role.account, partition=partition_of(role.arn))
-    return principal in ("*", role.arn, role.unique_id, role.account, root)
-
-
-def _unmet(statement: Json) -> bool:
-    """Return whether a statement has conditions that a new statement would not have."""
-    return any(each.key.lower() != "sts:externalid" for each in iam.call_conditions(statement))

@@ -15,27 +15,27 @@ from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unre
 from irsa.signatures import verify_token
 from irsa.verify.containers import UNNAMED, session_name
 from irsa.verify.facts import ByAssociation, ByToken, Facts, named_role, session_role
-from irsa.verify.link import Calls, Check, Link, NotMade, Remedy, ShellCommand, Status
-from irsa.verify.links.pod_identity import (
-    AssociationFixer,
-    correct,
-    enable_tags,
-    role_of_association,
-    with_tags,
-)
+from irsa.verify.link import Calls, Check, Link, Remedy, ShellCommand, Status
+from irsa.verify.links.pod_identity import correct, enable_tags, role_of_association, with_tags
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
-from irsa.verify.remedies.pod import annotate, change_annotation, restart, verify_inside
-from irsa.verify.remedies.trust import TrustFixer, let_trust, near_roles, today_trusted
+from irsa.verify.remedies.pod import change_annotation, restart
+from irsa.verify.remedies.trust import (
+    Fixer,
+    TrustFixer,
+    let_trust,
+    name_role,
+    near_roles,
+    today_trusted,
+)
 from irsa_core.identity.arns import (
     account_of,
-    name_of,
     parse_role_arn,
-    partition_of,
     provider_arn_beside,
     session_arn_prefix,
 )
 from irsa_core.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa_core.identity.errors import AwsError, NamedPolicyType, read_denial
+from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.token import OidcProvider, Token
 from irsa_core.rules.issuers import is_dual_stack
 
@@ -51,21 +51,13 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
     return [granting(check, calls.assumed, before), whose]
 
 
-def question_inside(facts: Facts, answer: Answer | Unread | NotMade) -> str:
-    """The question that decides inside the Pod; empty if the answer there is the role's."""
-    made = identity("inside", session_role(facts), answer, "")
-    return "" if made.status is Status.PASSED else verify_inside(facts)
-
-
 def token(facts: Facts) -> Link:
     """Check that STS can use the token."""
     jwt, expected_sub = facts.token, facts.account.subject
     expected = f"sub {expected_sub}, aud {facts.audience}, signed by the cluster, not expired"
     check = Check("token", expected)
-    if jwt is None:
-        return check.unknown(NO_TOKEN)
-    if isinstance(jwt, Unread):
-        return check.unknown(jwt)
+    if not isinstance(jwt, Token):
+        return check.unknown(NO_TOKEN, jwt)
     subject = jwt.claims.get("sub")
     if subject != expected_sub:
         remedy = "use the token of the service account that the trust policy names"
@@ -98,27 +90,22 @@ def provider(facts: ByToken) -> Link:
     if not isinstance(facts.token, Token) or not facts.role_arn:
         check = Check("provider", "the issuer registered in the role's account")
         return check.unknown(lacking(facts))
-    account, issuer = account_of(facts.role_arn), facts.token.issuer
-    expected_arn = provider_arn_beside(issuer, facts.role_arn)
+    expected_arn = provider_arn_beside(facts.token.issuer, facts.role_arn)
     check = Check("provider", expected_arn)
     if isinstance(facts.providers, Unread):
         return check.unknown(facts.providers)
-    if _registered(facts, issuer):
+    if _registered(facts, facts.token):
         return check.passed("it is registered")
-    others = ", ".join(map(_described, facts.providers)) or "none at all"
+    note = " (the dual-stack address, which no token names)"
+    urls = [provider.issuer_url for provider in facts.providers]
+    listed = [f"{url}{note if is_dual_stack(url.removeprefix('https://')) else ''}" for url in urls]
+    others = ", ".join(listed) or "none at all"
     text = "register the issuer there, or correct the role's account: it is the one that counts"
     sure = facts.expected_role or facts.role is not None
     return check.failed(
-        f"account {account} has no such OIDC provider (it has {others})",
+        f"account {account_of(facts.role_arn)} has no such OIDC provider (it has {others})",
         Remedy(text, (register_issuer(expected_arn, STS_AUDIENCE),) if sure else ()),
     )
-
-
-def _described(provider: RegisteredProvider) -> str:
-    """Return the issuer of a provider; EKS puts the dual-stack address into no token."""
-    name = provider.issuer_url.removeprefix("https://")
-    note = " (the dual-stack address, which no token names)" if is_dual_stack(name) else ""
-    return f"{provider.issuer_url}{note}"
 
 
 def audience(facts: ByToken) -> Link:
@@ -127,11 +114,9 @@ def audience(facts: ByToken) -> Link:
         return Check("audience", f"client id {facts.audience}").unknown(NO_TOKEN)
     expected = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
     check = Check("audience", expected)
-    if isinstance(facts.providers, Unread):
-        return check.unknown(facts.providers)
-    registered = _registered(facts, facts.token.issuer)
+    registered = _registered(facts, facts.token)
     if registered is None:
-        return check.unknown("there is no provider")
+        return check.unknown("there is no provider", facts.providers)
     if set(registered.client_ids) & set(facts.token.audiences):
         return check.passed()
     listed = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
@@ -170,7 +155,8 @@ def existing(
         text = "no such role; STS says AccessDenied, as for a trust policy that refuses"
         return check.failed(text, create())
     if actual.arn != check.expected:
-        return check.failed(_misnamed(actual.arn, check.expected), rename(actual))
+        why = "partition, path and case are parts of an ARN"
+        return check.failed(f"the role of that name is {actual.arn}: {why}", rename(actual))
     return check.passed(f"it exists ({actual.unique_id})")
 
 
@@ -184,8 +170,7 @@ def _name_whole(facts: Facts, actual: Role) -> Remedy:
         return Remedy(f"ask with --role-arn {actual.arn}, or correct the stack")
     if facts.associated:
         return correct(facts, facts.associated, role_arn=actual.arn)
-    text = "annotate the service account with the role's whole ARN, and restart the Pods"
-    return Remedy(text, tuple(annotate(facts, actual.arn)))
+    return name_role(facts, actual.arn)
 
 
 def _correct_or_create(facts: Facts) -> Remedy:
@@ -198,18 +183,6 @@ def _correct_or_create(facts: Facts) -> Remedy:
     return Remedy(f"create the role, or correct the {facts.named_by}", create)
 
 
-def _misnamed(real: str, named: str) -> str:
-    """Return the difference between the ARN of a role and the one that names it."""
-    has, said = partition_of(real), partition_of(named)
-    if has != said:
-        why = f"it is in partition {has}, not {said}, and partitions never mix"
-    elif name_of(real) == name_of(named):
-        why = "the path is part of the ARN"
-    else:
-        why = "the ARN is case-sensitive"
-    return f"the role of that name is {real}: {why}"
-
-
 def trust(facts: Facts) -> Link:
     """Check whether the role's trust policy allows this very token, or the association's call."""
     caller = f"sub {facts.account.subject} and aud {facts.audience}"
@@ -217,51 +190,51 @@ def trust(facts: Facts) -> Link:
         caller = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
     check = Check("trust", f"a statement that allows {caller}")
     trusting = named_role(facts)
-    if isinstance(trusting, Unread):
-        return check.unknown(trusting)
-    fixer = _fixer(facts, trusting) if trusting else None
-    if trusting is None or fixer is None:
-        return check.unknown(lacking(facts))
-    judged = fixer.judge(trusting.trust_policy)
-    if link := check.judged(judged):
+    fixer = _fixer(facts, trusting) if isinstance(trusting, Role) else None
+    if fixer is None:
+        return check.unknown(lacking(facts), trusting)
+    if link := check.judged(fixer.judged):
         named = isinstance(facts, ByAssociation) or session_name(facts) is not None
-        return link if named else replace(link, found=f"{link.found}; {UNNAMED.why}")
+        return link if named else replace(link, found=f"{link.found}; {UNNAMED}")
     associated = facts.associated
     if associated and associated.disable_session_tags:
-        return check.failed(judged.text, enable_tags(facts, associated))
-    return check.failed(judged.text, let_trust(facts, trusting, fixer.fix(judged)))
+        return check.failed(fixer.judged.text, enable_tags(facts, associated))
+    return check.failed(fixer.judged.text, let_trust(facts, fixer))
 
 
-def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None:
+def _fixer(facts: Facts, trusting: Role) -> Fixer | None:
     """None when cluster or token, which the trust policy should allow, is not known."""
     if isinstance(facts, ByAssociation):
         return None if facts.tags_unread else role_of_association(facts, trusting)
     token, providers = facts.token, facts.providers
     if not isinstance(token, Token):
         return None
-    name = session_name(facts)
+    name, provider_arn = session_name(facts), provider_arn_beside(token.issuer, trusting.arn)
     return TrustFixer(
         role=trusting,
         judging=lambda role: trusts_token(role, token, session_name=name, now=facts.now),
+        wanted=irsa_trust_policy([provider_arn], [facts.account], audience=facts.audience),
         account=facts.account,
-        audience=facts.audience,
         issuer=token.issuer,
+        provider_arn=provider_arn,
         registered=None if isinstance(providers, Unread) else frozenset(p.arn for p in providers),
     )
 
 
-def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
-    """Check whether STS grants a session, and what to do when it does not."""
-    if isinstance(answer, Unread | NotMade):
+def granting(
+    check: Check, answer: Answer | Unread | str, before: Sequence[Link], well: str = "granted"
+) -> Link:
+    """Check whether AWS grants a session, or a listing, and what to do when it does not."""
+    if isinstance(answer, Unread | str):
         return check.unknown(answer)
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
-        return check.passed(f"granted{waited}")
+        return check.passed(f"{well}{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
     return check.failed(f"{answer.text}{tried}", remedy_after(answer, before))
 
 
-def inside(facts: Facts, answer: Answer | Unread) -> Link:
+def inside(facts: Facts, answer: Answer | Unread | str) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
     commands = restart(facts)
@@ -272,12 +245,12 @@ def inside(facts: Facts, answer: Answer | Unread) -> Link:
 
 
 def identity(
-    key: str, role_arn: str, answer: Answer | Unread | NotMade, remedy: str, *commands: ShellCommand
+    key: str, role_arn: str, answer: Answer | Unread | str, remedy: str, *commands: ShellCommand
 ) -> Link:
     """Check whether a caller, as STS names it, is a session of the role."""
     prefix = session_arn_prefix(role_arn) if role_arn else ""
     check = Check(key, f"{prefix}…" if prefix else "the role's session")
-    if isinstance(answer, Unread | NotMade):
+    if isinstance(answer, Unread | str):
         return check.unknown(answer)
     if not answer.allowed:
         return check.failed(answer.text, remedy, *commands)
@@ -286,10 +259,9 @@ def identity(
     return check.failed(answer.arn, remedy, *commands)
 
 
-def _registered(facts: ByToken, issuer: str) -> RegisteredProvider | None:
-    if isinstance(facts.providers, Unread):
-        return None
-    return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)
+def _registered(facts: ByToken, jwt: Token) -> RegisteredProvider | None:
+    listed = () if isinstance(facts.providers, Unread) else facts.providers
+    return next((e for e in listed if e.issuer_url == f"https://{jwt.issuer}"), None)
 
 
 def lacking(facts: Facts) -> str:
@@ -314,8 +286,7 @@ def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
     failed = [link.key for link in before if link.status is Status.FAILED]
     if failed:
         return f"see the link {failed[0]!r} above"
-    said = remedy_of(answer)
-    if said:
+    if said := remedy_of(answer):
         return said
     untold = [link for link in before if link.status is Status.UNKNOWN]
     if untold:

@@ -7,11 +7,11 @@ space.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, count
 
-from irsa.access import DenyingStatement
-from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role
 from irsa.verify.facts import Facts, documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa_core.decide.document import Condition, conditions_of
@@ -33,21 +33,20 @@ def readable(document: Json) -> str:
     return short if len(short) <= ONE_LINE else json.dumps(document, indent=2)
 
 
-def _on_role(role: Role, operation: str, changes: Resource, **options: str) -> ShellCommand:
+def _on_role(role: Role, operation: str, changes: Resource | None, **options: str) -> ShellCommand:
     return aws("iam", operation, changes=changes, role_name=role.name, **options)
 
 
-def inline(role: Role, name: str, document: Json) -> ShellCommand:
-    """Put an inline policy on a role."""
-    given = {"policy_name": name, "policy_document": readable(document)}
-    return _on_role(role, "put-role-policy", _inline_policy(role, name), **given)
-
-
-def _inline_policy(role: Role, name: str) -> Resource:
+def put_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
+    """Attach a managed policy to a role, or put an inline policy on it."""
+    completes = Resource("role", role.arn)
+    if policy.arn:
+        return _on_role(role, "attach-role-policy", completes, policy_arn=policy.arn)
     # A policy of our own completes the role; any other one has its own owner.
-    if name.startswith(OWN_PREFIX):
-        return Resource("role", role.arn)
-    return Resource("inline policy", f"{role.name}:{name}")
+    own = policy.name.startswith(OWN_PREFIX)
+    changes = completes if own else Resource("inline policy", f"{role.name}:{policy.name}")
+    given = {"policy_name": policy.name, "policy_document": readable(policy.content)}
+    return _on_role(role, "put-role-policy", changes, **given)
 
 
 def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
@@ -55,63 +54,41 @@ def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
     if policy.arn:
         changes = Resource("attachment", f"{role.name}:{policy.arn}")
         return _on_role(role, "detach-role-policy", changes, policy_arn=policy.arn)
-    changes = _inline_policy(role, policy.name)
+    changes = put_policy(role, policy).changes
     return _on_role(role, "delete-role-policy", changes, policy_name=policy.name)
 
 
-def attach_policy(role: Role, arn: str) -> ShellCommand:
-    """Attach a managed policy to a role."""
-    changes = Resource("role", role.arn)  # completes it, as a policy of our own does
-    return _on_role(role, "attach-role-policy", changes, policy_arn=arn)
-
-
-def without_statements(
-    role: Role, policy: PermissionsPolicy, positions: Sequence[int]
-) -> ShellCommand:
-    """Take statements out of a role's inline policy, and the policy away if nothing is left."""
-    document = without(policy.content, positions)
-    if document["Statement"]:
-        return inline(role, policy.name, document)
-    return remove_policy(role, policy)
-
-
-def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
-    """Take the statements that deny out of the role's inline policies.
+def take_back(role: Role, denials: Sequence[tuple[Source, int]]) -> Remedy:
+    """Take the statements that deny out of the role's inline policies, and a policy away if nothing
+    of it is left.
 
     A managed policy or a boundary may be another principal's, too: what it denies is its owner's
     decision, and there is no command.
     """
-    shared: list[str] = []
+    shared: dict[str, None] = {}
     positions: dict[int, list[int]] = {}
-    for denial in denials:
-        policy = _policy_of(role, denial.source)
-        if policy is not None and not policy.arn:
-            positions.setdefault(denial.source.position, []).append(denial.statement)
-        elif policy is not None:
-            shared.append(f"{_KINDS[denial.source.kind]} {policy.name}")
+    for source, position in denials:
+        if source.kind == "boundary" and isinstance(role.boundary, PermissionsPolicy):
+            shared[f"permissions boundary {role.boundary.name}"] = None
+        elif source.kind == "identity" and role.known_policies[source.position].arn:
+            shared[f"managed policy {role.known_policies[source.position].name}"] = None
+        elif source.kind == "identity":
+            positions.setdefault(source.position, []).append(position)
     if shared:
-        names = " and ".join(dict.fromkeys(shared))
         return Remedy(
-            f"ask the owner of the {names}, which other principals may have, whether it should "
-            "deny this"
+            f"ask the owner of the {' and '.join(shared)}, which other principals may have, "
+            "whether it should deny this"
         )
-    policies = role.known_policies
-    commands = (without_statements(role, policies[e], of_it) for e, of_it in positions.items())
+    commands: list[ShellCommand] = []
+    for place, of_it in positions.items():
+        policy = role.known_policies[place]
+        left = replace(policy, document=without(policy.content, of_it))
+        change = put_policy if left.content["Statement"] else remove_policy
+        commands.append(change(role, left))
     return Remedy(NARROW, tuple(commands))
 
 
-_KINDS = {"identity": "managed policy", "boundary": "permissions boundary"}
-
-
-def _policy_of(role: Role, source: Source) -> PermissionsPolicy | None:
-    if source.kind == "boundary":
-        return role.boundary if isinstance(role.boundary, PermissionsPolicy) else None
-    if source.kind == "identity" and not isinstance(role.policies, Unread):
-        return role.policies[source.position]
-    return None
-
-
-def grant(role: Role, name: str, policy: Json, *, bounded: bool) -> Remedy:
+def grant(role: Role, name: str, document: Json, *, bounded: bool) -> Remedy:
     """Allow an action that a role's policies do not; ``bounded`` if only its boundary denies it.
 
     Other principals may have the boundary, too: it is never widened.
@@ -120,7 +97,8 @@ def grant(role: Role, name: str, policy: Json, *, bounded: bool) -> Remedy:
     if not bounded or not isinstance(boundary, PermissionsPolicy):
         used = {other.name for other in role.known_policies}  # put-role-policy would replace it
         free = (e for e in chain([name], (f"{name}-{n}" for n in count(2))) if e not in used)
-        return Remedy("give the role a policy that allows it", (inline(role, next(free), policy),))
+        policy = PermissionsPolicy(next(free), document)
+        return Remedy("give the role a policy that allows it", (put_policy(role, policy),))
     return Remedy(
         f"ask the owner of the permissions boundary {boundary.name}, which other principals may "
         "have, to allow it, or give the role another boundary"
@@ -135,19 +113,16 @@ def replace_trust(role: Role, document: Json) -> ShellCommand:
 
 def register_issuer(provider_arn: str, audience: str) -> ShellCommand:
     """Create an OIDC provider."""
-    url, operation = issuer_of_principal(provider_arn), "create-open-id-connect-provider"
-    return _on_provider(provider_arn, operation, url=f"https://{url}", client_id_list=audience)
+    operation, changes = "create-open-id-connect-provider", Resource("OIDC provider", provider_arn)
+    url = f"https://{issuer_of_principal(provider_arn)}"
+    return aws("iam", operation, changes=changes, url=url, client_id_list=audience)
 
 
 def register_audience(provider: RegisteredProvider, audience: str) -> ShellCommand:
     """Have an OIDC provider accept an audience, too."""
-    operation = "add-client-id-to-open-id-connect-provider"
-    given = {"open_id_connect_provider_arn": provider.arn, "client_id": audience}
-    return _on_provider(provider.arn, operation, **given)
-
-
-def _on_provider(arn: str, operation: str, **options: str) -> ShellCommand:
-    return aws("iam", operation, changes=Resource("OIDC provider", arn), **options)
+    operation, arn = "add-client-id-to-open-id-connect-provider", provider.arn
+    given = {"open_id_connect_provider_arn": arn, "client_id": audience}
+    return aws("iam", operation, changes=Resource("OIDC provider", arn), **given)
 
 
 def create_role(arn: RoleArn, trust_policy: Json) -> ShellCommand:
@@ -169,11 +144,6 @@ def replace_bucket_policy(bucket: str, document: Json) -> ShellCommand:
         return aws("s3api", "delete-bucket-policy", changes=changes, bucket=bucket)
     policy = readable(document)
     return aws("s3api", "put-bucket-policy", changes=changes, bucket=bucket, policy=policy)
-
-
-def create_bucket(bucket: str) -> ShellCommand:
-    """Create a bucket of this name."""
-    return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))
 
 
 def for_all_users(facts: Facts, role: Role, remedy: Remedy, *, lifts: bool) -> Remedy:
@@ -201,25 +171,15 @@ IDENTITY_KEYS = frozenset({"aws:principalarn", "aws:principalaccount", "aws:prin
 """Condition keys, in lower case, that say who calls and not how; a token's claims do, too."""
 
 
-def token_claim(condition: Condition) -> str:
-    """Return ``sub`` for the key ``oidc.eks…:sub``, ``aud`` likewise; empty for other keys."""
-    claim = condition.key.lower().rpartition(":")[2]
-    return claim if claim in ("sub", "aud") else ""
-
-
 def on_claim(statement: Json, claim: str) -> list[Condition]:
-    """Return a statement's conditions on ``sub`` or ``aud``; on no claim for an empty one."""
-    return [each for each in conditions_of(statement) if token_claim(each) == claim]
-
-
-def is_principal_arn(condition: Condition) -> bool:
-    """Return whether a condition is on the caller's ARN."""
-    return condition.key.lower() == PRINCIPAL_ARN.lower()
+    """Return a statement's conditions on ``sub`` or ``aud``, as in the key ``oidc.eks…:sub``."""
+    return [e for e in conditions_of(statement) if e.key.lower().rpartition(":")[2] == claim]
 
 
 def is_about_caller(condition: Condition) -> bool:
     """Return whether a condition asks who calls, and not how."""
-    return bool(token_claim(condition)) or condition.key.lower() in IDENTITY_KEYS
+    key = condition.key.lower()
+    return key in IDENTITY_KEYS or key.rpartition(":")[2] in ("sub", "aud")
 
 
 def with_conditions(statement: Json, wanted: Sequence[Condition]) -> Json:
@@ -235,12 +195,6 @@ def with_conditions(statement: Json, wanted: Sequence[Condition]) -> Json:
 def call_conditions(statement: Json) -> list[Condition]:
     """Return the conditions on how a call is made: address, session name or tag."""
     return [condition for condition in conditions_of(statement) if not is_about_caller(condition)]
-
-
-def describe_call_conditions(listed: Iterable[Json]) -> str:
-    """Return the conditions on how a call is made, of several statements, as a sentence."""
-    conditions = [each for statement in listed for each in call_conditions(statement)]
-    return ", ".join(f"{e.key} {e.operator} {' or '.join(e.values)}" for e in conditions)
 
 
 def with_statement(document: Json, position: int, statement: Json) -> Json:

@@ -8,19 +8,16 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from irsa import PROGRAM
-from irsa.observe.facts import Owner, Pod
+from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, variables
 from irsa.verify.containers import PodContainer
 from irsa.verify.facts import Facts
-from irsa.verify.link import Remedy, Resource, ShellCommand, spelt, unique
+from irsa.verify.link import Remedy, Resource, ShellCommand, irsa, spelt, unique
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
-from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.policy_json import Json
 
 
-def _kubectl(
-    facts: Facts, *words: str, kind: str = "", name: str = "", **more: str
-) -> ShellCommand:
+def kubectl(facts: Facts, *words: str, kind: str = "", name: str = "", **more: str) -> ShellCommand:
     """A command in the namespace, which changes the object of this kind and name, if any."""
     changes = Resource(kind, f"{facts.namespace}/{name}") if kind else None
     options = spelt({"namespace": facts.namespace, **more})
@@ -38,24 +35,17 @@ def annotate(facts: Facts, role_arn: str, *more: str) -> list[ShellCommand]:
 def change_annotation(facts: Facts, *words: str) -> list[ShellCommand]:
     """Change an annotation of the service account, and restart the Pods: it is for new ones."""
     target = ("annotate", "serviceaccount", facts.name)
-    command = _kubectl(facts, *target, kind="annotation", name=facts.name).with_words(*words)
+    command = kubectl(facts, *target, kind="annotation", name=facts.name).with_words(*words)
     return [command, *restart(facts)]
-
-
-def create_account(facts: Facts) -> ShellCommand:
-    """Create the service account."""
-    words = ("create", "serviceaccount", facts.name)
-    return _kubectl(facts, *words, kind="service account", name=facts.name)
 
 
 def verify_inside(facts: Facts) -> str:
     """The command that asks the same question with ``--exec``."""
-    given = {"role-arn": facts.expected_role, "bucket": facts.bucket, "profile": facts.profile}
-    given |= {"role-b": facts.role_b_arn, "external-id": facts.external_id}
-    words = [word for name, value in given.items() if value for word in (f"--{name}", value)]
+    given = {"role_arn": facts.expected_role, "bucket": facts.bucket, "profile": facts.profile}
+    words = spelt({**given, "role_b": facts.role_b_arn, "external_id": facts.external_id})
     words += [word for name in facts.containers for word in ("--container", name)]
-    command = [*PROGRAM.split(), "verify", f"{facts.namespace}/{facts.name}", *words, "--exec"]
-    return f"ask inside the Pod: {shlex.join(command)}"
+    command = irsa("verify", f"{facts.namespace}/{facts.name}", *words, "--exec")
+    return f"ask inside the Pod: {command.shell}"
 
 
 def call_inside(facts: Facts, *words: str) -> str:
@@ -70,7 +60,7 @@ def restart(facts: Facts) -> list[ShellCommand]:
     """Make the Pods again: restart what owns them, or delete those that are made again by that."""
     commands = [command for pod in facts.judged for command in restart_of(facts, pod)]
     if not commands and facts.deployment:
-        return [_kubectl(facts, "rollout", "restart", f"deployment/{facts.deployment}")]
+        return [kubectl(facts, "rollout", "restart", f"deployment/{facts.deployment}")]
     return unique(commands)
 
 
@@ -79,18 +69,8 @@ def restart_of(facts: Facts, pod: Pod) -> list[ShellCommand]:
     if pod.owner is None:
         return []
     if pod.owner.restarts:
-        return [_kubectl(facts, "rollout", "restart", pod.owner.target)]
-    return [delete(facts, pod)]
-
-
-def delete(facts: Facts, pod: Pod) -> ShellCommand:
-    """Delete one Pod, which its owner makes again."""
-    return _kubectl(facts, "delete", "pod", pod.name)
-
-
-def resume(facts: Facts, owner: Owner) -> ShellCommand:
-    """Let a paused Deployment replace its Pods."""
-    return _kubectl(facts, "rollout", "resume", owner.target)
+        return [kubectl(facts, "rollout", "restart", pod.owner.target)]
+    return [kubectl(facts, "delete", "pod", pod.name)]
 
 
 def set_account(facts: Facts, pod: Pod) -> list[ShellCommand]:
@@ -103,7 +83,7 @@ def _change_owner(facts: Facts, pod: Pod, *words: str, **options: str) -> list[S
     """A command that changes the template of a Pod's owner, if that can be changed."""
     if pod.owner is None or not pod.owner.rolls:
         return []
-    return [_kubectl(facts, *words, kind=pod.owner.kind, name=pod.owner.name, **options)]
+    return [kubectl(facts, *words, kind=pod.owner.kind, name=pod.owner.name, **options)]
 
 
 def change_env(container: PodContainer, *changes: str) -> list[ShellCommand]:
@@ -133,17 +113,11 @@ def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> 
     return _patch(facts, pod, [{"op": "add", "path": path, "value": env}])
 
 
-def remove_from_template(facts: Facts, pod: Pod, *paths: str) -> list[ShellCommand]:
-    """Remove parts of the template; a later item of a list comes before an earlier one."""
-    operations = [{"op": "remove", "path": f"/spec/template{path}"} for path in paths]
-    return _patch(facts, pod, operations)
-
-
-def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[ShellCommand]:
-    """Change one value of the template, or remove it for an empty one."""
-    if not value:
-        return remove_from_template(facts, pod, path)
-    return _patch(facts, pod, [{"op": "replace", "path": f"/spec/template{path}", "value": value}])
+def change_template(facts: Facts, pod: Pod, *paths: str, value: str = "") -> list[ShellCommand]:
+    """Give parts of the template a value, or remove them; a later item of a list comes first."""
+    operation, given = ("replace", {"value": value}) if value else ("remove", {})
+    listed = [{"op": operation, "path": f"/spec/template{path}", **given} for path in paths]
+    return _patch(facts, pod, listed)
 
 
 def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[ShellCommand]:
@@ -163,7 +137,7 @@ def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[ShellCommand]:
         for index in _positions(each.spec.get("volumeMounts") or [], volume)
     ]
     paths += [f"/spec/volumes/{index}" for index in _positions(spec.get("volumes") or [], volume)]
-    return remove_from_template(facts, pod, *paths)
+    return change_template(facts, pod, *paths)
 
 
 AT_ADMISSION = (
@@ -177,11 +151,6 @@ def if_in_template(
 ) -> Remedy:
     """The change of something ``found`` in the template; a sentence alone where it is not there."""
     return Remedy(text, tuple(commands)) if found or not pod.template else Remedy(AT_ADMISSION)
-
-
-def template_metadata(pod: Pod, field: str) -> Json:
-    """The labels or annotations of the template."""
-    return mapping(mapping((pod.template or {}).get("metadata")).get(field))
 
 
 def template_sets(container: PodContainer, names: Iterable[str]) -> bool:
@@ -211,7 +180,7 @@ def change_variables(
         if not path:
             what = f"{', '.join(sorted(keys))} of {variable.kind} {variable.object}"
             return Remedy(f"{text}: {what}, which others may take too")
-        commands += remove_from_template(container.facts, container.pod, path)
+        commands += change_template(container.facts, container.pod, path)
     return if_in_template(container.pod, template_sets(container, names), text, commands)
 
 

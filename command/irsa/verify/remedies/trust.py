@@ -6,11 +6,11 @@ Conditions on anything but the caller stay: the caller has to meet them. Every c
 before it is proposed.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import NamedTuple
+from functools import cached_property
+from typing import ClassVar, NamedTuple
 
 from irsa.access import Judgement
 from irsa.observe.facts import Role, Unread
@@ -21,8 +21,8 @@ from irsa.verify.remedies import iam
 from irsa.verify.remedies.pod import annotate
 from irsa_core.decide.document import Condition, conditions_of, names_exactly
 from irsa_core.decide.truth import Verdict
-from irsa_core.identity.arns import name_of, provider_arn_beside
-from irsa_core.identity.policies import irsa_trust_policy, size
+from irsa_core.identity.arns import name_of
+from irsa_core.identity.policies import size
 from irsa_core.identity.policy_json import Json, principals, statements, with_statements
 from irsa_core.identity.quotas import TRUST_POLICY_QUOTA
 from irsa_core.identity.subjects import ServiceAccountRef
@@ -42,21 +42,29 @@ class TrustFix(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fixer(ABC):
+class Fixer:
     """Fix a role's trust policy for one caller, where its statements deny it or do not allow it."""
 
+    added: ClassVar = ADD_STATEMENT
     role: Role
     judging: Callable[[Role], Judgement]
     """The answer of a role's trust policy to the caller."""
+    wanted: Json
+    """The trust policy that allows the caller, and nothing else."""
 
-    def fix(self, judged: Judgement) -> TrustFix:
+    @cached_property
+    def judged(self) -> Judgement:
+        """The answer of the trust policy as it is."""
+        return self.judging(self.role)
+
+    def fix(self) -> TrustFix:
         """Fix the document, and leave out deleted principals, which IAM does not take back."""
-        fix = self._fix(judged)
+        fix = self._fix()
         return fix._replace(document=iam.without_orphans(fix.document)) if fix.document else fix
 
-    def _fix(self, judged: Judgement) -> TrustFix:
+    def _fix(self) -> TrustFix:
         """Except the caller from the statements that deny it, and allow it if need be."""
-        document, denying = self.role.trust_policy, judged.denying("resource")
+        document, denying = self.role.trust_policy, self.judged.denying("resource")
         if not denying:
             return self.allow(document)
         exception = self.exception([statements(document)[position] for position in denying])
@@ -91,30 +99,27 @@ class Fixer(ABC):
         document = {**self.role.trust_policy, "Statement": free}
         return self.judge(document).verdict is Verdict.ALLOW
 
-    @abstractmethod
     def allow(self, document: Json) -> TrustFix:
-        """Add the caller to a fitting statement, or else a statement."""
-
-    def add(self, document: Json, text: str, *listed: Json) -> TrustFix:
-        """Add statements, unless others stand against them."""
-        added = with_statements(document, *listed)
+        """Add statements for the caller, unless others stand against them."""
+        added = with_statements(document, *statements(self.wanted))
         if self.trusts(added):
-            return TrustFix(text, added)
+            return TrustFix(self.added, added)
         return caller_has_to_meet(statements(document))
 
 
 def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
     """Leave conditions on more than who calls: the caller has to meet them."""
-    names = iam.describe_call_conditions(listed)
+    conditions = [each for statement in listed for each in iam.call_conditions(statement)]
+    names = ", ".join(f"{e.key} {e.operator} {' or '.join(e.values)}" for e in conditions)
     if not names:
-        return TrustFix(
-            "change the Deny of the trust policy: it has no condition that a call meets"
-        )
+        text = "change the Deny of the trust policy: it has no condition that a call meets"
+        return TrustFix(text)
     return TrustFix(f"meet the trust policy's conditions ({names}); they are not lifted")
 
 
-def let_trust(facts: Facts, role: Role, fix: TrustFix) -> Remedy:
+def let_trust(facts: Facts, fixer: Fixer) -> Remedy:
     """Change the trust policy of the role that the chain names, unless another one may be meant."""
+    role, fix = fixer.role, fixer.fix()
     if fix.document is None:
         return Remedy(fix.text)
     if isinstance(facts.trusting, Unread):
@@ -144,9 +149,10 @@ class TrustFixer(Fixer):
     """The role that should trust a service account's token."""
 
     account: ServiceAccountRef
-    audience: str
     issuer: str
     """The token's, as condition keys spell it."""
+    provider_arn: str
+    """The provider that stands for the issuer in the role's account."""
     registered: frozenset[str] | None
     """ARNs of the account's OIDC providers; None when they are not known."""
 
@@ -180,16 +186,6 @@ class TrustFixer(Fixer):
         added = with_statements(document, *statements(self.wanted))
         return TrustFix(f"{ADD_STATEMENT}{doubtful}", added)
 
-    @property
-    def provider_arn(self) -> str:
-        """The provider that stands for the token's issuer in the role's account."""
-        return provider_arn_beside(self.issuer, self.role.arn)
-
-    @property
-    def wanted(self) -> Json:
-        """The trust policy that allows this service account, and nothing else."""
-        return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
-
     def _candidates(self, document: Json) -> Iterator[tuple[Json, Json, str]]:
         """The statement that should allow it, and the document with it; the nearest one first."""
         allowing = [
@@ -206,19 +202,20 @@ class TrustFixer(Fixer):
             yield changed, added, f"add {self.account.subject}"
         for _, statement in allowing:
             if self._is_meant(statement):
-                beside = self._beside(statement)
+                [new] = statements(self.wanted)
+                same = [*conditions_of(new), *iam.call_conditions(statement)]
+                beside = iam.with_conditions(new, same)
                 yield beside, with_statements(document, beside), ADD_STATEMENT
 
     def _with_subject(self, statement: Json) -> Json:
         """The statement with this subject in its lists: a token of another one gains nothing."""
-        own, listed = self.account.subject, conditions_of(statement)
-        added = [e._replace(values=(*e.values, own)) if self._lacks(e) else e for e in listed]
+        key, own = f"{self.issuer}:sub".lower(), self.account.subject
+        added: list[Condition] = []
+        for each in conditions_of(statement):
+            exact = each.positive and names_exactly(each)
+            lacks = exact and each.key.lower() == key and own not in each.values
+            added.append(each._replace(values=(*each.values, own)) if lacks else each)
         return iam.with_conditions(statement, added)
-
-    def _lacks(self, condition: Condition) -> bool:
-        exact = condition.positive and names_exactly(condition)
-        own = condition.key.lower() == f"{self.issuer}:sub".lower()
-        return exact and own and self.account.subject not in condition.values
 
     def _is_meant(self, statement: Json) -> bool:
         """Return whether it names service accounts, of this cluster or of one that is gone."""
@@ -226,13 +223,6 @@ class TrustFixer(Fixer):
         gone = self.registered is not None and not self.registered & named
         exact = any(map(names_exactly, iam.on_claim(statement, "sub")))
         return exact and (gone or self.provider_arn in named)
-
-    def _beside(self, statement: Json) -> Json:
-        """The wanted statement under the other one's conditions on the call."""
-        [wanted] = statements(self.wanted)
-        return iam.with_conditions(
-            wanted, [*conditions_of(wanted), *iam.call_conditions(statement)]
-        )
 
     def _doubtful(self, document: Json) -> str:
         """The second step: the entries that may be meant for this service account."""
@@ -267,9 +257,12 @@ def found_role(facts: Facts) -> str:
     return f"; {facts.found_role} trusts this service account" if facts.found_role else ""
 
 
-def naming_role(facts: Facts) -> str:
-    """Return where the role that the service account needs comes from."""
-    if near := near_roles(facts):
-        return f"choose the role: {near}"
+def name_role(facts: Facts, role_arn: str, *more: str) -> Remedy:
+    """Name the role in the annotation; where it is not known, say where it comes from."""
+    text = "annotate the service account with the right role, and restart the Pods"
+    if role_arn:
+        return Remedy(text, tuple(annotate(facts, role_arn, *more)))
     account = "" if facts.iam is None else " of the account"
-    return f"no role{account} names this service account: create one, or ask its owner"
+    none = f"no role{account} names this service account: create one, or ask its owner"
+    near = near_roles(facts)
+    return Remedy(f"{f'choose the role: {near}' if near else none}; then {text}")
