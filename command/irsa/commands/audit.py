@@ -18,12 +18,9 @@ from irsa.printable import code, lines, table
 from irsa_core.identity.policy_json import Json
 from irsa_core.rules.table import RULES, SEVERITIES, Finding
 
-OUTPUTS = ("text", "json", "markdown", "sarif")
 
-
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("audit", outputs=OUTPUTS)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument(
         "saved",
         nargs="?",
@@ -38,7 +35,6 @@ def parser() -> argparse.ArgumentParser:
         help="known findings, as YAML or JSON: rule, subject, owner and until (a date), and found "
         "where only that is known; they are left out until then",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:

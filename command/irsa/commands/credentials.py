@@ -24,9 +24,8 @@ from irsa_core.identity.arns import check_role_arn
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("credentials", outputs=("json",))
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     cli.add_account(command)
     command.add_argument("--role-b", metavar="ROLE_ARN", help="assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
@@ -34,7 +33,6 @@ def parser() -> argparse.ArgumentParser:
     text = "role to assume (default: the annotation's)"
     command.add_argument("--role-arn", type=role_arn, help=text)
     add_cluster(command)
-    return command
 
 
 def run(options: argparse.Namespace) -> int:

@@ -14,7 +14,6 @@ from irsa.observe.pulumi import StackResources, is_preview, stack_resources
 from irsa.printable import code, lines, table
 from irsa_core.identity.policy_json import Json, as_list, mapping
 
-OUTPUTS = ("text", "json", "markdown", "sarif")
 _SIGNS = {
     Effect.GAINS: "+", Effect.MAY_GAIN: "+", Effect.LOSES: "-", Effect.MAY_LOSE: "-",
     Effect.UNDECIDED: "?",
@@ -22,9 +21,8 @@ _SIGNS = {
 _LEVELS = {"+": "error", "-": "note", "?": "warning"}
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("diff", outputs=OUTPUTS)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument(
         "old",
         metavar="OLD",
@@ -38,7 +36,6 @@ def parser() -> argparse.ArgumentParser:
         help="a later version of OLD (default, if OLD is a preview: the stack after it, compared "
         "with the stack before it)",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,16 +16,14 @@ from irsa_core.identity.errors import Denial, read_denial
 Check = Callable[[Cause], str]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("doctor")
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument(
         "text",
         nargs="+",
         metavar="ERROR",
         help="the message, or a name of docs/troubleshooting.md; - is standard input",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:

@@ -36,9 +36,8 @@ CALLS = frozenset(
 """Links that need a call; explain makes none."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("explain", outputs=(*cli.OUTPUTS, "mermaid"))
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     add_chain_options(command)
     command.add_argument(
         "--trust-policy",
@@ -46,7 +45,6 @@ def parser() -> argparse.ArgumentParser:
         help="a trust policy, or for all roles of a program what `pulumi stack export` or `pulumi "
         "preview --json --show-sames` prints; - is standard input",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:

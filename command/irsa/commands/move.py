@@ -25,9 +25,8 @@ STEPS_LEFT = 4
 """Exit code: nothing failed, and steps are left."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("move", outputs=())
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     cli.add_account(command)
     command.add_argument(
         "--to", choices=NAMES, required=True, help="the mechanism that the Pods are to have"
@@ -47,7 +46,6 @@ def parser() -> argparse.ArgumentParser:
         "printed and nothing is changed",
     )
     add_cluster(command)
-    return command
 
 
 def run(options: argparse.Namespace) -> int:

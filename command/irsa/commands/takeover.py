@@ -17,9 +17,8 @@ from irsa_core.identity.policy_json import Json
 from irsa_core.identity.pulumi_types import NEW
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("takeover")
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument(
         "stack",
         metavar="STACK|FILE",
@@ -42,7 +41,6 @@ def parser() -> argparse.ArgumentParser:
         help="stack of the program that takes over; if it is not STACK, the command that moves the "
         "resources is printed, too",
     )
-    return command
 
 
 def _stack(text: str) -> list[str]:

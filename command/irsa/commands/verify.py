@@ -28,9 +28,8 @@ EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN
 WAIT = 90.0  # seconds
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("verify")
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     add_chain_options(command)
     calls = command.add_argument_group("calls")
     text = "use the token in this file instead of a new one"
@@ -48,7 +47,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"time that a change in AWS may take to propagate (default: {WAIT:.0f})",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
