@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
         print(markdown(scan.facts, findings, missing))
     else:
         print(text(scan.facts, findings, missing))
-    for reason in missing if options.output in ("json", "sarif") else ():
-        cli.complain("audit", reason)
+    if options.output in ("json", "sarif"):
+        cli.complain("audit", *missing)
     if any(finding.severity != "note" for finding in findings):
         return cli.FAILS
     return cli.UNDECIDED if scan.unread else cli.HOLDS

@@ -103,11 +103,9 @@ def questions(options: argparse.Namespace) -> tuple[list[Question], list[str]]:
         options.namespace, options.service_account = cli.account(options.account, options.namespace)
     if options.stack:
         document = read_stack(options.stack)
-        try:
+        with cli.stopping(f"--stack {options.stack}: "):
             stack = stack_of(document, "" if is_file(options.stack) else options.stack)
             chains, skipped = _chosen(options, document)
-        except ValueError as error:
-            raise cli.Stop(f"--stack {options.stack}: {error}") from None
         return [_question(options, chain, stack) for chain in chains], skipped
     if not options.namespace or not options.service_account:
         raise cli.Stop("give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack")

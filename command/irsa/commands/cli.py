@@ -6,7 +6,8 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -196,10 +197,8 @@ def account(name: str, namespace: str | None = None) -> ServiceAccountRef:
     """Return the service account that an argument names; raises `Stop`."""
     if namespace and "/" in name:
         raise Stop(f"{name} is given beside --namespace {namespace}; give one namespace")
-    try:
+    with stopping("", "; give it as dev/s3-app, or -n dev s3-app"):
         return parse_account(f"{namespace}/{name}" if namespace else name)
-    except ValueError as error:
-        raise Stop(f"{error}; give it as dev/s3-app, or -n dev s3-app") from None
 
 
 def checked(check: Callable[[str], object]) -> Callable[[str], str]:
@@ -222,9 +221,21 @@ def seconds(text: str) -> float:
     return value
 
 
-def complain(command: str, text: str) -> None:
-    """Print a line on stderr, where it does not mix with the command's output."""
-    print(line(f"irsa {command}: {text}"), file=sys.stderr)
+@contextmanager
+def stopping(
+    start: str, end: str = "", *, on: type[Exception] = ValueError, code: int = USAGE
+) -> Generator[None]:
+    """End the command on an error, with the error between ``start`` and ``end`` as its line."""
+    try:
+        yield
+    except on as error:
+        raise Stop(f"{start}{error}{end}", code) from None
+
+
+def complain(command: str, *texts: str) -> None:
+    """Print lines on stderr, where they do not mix with the command's output."""
+    for text in texts:
+        print(line(f"irsa {command}: {text}"), file=sys.stderr)
 
 
 def known(fact: T | Unread) -> T:

@@ -20,9 +20,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    try:
+    with cli.stopping("", on=InputError):
         outcome = simulate(parse_scenario(read_text(options.file).encode(), check_signature))
-    except InputError as error:
-        raise cli.Stop(str(error)) from None
     print(cli.json_text(**outcome.as_json()))
     return EXIT_CODES[outcome.verdict]

@@ -10,7 +10,7 @@ from irsa.callers.stacks import GAINING, RoleChange, stack_changes
 from irsa.commands import cli
 from irsa.commands.sarif import Result, report
 from irsa.observe.files import read_json, read_stack
-from irsa.observe.pulumi import StackResources, is_preview, stack_resources
+from irsa.observe.pulumi import is_preview, stack_resources
 from irsa.printable import code, lines, table
 from irsa_core.identity.policy_json import Json, as_list, mapping
 
@@ -68,31 +68,25 @@ def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
     if kind == "a stack":
         if new is None and not is_preview(documents[0]):
             raise cli.Stop(f"{old}: a state says nothing of a change; give a later one, too")
-        before = _stack(old, documents[0], before=new is None)
-        after = _stack(name, documents[-1])
+        with cli.stopping(f"{old}: ", ", and no policy"):
+            before = stack_resources(documents[0], before=new is None)
+        with cli.stopping(f"{name}: ", ", and no policy"):
+            after = stack_resources(documents[-1])
         missing = dict.fromkeys(filter(None, (before.missing, after.missing)))
         return stack_changes(before, after), [*missing]
     if new is None:
         raise cli.Stop(f"{old}: a policy says nothing of a change; give the new one, too")
     try:
-        if kind == "a trust policy":
-            return [RoleChange(name, trust_changes(documents[0], documents[1]))], []
-        return [RoleChange(name, (), permission_changes(documents[:1], documents[1:]))], []
-    except ValueError as error:
-        raise cli.Stop(f"{old}, {new}: {error}") from None
+        with cli.stopping(f"{old}, {new}: "):
+            if kind == "a trust policy":
+                return [RoleChange(name, trust_changes(documents[0], documents[1]))], []
+            return [RoleChange(name, (), permission_changes(documents[:1], documents[1:]))], []
     except Undecided as error:
         return [RoleChange(name, undecided=[str(error)])], []
 
 
 def _read(name: str) -> Json:
     return read_json(name) if name.endswith(".json") or name == "-" else read_stack(name)
-
-
-def _stack(name: str, document: Json, *, before: bool = False) -> StackResources:
-    try:
-        return stack_resources(document, before=before)
-    except ValueError as error:
-        raise cli.Stop(f"{name}: {error}, and no policy") from None
 
 
 def _kind(document: Json) -> str:

@@ -59,8 +59,7 @@ def _show(output: str, trees: Sequence[TreeNode], unchecked: Sequence[str] = ())
         print(cli.json_text(trees=[tree.as_json() for tree in trees], unchecked=unchecked))
     elif trees:
         print(flowchart(trees) if output == "mermaid" else "\n\n".join(map(str, trees)))
-    for problem in unchecked:
-        cli.complain("explain", problem)
+    cli.complain("explain", *unchecked)
 
 
 def _explain_trust_policy(name: str, output: str) -> int:

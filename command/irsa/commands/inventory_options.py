@@ -77,10 +77,8 @@ def _issuer(url: str) -> str:
 
 
 def _role(arn: str) -> str:
-    try:
+    with cli.stopping("--assume-role "):
         return check_role_arn(arn)
-    except ValueError as error:
-        raise cli.Stop(f"--assume-role {error}") from None
 
 
 def inventory(

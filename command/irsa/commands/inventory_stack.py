@@ -44,11 +44,9 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
 
     With ``aws`` also what the account has beside them.
     """
-    try:
+    with cli.stopping(f"{name}: "):
         document = read_stack(name)
         stack = stack_resources(document)
-    except ValueError as error:
-        raise cli.Stop(f"{name}: {error}") from None
     unread = {reason: f"{name}: {reason}" for reason in _unread(stack)}
     every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]

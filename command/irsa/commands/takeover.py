@@ -53,10 +53,8 @@ def _stack(text: str) -> list[str]:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     document = read_stack(options.stack)
-    try:
+    with cli.stopping(f"{options.stack}: "):
         missing = stack_resources(document).missing
-    except ValueError as error:
-        raise cli.Stop(f"{options.stack}: {error}") from None
     plans, names = takeovers(document), {*options.name}
     for name in options.name:
         if not any(name in plan.names for plan in plans):

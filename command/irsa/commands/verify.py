@@ -72,8 +72,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         title = ", ".join(f"{name} {value}" for name, value in place.items())
         print("\n\n".join(text(*result, title, colours()) for result in results))
-    for reason in skipped:
-        cli.complain("verify", reason)
+    cli.complain("verify", *skipped)
     return EXIT_CODES[status_of([link for _, links in results for link in links])]
 
 
