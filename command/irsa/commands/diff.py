@@ -3,8 +3,9 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 
-from irsa.callers.difference import AccessChange, Effect, permission_changes, trust_changes
+from irsa.callers.difference import Effect, permission_changes, trust_changes
 from irsa.callers.sets import Undecided
 from irsa.callers.stacks import GAINING, RoleChange, stack_changes
 from irsa.commands import cli
@@ -45,18 +46,18 @@ def run(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(cli.json_text(roles=[_as_json(role) for role in changes], unchecked=missing))
     elif options.output == "sarif":
-        rules = [{"id": effect.value.replace(" ", "-")} for effect in Effect]
-        print(json.dumps(report("irsa diff", rules, [*_results(changes)], missing), indent=1))
+        rules = [{"id": _rule(effect)} for effect in Effect]
+        results = list(starmap(_result, _rows(changes)))
+        print(json.dumps(report("irsa diff", rules, results, missing), indent=1))
     elif options.output == "markdown":
-        rows = [[code(row[0]), row[1], code(row[2])] for row in _rows(changes)]
+        rows = [[code(role), f"**{e.value}**", code(words)] for role, e, words in _rows(changes)]
         print(lines(*table(("role", "", "callers, or calls"), rows), "", *missing))
     else:
         print(lines(*_text(changes), *missing))
-    effects = {change.effect for role in changes for change in (*role.callers, *role.calls)}
+    effects = {effect for _, effect, _ in _rows(changes)}
     if effects & {*GAINING}:
         return cli.FAILS
-    undecided = Effect.UNDECIDED in effects or missing or any(role.undecided for role in changes)
-    return cli.UNDECIDED if undecided else cli.HOLDS
+    return cli.UNDECIDED if Effect.UNDECIDED in effects or missing else cli.HOLDS
 
 
 def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
@@ -97,42 +98,32 @@ def _kind(document: Json) -> str:
     return "a trust policy" if trusts else "a permission policy"
 
 
-def _changes(role: RoleChange) -> Iterator[tuple[AccessChange, str]]:
-    """Each change, in words."""
-    for each in (*role.callers, *role.calls):
-        shown = each.line.witness and (each.line.many or each.line.in_part)
-        part = ", in part" * each.line.in_part
-        yield each, f"{each.line.text}{part}{f', {each.line.example}' if shown else ''}"
+def _rows(changes: Sequence[RoleChange]) -> Iterator[tuple[str, Effect, str]]:
+    """Yield the role, the effect and the words of each change, and of what is undecided."""
+    for role in changes:
+        for effect, line in (*role.callers, *role.calls):
+            example = f", {line.example}" if line.witness and (line.many or line.in_part) else ""
+            yield role.role, effect, f"{line.text}{', in part' * line.in_part}{example}"
+        yield from ((role.role, Effect.UNDECIDED, each) for each in role.undecided)
 
 
 def _text(changes: Sequence[RoleChange]) -> Iterator[str]:
     for role in changes:
         yield f"role {role.role}"
-        for change, words in _changes(role):
-            yield f"  {_SIGNS[change.effect]} {change.effect.value:<9} {words}"
-        yield from (f"  ? undecided {each}" for each in role.undecided)
-    effects = [change.effect for role in changes for change, _ in _changes(role)]
+        for _, effect, words in _rows([role]):
+            yield f"  {_SIGNS[effect]} {effect.value:<9} {words}"
+    effects = [change.effect for role in changes for change in (*role.callers, *role.calls)]
     counts = [f"{effects.count(each)} {each.value}" for each in Effect if each in effects]
     yield ", ".join(counts) or "no caller gains or loses access"
 
 
-def _rows(changes: Sequence[RoleChange]) -> Iterator[tuple[str, str, str]]:
-    for role in changes:
-        for change, words in _changes(role):
-            yield role.role, f"**{change.effect.value}**", words
-        yield from ((role.role, "undecided", each) for each in role.undecided)
+def _rule(effect: Effect) -> str:
+    return effect.value.replace(" ", "-")
 
 
-def _results(changes: Sequence[RoleChange]) -> Iterator[Result]:
-    for role in changes:
-        for change, words in _changes(role):
-            level = _LEVELS[_SIGNS[change.effect]]
-            effect = change.effect.value
-            yield Result(
-                effect.replace(" ", "-"), level, f"role {role.role}", f"{effect}: {words}", words
-            )
-        for each in role.undecided:
-            yield Result("undecided", "warning", f"role {role.role}", each, each)
+def _result(role: str, effect: Effect, words: str) -> Result:
+    level = _LEVELS[_SIGNS[effect]]
+    return Result(_rule(effect), level, f"role {role}", f"{effect.value}: {words}", words)
 
 
 def _as_json(role: RoleChange) -> Json:
@@ -149,7 +140,7 @@ def _as_json(role: RoleChange) -> Json:
                     n: v for n, v in change.line.witness.items() if isinstance(v, str | tuple)
                 },
             }
-            for change, _ in _changes(role)
+            for change in (*role.callers, *role.calls)
         ],
         "undecided": list(role.undecided),
     }

@@ -26,7 +26,7 @@ from irsa.verify.link import Link, failing_link
 from irsa.verify.walk import Chain
 from irsa_core.decide.document import statements_of
 from irsa_core.decide.truth import Verdict
-from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.policy_json import mapping
 from irsa_core.identity.token import Token
 
 CALLS = frozenset(
@@ -63,21 +63,18 @@ def _show(output: str, trees: Sequence[TreeNode], unchecked: Sequence[str] = ())
 
 
 def _explain_trust_policy(name: str, output: str) -> int:
-    document = read_json(name)
+    stack, document = None, read_json(name)
     document = mapping(mapping(document.get("Role")).get("AssumeRolePolicyDocument")) or document
-    if "Statement" not in document and (stack := _stack(document)):
-        return _explain_stack(name, stack, output)
+    if "Statement" not in document:
+        with suppress(ValueError):
+            stack = stack_resources(document)
+        if stack:
+            return _explain_stack(name, stack, output)
     if not any(each.principals for each in statements_of(document)):
         raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
     callers = callers_of(document)
     _show(output, [_callers_tree(f"a role with the trust policy {name}", callers)])
     return cli.UNDECIDED if callers.undecided else cli.HOLDS
-
-
-def _stack(document: Json) -> StackResources | None:
-    with suppress(ValueError):
-        return stack_resources(document)
-    return None
 
 
 def _explain_stack(name: str, stack: StackResources, output: str) -> int:
