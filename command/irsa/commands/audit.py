@@ -96,10 +96,9 @@ def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     by_eks = len(facts.associations)
     read = [_number(annotated, "annotated service account")]
     read += [_number(by_eks, "Pod Identity association")] * bool(by_eks)
-    every = len(facts.roles) + len(facts.untold)
-    judged = _number(len(facts.roles), "role")
+    judged = _number(len(facts.roles) + len(facts.untold), "role")
     if facts.untold:
-        judged = f"{len(facts.roles)} of {_number(every, 'role')}"
+        judged = f"{len(facts.roles)} of {judged}"
     kinds = [finding.severity for finding in findings]
     counts = [_number(kinds.count(kind), kind) for kind in SEVERITIES if kind in kinds]
     return (

@@ -193,6 +193,11 @@ def add_account(command: argparse.ArgumentParser, nargs: str | None = None) -> N
         group.add_argument("--service-account", metavar="NAME", help="its name, as an option")
 
 
+def repeated(text: str, metavar: str = "NAME") -> dict[str, Any]:
+    """Return the settings of an option that may be given several times."""
+    return {"action": "append", "default": [], "metavar": metavar, "help": text}
+
+
 def account(name: str, namespace: str | None = None) -> ServiceAccountRef:
     """Return the service account that an argument names; raises `Stop`."""
     if namespace and "/" in name:

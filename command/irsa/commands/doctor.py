@@ -10,6 +10,7 @@ from functools import partial
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.known_errors import KNOWN_ERRORS, Cause, KnownError, diagnose, plain
+from irsa.observe.files import read_text
 from irsa.printable import line
 from irsa_core.identity.errors import Denial, read_denial
 
@@ -48,8 +49,6 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     text = " ".join(options.text)
     if text == "-":
-        from irsa.observe.files import read_text
-
         text = read_text("-")
         if not text.strip():
             raise cli.Stop("ERROR -: standard input is empty; give the message")

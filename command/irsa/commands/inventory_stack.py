@@ -86,15 +86,14 @@ def _unread(stack: StackResources) -> Iterator[str]:
     """Yield reasons why roles of a stack are not judged."""
     if stack.missing:
         yield stack.missing
-    texts = (LATER, HIDDEN)
-    unread = [each for each in stack.roles if each.trust_policy in texts]
+    unread = [
+        f"{role.label} {role.trust_policy}"
+        + (f", made from {' and '.join(role.awaits)}" if role.awaits else "")
+        for role in stack.roles
+        if role.trust_policy in (LATER, HIDDEN)
+    ]
     if unread:
-        yield f"trust policies not checked: {'; '.join(map(_untold, unread))}"
-
-
-def _untold(role: StackRole) -> str:
-    made = f", made from {' and '.join(role.awaits)}" if role.awaits else ""
-    return f"{role.label} {role.trust_policy}{made}"
+        yield f"trust policies not checked: {'; '.join(unread)}"
 
 
 def _of_others(stack: StackResources, arns: Collection[str]) -> str:

@@ -26,14 +26,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--show-sames` prints; - is standard input. Lines are for its roles with their policies, "
         "managed policies, buckets, associations, service accounts and OIDC providers",
     )
-    command.add_argument(
-        "--name",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="physical or logical name, ARN or URN of what is taken over; may be repeated "
-        "(default: all of it)",
+    text = (
+        "physical or logical name, ARN or URN of what is taken over; may be repeated (default: all "
+        "of it)"
     )
+    command.add_argument("--name", **cli.repeated(text))
     command.add_argument(
         "--to",
         type=_stack,
