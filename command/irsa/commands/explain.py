@@ -70,7 +70,7 @@ def _explain_trust_policy(name: str, output: str) -> int:
             stack = stack_resources(document)
         if stack:
             return _explain_stack(name, stack, output)
-    if not any(each.principals for each in statements_of(document)):
+    if not any(statement.principals for statement in statements_of(document)):
         raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
     callers = callers_of(document)
     _show(output, [_callers_tree(f"a role with the trust policy {name}", callers)])
