@@ -30,7 +30,7 @@ def root(*loaded: str) -> cli.Parser:
     shtab.add_argument_to(parser, "--print-completion")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        parents = [import_module(command.module).parser()] if name in loaded else []
+        parents = [cli.parser(name)] if name in loaded else []
         commands.add_parser(name, help=command.summary, parents=parents, add_help=not parents)
         for parent in parents:
             parent.complete_files(shtab.FILE)
@@ -49,9 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if name not in COMMANDS:
             root(*COMMANDS if name.startswith("--print") else ()).parse_args(arguments)
-        command = import_module(COMMANDS[name].module)
-        options = cli.options_of(command.parser(), rest)
-        code = command.run(options)
+        options = cli.options_of(cli.parser(name), rest)
+        code = import_module(COMMANDS[name].module).run(options)
         for option in sorted(options.unread):
             flag = f"--{option.replace('_', '-')}"
             cli.complain(name, f"{flag}: it has no effect beside the other options; leave it out")

@@ -4,18 +4,17 @@ import json
 import re
 import shlex
 from contextlib import suppress
-from importlib import import_module
 
 import pytest
 
 from irsa.__main__ import main as irsa
-from irsa.commands.cli import COMMANDS, Stop
+from irsa.commands.cli import COMMANDS, Stop, parser
 from irsa_sandbox import __main__ as sandbox
 from tests.support.paths import ROOT
 from tools.docs.json_page import FILES, RUNS
 
 [subparsers] = [each for each in sandbox._parser()._actions if each.metavar == "COMMAND"]
-PARSERS = {("irsa", name): import_module(each.module).parser() for name, each in COMMANDS.items()}
+PARSERS = {("irsa", name): parser(name) for name in COMMANDS}
 PARSERS |= {("irsa_sandbox", name): parser for name, parser in subparsers.choices.items()}
 EVERY = pytest.mark.parametrize("command", PARSERS, ids=" ".join)
 ANY_TEXT = {

@@ -3,10 +3,10 @@
 import argparse
 import re
 from functools import partial
-from importlib import import_module
 
 import yaml
 
+from irsa.commands import cli
 from irsa.commands.cli import COMMANDS, Command
 from irsa.commands.known_errors import KNOWN_ERRORS, Cause
 from irsa.verify.link import LINKS
@@ -39,7 +39,7 @@ def _command(name: str, command: Command, printed: dict[tuple[str, str], str]) -
 
     Not argparse's own help, whose layout differs between Pythons.
     """
-    parser: argparse.ArgumentParser = import_module(command.module).parser()
+    parser = cli.parser(name)
     groups = {
         group.title: [_option(e) for e in group._group_actions if e.dest != "help"]
         for group in parser._action_groups

@@ -370,25 +370,19 @@ def _check_use(
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
     audiences = {cluster.issuer: cluster.audiences for cluster in facts.clusters}
     for provider in facts.providers:
-        for rule, found in _check_provider(provider, audiences):
-            subject = f"OIDC provider {provider.arn}"
-            yield Finding(rule, subject, found, account=account_of(provider.arn))
-
-
-def _check_provider(provider: RegisteredProvider, audiences: Mapping[str, frozenset[str]]) -> Hits:
-    """Check one OIDC provider; ``audiences`` are those that Pods are known to ask for, by the
-    issuer of their cluster."""
-    name = issuer_of_principal(provider.arn)
-    asked = audiences.get(name) or frozenset({STS_AUDIENCE} if is_eks(name) else ())
-    if is_dual_stack(name):
-        yield "dual-stack-issuer", name
-    elif is_misspelt_eks(name):
-        yield "issuer-url", name
-    if missing := sorted(asked.difference(provider.client_ids)):
-        ids = ", ".join(provider.client_ids) or "none"
-        yield "client-ids", f"asked for: {', '.join(missing)}; client ids: {ids}"
-    if provider.thumbprints and not is_eks(name) and issuer(name) is None:
-        yield "thumbprint", ", ".join(provider.thumbprints)
+        name = issuer_of_principal(provider.arn)
+        place = {"subject": f"OIDC provider {provider.arn}", "account": account_of(provider.arn)}
+        if is_dual_stack(name):
+            yield Finding("dual-stack-issuer", found=name, **place)
+        elif is_misspelt_eks(name):
+            yield Finding("issuer-url", found=name, **place)
+        # Those that Pods are known to ask for.
+        asked = audiences.get(name) or frozenset({STS_AUDIENCE} if is_eks(name) else ())
+        if missing := ", ".join(sorted(asked.difference(provider.client_ids))):
+            ids = ", ".join(provider.client_ids) or "none"
+            yield Finding("client-ids", found=f"asked for: {missing}; client ids: {ids}", **place)
+        if provider.thumbprints and not is_eks(name) and issuer(name) is None:
+            yield Finding("thumbprint", found=", ".join(provider.thumbprints), **place)
 
 
 _PASS = "iam:PassRole"  # noqa: S105 - an action

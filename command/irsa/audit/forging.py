@@ -1,14 +1,12 @@
 """Roles that can set the tags by which another role trusts EKS Pod Identity. Pure.
 
 A statement is asked about the callers that it names. One for an account or everyone is asked about
-roles that its conditions and their own policies leave, until a few are found: the time of an audit
-grows with the roles, not with their square.
+roles that its conditions and their own policies leave, until a few are found: the calls that an
+audit judges grow with the roles, not with their square.
 """
 
 import re
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain, islice
@@ -36,7 +34,6 @@ _TRANSITIVE, _EXTERNAL_ID = "sts:transitivetagkeys", "sts:externalid"
 _LISTED = 10
 """Callers that are named for one statement about a whole account or everyone."""
 Context = dict[str, Value]
-_LAST = "\U0010ffff"
 
 
 class Forgers:
@@ -48,7 +45,6 @@ class Forgers:
     def __init__(self, roles: Sequence[Role], untagged: Collection[str]) -> None:
         self._untagged = untagged
         self._roles = sorted(roles, key=lambda each: each.arn)
-        self._arns = [each.arn for each in self._roles]
         self._named = {name: each for each in roles for name in (each.arn, each.unique_id)}
         self._call = cache(self._compiled)
         self._senders = cache(self._senders_of)
@@ -93,29 +89,22 @@ class Forgers:
         ]
         if not wide or (arns and not any(map(wild, arns))):
             return (self._named[arn] for arn in arns if wide and arn in self._named)
-        senders, by_start = self._senders(frozenset(step.context or ()) & _TAGS)
-        lengths = range(len(step.resource) + 1)
-        allowed = [by_start.get(step.resource[:length], ()) for length in lengths]
+        starts = tuple(map(_start, arns)) or ("",)
         # In its own account '*' needs no policy of the caller's.
-        prefixes = [step.resource.partition("role/")[0]] if "*" in wide else []
-        ranges = list(map(self._beginning, map(_start, arns) if arns else prefixes))
-        if arns and ("*" in wide or sum(map(len, ranges)) < sum(map(len, allowed))):
-            allowed = []
-        listed = (self._roles[index] for indices in ranges for index in indices)
-        return chain((role for role in listed if role.arn in senders), *allowed)
+        own_account = (step.resource.partition("role/")[0],) if "*" in wide else ()
+        return (
+            role
+            for role, resources in self._senders(frozenset(step.context or ()) & _TAGS)
+            if role.arn.startswith(starts)
+            and (role.arn.startswith(own_account) or step.resource.startswith(resources))
+        )
 
-    def _beginning(self, start: str) -> range:
-        return range(bisect_left(self._arns, start), bisect_left(self._arns, start + _LAST))
-
-    def _senders_of(
-        self, tags: frozenset[str]
-    ) -> tuple[Collection[str], Mapping[str, Sequence[Role]]]:
-        """The callers that are not certainly denied to send tags; those that some statement allows
-        to assume roles, by what the ARNs of these roles begin with."""
+    def _senders_of(self, tags: frozenset[str]) -> Sequence[tuple[Role, tuple[str, ...]]]:
+        """The callers that are not certainly denied to send tags, each with what the ARNs of the
+        roles begin with that its own policies name."""
         sent: Context = {"aws:tagkeys": tuple(key.removeprefix(_TAG) for key in tags)}
         chosen: Context = {_TRANSITIVE: Key.UNKNOWN, **dict.fromkeys(tags, Key.PRESENT)}
-        arns: set[str] = set()
-        roles_by_start: dict[str, list[Role]] = defaultdict(list)
+        senders: list[tuple[Role, tuple[str, ...]]] = []
         for role in self._roles:
             call = self._call(role.arn)
             if call is None:
@@ -126,10 +115,8 @@ class Forgers:
             # On '*', a certain denial is one of every role, but for those that NotResource spares.
             named = (s for s in denials if s.resource is not None and not s.resource.negated)
             if not any(s.applies(request.action, "*", request.value) for s in named):
-                arns.add(role.arn)
-                for start in dict.fromkeys(_starts(role)):
-                    roles_by_start[start].append(role)
-        return arns, roles_by_start
+                senders.append((role, tuple(_starts(role))))
+        return senders
 
 
 def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:

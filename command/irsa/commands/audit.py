@@ -18,12 +18,9 @@ from irsa.printable import code, lines, table
 from irsa_core.identity.policy_json import Json
 from irsa_core.rules.table import RULES, SEVERITIES, Finding
 
-OUTPUTS = ("text", "json", "markdown", "sarif")
 
-
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("audit", outputs=OUTPUTS)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument(
         "saved",
         nargs="?",
@@ -38,7 +35,6 @@ def parser() -> argparse.ArgumentParser:
         help="known findings, as YAML or JSON: rule, subject, owner and until (a date), and found "
         "where only that is known; they are left out until then",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
         print(markdown(scan.facts, findings, missing))
     else:
         print(text(scan.facts, findings, missing))
-    for reason in missing if options.output in ("json", "sarif") else ():
-        cli.complain("audit", reason)
+    if options.output in ("json", "sarif"):
+        cli.complain("audit", *missing)
     if any(finding.severity != "note" for finding in findings):
         return cli.FAILS
     return cli.UNDECIDED if scan.unread else cli.HOLDS
@@ -100,10 +96,9 @@ def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     by_eks = len(facts.associations)
     read = [_number(annotated, "annotated service account")]
     read += [_number(by_eks, "Pod Identity association")] * bool(by_eks)
-    every = len(facts.roles) + len(facts.untold)
-    judged = _number(len(facts.roles), "role")
+    judged = _number(len(facts.roles) + len(facts.untold), "role")
     if facts.untold:
-        judged = f"{len(facts.roles)} of {_number(every, 'role')}"
+        judged = f"{len(facts.roles)} of {judged}"
     kinds = [finding.severity for finding in findings]
     counts = [_number(kinds.count(kind), kind) for kind in SEVERITIES if kind in kinds]
     return (

@@ -38,29 +38,20 @@ def read_baseline(file: str) -> list[BaselineEntry]:
     except yaml.YAMLError:
         document = ""
     entries: list[BaselineEntry] = []
-    for number, entry in enumerate(as_list(document), 1):
-        row = mapping(entry)
+    for number, row in enumerate(map(mapping, as_list(document)), 1):
+        start = f"--baseline {file}: entry {number}"
         if missing := [key for key in _NEEDED if not row.get(key)]:
-            raise cli.Stop(
-                f"--baseline {file}: entry {number} has no {missing[0]}; each has rule, subject, "
-                "owner and until"
-            )
-        if row["rule"] not in RULES:
-            near = get_close_matches(str(row["rule"]), RULES, 1, cutoff=0)[0]
-            raise cli.Stop(
-                f"--baseline {file}: entry {number}: {row['rule']!r} is no rule of audit; the "
-                f"nearest is {near}"
-            )
+            raise cli.Stop(f"{start} has no {missing[0]}; each has rule, subject, owner and until")
+        rule, until = row["rule"], row["until"]
+        if rule not in RULES:
+            near = get_close_matches(str(rule), RULES, 1, cutoff=0)[0]
+            raise cli.Stop(f"{start}: {rule!r} is no rule of audit; the nearest is {near}")
         try:
-            until = date.fromisoformat(str(row["until"]))
+            day = date.fromisoformat(str(until))
         except ValueError:
-            raise cli.Stop(
-                f"--baseline {file}: entry {number}: until {row['until']!r} is not a date; write "
-                "it as 2027-03-31"
-            ) from None
-        entries.append(
-            BaselineEntry(row["rule"], str(row["subject"]), str(row.get("found", "")), until)
-        )
+            text = f"{start}: until {until!r} is not a date; write it as 2027-03-31"
+            raise cli.Stop(text) from None
+        entries.append(BaselineEntry(rule, str(row["subject"]), str(row.get("found", "")), day))
     return entries
 
 

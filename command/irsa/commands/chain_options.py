@@ -36,14 +36,11 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         "logical name (default: all of them, or those of the service account)",
     )
     group.add_argument("--deployment", help="Deployment that should run as the service account")
-    group.add_argument(
-        "--container",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="check only this container of the Pods; may be repeated (default: all but those "
-        "that other webhooks added)",
+    text = (
+        "check only this container of the Pods; may be repeated (default: all but those that other "
+        "webhooks added)"
     )
+    group.add_argument("--container", **cli.repeated(text))
     group = command.add_argument_group("access")
     role_arn, bucket = cli.checked(check_role_arn), cli.checked(check_bucket_name)
     text = "role that annotation or association should name"
@@ -55,14 +52,11 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         "judged, too",
     )
     for name, what in (("action", "such as sqs:SendMessage"), ("resource", "its ARN, or *")):
-        group.add_argument(
-            f"--{name}",
-            action="append",
-            default=[],
-            metavar=name.upper(),
-            help=f"{name} that the role, or role B, should be allowed, {what}; may be repeated, "
-            "each action on each resource",
+        text = (
+            f"{name} that the role, or role B, should be allowed, {what}; may be repeated, each "
+            "action on each resource"
         )
+        group.add_argument(f"--{name}", **cli.repeated(text, name.upper()))
     group = command.add_argument_group("role B")
     group.add_argument(
         "--profile",
@@ -72,13 +66,8 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     text = "role B, when no profile names it"
     group.add_argument("--role-b", type=role_arn, metavar="ROLE_ARN", help=text)
     group.add_argument("--external-id", help="external id to send to role B")
-    group.add_argument(
-        "--trusting-profile",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="AWS profile of this machine that can read role B's account; may be repeated",
-    )
+    text = "AWS profile of this machine that can read role B's account; may be repeated"
+    group.add_argument("--trusting-profile", **cli.repeated(text))
     add_cluster(command)
 
 
@@ -103,11 +92,9 @@ def questions(options: argparse.Namespace) -> tuple[list[Question], list[str]]:
         options.namespace, options.service_account = cli.account(options.account, options.namespace)
     if options.stack:
         document = read_stack(options.stack)
-        try:
+        with cli.stopping(f"--stack {options.stack}: "):
             stack = stack_of(document, "" if is_file(options.stack) else options.stack)
             chains, skipped = _chosen(options, document)
-        except ValueError as error:
-            raise cli.Stop(f"--stack {options.stack}: {error}") from None
         return [_question(options, chain, stack) for chain in chains], skipped
     if not options.namespace or not options.service_account:
         raise cli.Stop("give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack")

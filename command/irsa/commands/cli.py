@@ -6,7 +6,9 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from irsa import PROGRAM
@@ -22,24 +24,27 @@ HOLDS, FAILS, USAGE, UNDECIDED = 0, 1, 2, 3
 JSON_VERSION = 1
 """Of the JSON of every command. A change that removes or renames a field makes it one higher."""
 
-OUTPUTS = ("text", "json")
+TEXT = ("text", "json")
+REVIEW = (*TEXT, "markdown", "sarif")
+"""Values of ``--output``, of which the first is the default; some commands have others."""
 
 
 class Command(NamedTuple):
     """A command, known without loading it."""
 
     module: str
-    """Module with ``parser()``, and with ``run(options)``, which returns the exit code."""
+    """Module with ``add_options(parser)``, and ``run(options)``, which returns the exit code."""
     summary: str
     codes: Mapping[int, str]
     """Meaning of its exit codes, but for 2."""
     examples: Sequence[str]
+    outputs: Sequence[str] = TEXT
 
 
 COMMANDS = {
     "decide": Command(
         "irsa.commands.decide", "decide a scenario as AWS would: allow, deny or unknown, and why",
-        {0: "allow", 1: "deny", 3: "unknown"}, ("decide scenario.json", "decide -"),
+        {0: "allow", 1: "deny", 3: "unknown"}, ("decide scenario.json", "decide -"), ("json",),
     ),
     "verify": Command(
         "irsa.commands.verify", "check a service account's chain and name the link that fails",
@@ -50,20 +55,22 @@ COMMANDS = {
         "irsa.commands.explain", "draw the chain, and list who else can assume the role",
         {0: "drawn", 1: "a link fails or a service account does not exist", 3: "a fact is unknown"},
         ("explain dev/s3-app", "explain --trust-policy docs/examples/trust-deploy.json -o mermaid"),
+        (*TEXT, "mermaid"),
     ),
     "audit": Command(
         "irsa.commands.audit", "check the service accounts of clusters and the roles of accounts",
         {0: "neither error nor warning", 1: "an error or a warning", 3: "a source was not read"},
-        ("audit --context blue --context green", "audit --stack preview.json -o sarif"),
+        ("audit --context blue --context green", "audit --stack preview.json -o sarif"), REVIEW,
     ),
     "diff": Command(
         "irsa.commands.diff", "name who gains and who loses access by a change",
         {0: "no caller gains", 1: "a caller gains or may gain", 3: "undecided or not compared"},
-        ("diff old.json new.json", "diff preview.json -o markdown"),
+        ("diff old.json new.json", "diff preview.json -o markdown"), REVIEW,
     ),
     "list": Command(
         "irsa.commands.listing", "list service accounts with the AWS identity of their Pods",
         {0: "listed", 3: "a source was not read"}, ("list -o wide", "list --since week.json"),
+        ("text", "wide", "json"),
     ),
     "doctor": Command(
         "irsa.commands.doctor", "explain an error message of AWS or an SDK, and say what to check",
@@ -72,7 +79,7 @@ COMMANDS = {
     "credentials": Command(
         "irsa.commands.credentials", "print a service account's credentials for credential_process",
         {0: "printed", 1: "refused, or no role", 3: "could not be read"},
-        ("credentials dev/s3-app", "credentials -n dev s3-app --region eu-west-1"),
+        ("credentials dev/s3-app", "credentials -n dev s3-app --region eu-west-1"), ("json",),
     ),
     "takeover": Command(
         "irsa.commands.takeover", "print the lines with which a program takes over stack resources",
@@ -82,7 +89,7 @@ COMMANDS = {
     "move": Command(
         "irsa.commands.move", "move Pods between IRSA and EKS Pod Identity without a failed call",
         {0: "moved", 1: "refused, or a step failed", 3: "not read or not proven", 4: "steps left"},
-        ("move dev/s3-app --to pod-identity", "move dev/s3-app --to irsa --yes --wait"),
+        ("move dev/s3-app --to pod-identity", "move dev/s3-app --to irsa --yes --wait"), (),
     ),
 }  # fmt: skip
 
@@ -142,8 +149,8 @@ def options_of(command: argparse.ArgumentParser, arguments: Sequence[str]) -> Op
     return options
 
 
-def parser(name: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
-    """Return a command's parser, with ``--output`` if it has several."""
+def parser(name: str) -> Parser:
+    """Load a command and return its parser, with ``--output`` if it has several."""
     row = COMMANDS[name]
     command = Parser(
         prog=f"{PROGRAM} {name}",
@@ -152,9 +159,10 @@ def parser(name: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    if outputs:
-        shown = f"default: {outputs[0]}"
-        command.add_argument("-o", "--output", choices=outputs, default=outputs[0], help=shown)
+    for default in row.outputs[:1]:
+        text = f"default: {default}"
+        command.add_argument("-o", "--output", choices=row.outputs, default=default, help=text)
+    import_module(row.module).add_options(command)
     return command
 
 
@@ -185,14 +193,17 @@ def add_account(command: argparse.ArgumentParser, nargs: str | None = None) -> N
         group.add_argument("--service-account", metavar="NAME", help="its name, as an option")
 
 
+def repeated(text: str, metavar: str = "NAME") -> dict[str, Any]:
+    """Return the settings of an option that may be given several times."""
+    return {"action": "append", "default": [], "metavar": metavar, "help": text}
+
+
 def account(name: str, namespace: str | None = None) -> ServiceAccountRef:
     """Return the service account that an argument names; raises `Stop`."""
     if namespace and "/" in name:
         raise Stop(f"{name} is given beside --namespace {namespace}; give one namespace")
-    try:
+    with stopping("", "; give it as dev/s3-app, or -n dev s3-app"):
         return parse_account(f"{namespace}/{name}" if namespace else name)
-    except ValueError as error:
-        raise Stop(f"{error}; give it as dev/s3-app, or -n dev s3-app") from None
 
 
 def checked(check: Callable[[str], object]) -> Callable[[str], str]:
@@ -215,9 +226,21 @@ def seconds(text: str) -> float:
     return value
 
 
-def complain(command: str, text: str) -> None:
-    """Print a line on stderr, where it does not mix with the command's output."""
-    print(line(f"irsa {command}: {text}"), file=sys.stderr)
+@contextmanager
+def stopping(
+    start: str, end: str = "", *, on: type[Exception] = ValueError, code: int = USAGE
+) -> Generator[None]:
+    """End the command on an error, with the error between ``start`` and ``end`` as its line."""
+    try:
+        yield
+    except on as error:
+        raise Stop(f"{start}{error}{end}", code) from None
+
+
+def complain(command: str, *texts: str) -> None:
+    """Print lines on stderr, where they do not mix with the command's output."""
+    for text in texts:
+        print(line(f"irsa {command}: {text}"), file=sys.stderr)
 
 
 def known(fact: T | Unread) -> T:

@@ -24,9 +24,8 @@ from irsa_core.identity.arns import check_role_arn
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("credentials", outputs=("json",))
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     cli.add_account(command)
     command.add_argument("--role-b", metavar="ROLE_ARN", help="assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
@@ -34,7 +33,6 @@ def parser() -> argparse.ArgumentParser:
     text = "role to assume (default: the annotation's)"
     command.add_argument("--role-arn", type=role_arn, help=text)
     add_cluster(command)
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,7 +57,7 @@ def _credentials(options: argparse.Namespace, cluster: KubernetesCluster, aws: A
     session_name = _session_name()
     pod = None if options.role_arn else _associated_pod(cluster, account)
     if pod is not None:
-        credentials = _of_association(cluster, aws, account, pod)
+        answer, call = _for_pod(cluster, aws, account, pod), "AssumeRoleForPodIdentity"
     else:
         role_arn = options.role_arn or account.role_arn
         if not role_arn:
@@ -71,7 +69,8 @@ def _credentials(options: argparse.Namespace, cluster: KubernetesCluster, aws: A
             )
         token = cli.known(cluster.token(namespace, name, account.audience))
         answer = aws.assume_with_web_identity(role_arn, token, session_name)
-        credentials = _allowed(answer, f"AssumeRoleWithWebIdentity of {role_arn}", account)
+        call = f"AssumeRoleWithWebIdentity of {role_arn}"
+    credentials = _allowed(answer, call, account)
     if options.role_b:
         session = aws.as_session(credentials)
         answer = session.assume_role(options.role_b, session_name, options.external_id)
@@ -92,17 +91,16 @@ def _associated_pod(cluster: KubernetesCluster, account: ServiceAccountObject) -
     return None
 
 
-def _of_association(
+def _for_pod(
     cluster: KubernetesCluster, aws: Aws, account: ServiceAccountObject, pod: Pod
-) -> Credentials:
+) -> Answer:
     name = cli.known(eks_name(cluster, aws))
     if name is None:
         raise cli.Stop(
             f"no EKS cluster of region {aws.region} has this cluster's issuer; give --region"
         )
     token = cli.known(cluster.token(account.namespace, account.name, POD_IDENTITY_SERVICE, pod))
-    answer = cli.known(aws.assume_for_pod(name, token))
-    return _allowed(answer, "AssumeRoleForPodIdentity", account)
+    return cli.known(aws.assume_for_pod(name, token))
 
 
 def process_output(credentials: Credentials) -> dict[str, object]:

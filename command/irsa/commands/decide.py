@@ -13,18 +13,14 @@ from irsa_core.decide.truth import Verdict
 EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN: cli.UNDECIDED}
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("decide", outputs=("json",))
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument("file", metavar="FILE", help="the scenario as JSON; - is standard input")
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    try:
+    with cli.stopping("", on=InputError):
         outcome = simulate(parse_scenario(read_text(options.file).encode(), check_signature))
-    except InputError as error:
-        raise cli.Stop(str(error)) from None
     print(cli.json_text(**outcome.as_json()))
     return EXIT_CODES[outcome.verdict]

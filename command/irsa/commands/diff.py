@@ -3,18 +3,18 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 
-from irsa.callers.difference import AccessChange, Effect, permission_changes, trust_changes
+from irsa.callers.difference import Effect, permission_changes, trust_changes
 from irsa.callers.sets import Undecided
 from irsa.callers.stacks import GAINING, RoleChange, stack_changes
 from irsa.commands import cli
 from irsa.commands.sarif import Result, report
 from irsa.observe.files import read_json, read_stack
-from irsa.observe.pulumi import StackResources, is_preview, stack_resources
+from irsa.observe.pulumi import is_preview, stack_resources
 from irsa.printable import code, lines, table
 from irsa_core.identity.policy_json import Json, as_list, mapping
 
-OUTPUTS = ("text", "json", "markdown", "sarif")
 _SIGNS = {
     Effect.GAINS: "+", Effect.MAY_GAIN: "+", Effect.LOSES: "-", Effect.MAY_LOSE: "-",
     Effect.UNDECIDED: "?",
@@ -22,9 +22,8 @@ _SIGNS = {
 _LEVELS = {"+": "error", "-": "note", "?": "warning"}
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("diff", outputs=OUTPUTS)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument(
         "old",
         metavar="OLD",
@@ -38,7 +37,6 @@ def parser() -> argparse.ArgumentParser:
         help="a later version of OLD (default, if OLD is a preview: the stack after it, compared "
         "with the stack before it)",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,18 +46,18 @@ def run(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(cli.json_text(roles=[_as_json(role) for role in changes], unchecked=missing))
     elif options.output == "sarif":
-        rules = [{"id": effect.value.replace(" ", "-")} for effect in Effect]
-        print(json.dumps(report("irsa diff", rules, [*_results(changes)], missing), indent=1))
+        rules = [{"id": _rule(effect)} for effect in Effect]
+        results = list(starmap(_result, _rows(changes)))
+        print(json.dumps(report("irsa diff", rules, results, missing), indent=1))
     elif options.output == "markdown":
-        rows = [[code(row[0]), row[1], code(row[2])] for row in _rows(changes)]
+        rows = [[code(role), f"**{e.value}**", code(words)] for role, e, words in _rows(changes)]
         print(lines(*table(("role", "", "callers, or calls"), rows), "", *missing))
     else:
         print(lines(*_text(changes), *missing))
-    effects = {change.effect for role in changes for change in (*role.callers, *role.calls)}
+    effects = {effect for _, effect, _ in _rows(changes)}
     if effects & {*GAINING}:
         return cli.FAILS
-    undecided = Effect.UNDECIDED in effects or missing or any(role.undecided for role in changes)
-    return cli.UNDECIDED if undecided else cli.HOLDS
+    return cli.UNDECIDED if Effect.UNDECIDED in effects or missing else cli.HOLDS
 
 
 def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
@@ -71,31 +69,25 @@ def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
     if kind == "a stack":
         if new is None and not is_preview(documents[0]):
             raise cli.Stop(f"{old}: a state says nothing of a change; give a later one, too")
-        before = _stack(old, documents[0], before=new is None)
-        after = _stack(name, documents[-1])
+        with cli.stopping(f"{old}: ", ", and no policy"):
+            before = stack_resources(documents[0], before=new is None)
+        with cli.stopping(f"{name}: ", ", and no policy"):
+            after = stack_resources(documents[-1])
         missing = dict.fromkeys(filter(None, (before.missing, after.missing)))
         return stack_changes(before, after), [*missing]
     if new is None:
         raise cli.Stop(f"{old}: a policy says nothing of a change; give the new one, too")
     try:
-        if kind == "a trust policy":
-            return [RoleChange(name, trust_changes(documents[0], documents[1]))], []
-        return [RoleChange(name, (), permission_changes(documents[:1], documents[1:]))], []
-    except ValueError as error:
-        raise cli.Stop(f"{old}, {new}: {error}") from None
+        with cli.stopping(f"{old}, {new}: "):
+            if kind == "a trust policy":
+                return [RoleChange(name, trust_changes(documents[0], documents[1]))], []
+            return [RoleChange(name, (), permission_changes(documents[:1], documents[1:]))], []
     except Undecided as error:
         return [RoleChange(name, undecided=[str(error)])], []
 
 
 def _read(name: str) -> Json:
     return read_json(name) if name.endswith(".json") or name == "-" else read_stack(name)
-
-
-def _stack(name: str, document: Json, *, before: bool = False) -> StackResources:
-    try:
-        return stack_resources(document, before=before)
-    except ValueError as error:
-        raise cli.Stop(f"{name}: {error}, and no policy") from None
 
 
 def _kind(document: Json) -> str:
@@ -106,42 +98,32 @@ def _kind(document: Json) -> str:
     return "a trust policy" if trusts else "a permission policy"
 
 
-def _changes(role: RoleChange) -> Iterator[tuple[AccessChange, str]]:
-    """Each change, in words."""
-    for each in (*role.callers, *role.calls):
-        shown = each.line.witness and (each.line.many or each.line.in_part)
-        part = ", in part" * each.line.in_part
-        yield each, f"{each.line.text}{part}{f', {each.line.example}' if shown else ''}"
+def _rows(changes: Sequence[RoleChange]) -> Iterator[tuple[str, Effect, str]]:
+    """Yield the role, the effect and the words of each change, and of what is undecided."""
+    for role in changes:
+        for effect, line in (*role.callers, *role.calls):
+            example = f", {line.example}" if line.witness and (line.many or line.in_part) else ""
+            yield role.role, effect, f"{line.text}{', in part' * line.in_part}{example}"
+        yield from ((role.role, Effect.UNDECIDED, each) for each in role.undecided)
 
 
 def _text(changes: Sequence[RoleChange]) -> Iterator[str]:
     for role in changes:
         yield f"role {role.role}"
-        for change, words in _changes(role):
-            yield f"  {_SIGNS[change.effect]} {change.effect.value:<9} {words}"
-        yield from (f"  ? undecided {each}" for each in role.undecided)
-    effects = [change.effect for role in changes for change, _ in _changes(role)]
+        for _, effect, words in _rows([role]):
+            yield f"  {_SIGNS[effect]} {effect.value:<9} {words}"
+    effects = [change.effect for role in changes for change in (*role.callers, *role.calls)]
     counts = [f"{effects.count(each)} {each.value}" for each in Effect if each in effects]
     yield ", ".join(counts) or "no caller gains or loses access"
 
 
-def _rows(changes: Sequence[RoleChange]) -> Iterator[tuple[str, str, str]]:
-    for role in changes:
-        for change, words in _changes(role):
-            yield role.role, f"**{change.effect.value}**", words
-        yield from ((role.role, "undecided", each) for each in role.undecided)
+def _rule(effect: Effect) -> str:
+    return effect.value.replace(" ", "-")
 
 
-def _results(changes: Sequence[RoleChange]) -> Iterator[Result]:
-    for role in changes:
-        for change, words in _changes(role):
-            level = _LEVELS[_SIGNS[change.effect]]
-            effect = change.effect.value
-            yield Result(
-                effect.replace(" ", "-"), level, f"role {role.role}", f"{effect}: {words}", words
-            )
-        for each in role.undecided:
-            yield Result("undecided", "warning", f"role {role.role}", each, each)
+def _result(role: str, effect: Effect, words: str) -> Result:
+    level = _LEVELS[_SIGNS[effect]]
+    return Result(_rule(effect), level, f"role {role}", f"{effect.value}: {words}", words)
 
 
 def _as_json(role: RoleChange) -> Json:
@@ -158,7 +140,7 @@ def _as_json(role: RoleChange) -> Json:
                     n: v for n, v in change.line.witness.items() if isinstance(v, str | tuple)
                 },
             }
-            for change, _ in _changes(role)
+            for change in (*role.callers, *role.calls)
         ],
         "undecided": list(role.undecided),
     }

@@ -26,7 +26,7 @@ from irsa.verify.link import Link, failing_link
 from irsa.verify.walk import Chain
 from irsa_core.decide.document import statements_of
 from irsa_core.decide.truth import Verdict
-from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.policy_json import mapping
 from irsa_core.identity.token import Token
 
 CALLS = frozenset(
@@ -36,9 +36,8 @@ CALLS = frozenset(
 """Links that need a call; explain makes none."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("explain", outputs=(*cli.OUTPUTS, "mermaid"))
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     add_chain_options(command)
     command.add_argument(
         "--trust-policy",
@@ -46,7 +45,6 @@ def parser() -> argparse.ArgumentParser:
         help="a trust policy, or for all roles of a program what `pulumi stack export` or `pulumi "
         "preview --json --show-sames` prints; - is standard input",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,26 +59,22 @@ def _show(output: str, trees: Sequence[TreeNode], unchecked: Sequence[str] = ())
         print(cli.json_text(trees=[tree.as_json() for tree in trees], unchecked=unchecked))
     elif trees:
         print(flowchart(trees) if output == "mermaid" else "\n\n".join(map(str, trees)))
-    for problem in unchecked:
-        cli.complain("explain", problem)
+    cli.complain("explain", *unchecked)
 
 
 def _explain_trust_policy(name: str, output: str) -> int:
-    document = read_json(name)
+    stack, document = None, read_json(name)
     document = mapping(mapping(document.get("Role")).get("AssumeRolePolicyDocument")) or document
-    if "Statement" not in document and (stack := _stack(document)):
-        return _explain_stack(name, stack, output)
-    if not any(each.principals for each in statements_of(document)):
+    if "Statement" not in document:
+        with suppress(ValueError):
+            stack = stack_resources(document)
+        if stack:
+            return _explain_stack(name, stack, output)
+    if not any(statement.principals for statement in statements_of(document)):
         raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
     callers = callers_of(document)
     _show(output, [_callers_tree(f"a role with the trust policy {name}", callers)])
     return cli.UNDECIDED if callers.undecided else cli.HOLDS
-
-
-def _stack(document: Json) -> StackResources | None:
-    with suppress(ValueError):
-        return stack_resources(document)
-    return None
 
 
 def _explain_stack(name: str, stack: StackResources, output: str) -> int:

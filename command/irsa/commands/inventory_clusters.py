@@ -19,6 +19,7 @@ from irsa.printable import line
 from irsa_core.identity.arns import ClusterArn, account_of, partition_of
 
 SESSION_NAME = "irsa-inventory"
+_ASSOCIATIONS = "Pod Identity associations"
 
 Problems = dict[str, str]
 """Reasons why clusters and accounts were not read, by context or account id."""
@@ -167,10 +168,17 @@ def _facts(
     elif whole or account in trusting or name:
         regional = owner.aws.in_region(eks.region)
         names = [name] if name else regional.clusters(url)
-        associations = _associations(regional, names, url)
-        if not isinstance(names, Unread) and len(names) == 1 and owner.roles.roles:
-            partition = partition_of(owner.roles.roles[0].arn)
-            arn = str(ClusterArn(partition, regional.region, account, names[0]))
+        if isinstance(names, Unread):
+            associations = names
+        elif not names:
+            why = f"no EKS cluster in {regional.region} has issuer {url}"
+            associations = Unread(_ASSOCIATIONS, why, "the EKS cluster's --region")
+        else:
+            read = regional.pod_identities(*names)
+            associations = read if isinstance(read, Unread) else [*read.values()]
+            if len(names) == 1 and owner.roles.roles:
+                partition = partition_of(owner.roles.roles[0].arn)
+                arn = str(ClusterArn(partition, regional.region, account, names[0]))
     reads_pods = whole or (associations and not isinstance(associations, Unread))
     return ClusterFacts(
         name=cluster.name,
@@ -185,20 +193,3 @@ def _facts(
 
 def _texts(facts: Iterable[object]) -> str:
     return "; ".join(dict.fromkeys(each.text for each in facts if isinstance(each, Unread)))
-
-
-_ASSOCIATIONS = "Pod Identity associations"
-
-
-def _associations(
-    aws: Aws, names: Sequence[str] | Unread, issuer_url: str
-) -> Sequence[Association] | Unread:
-    """Return the associations of the EKS cluster that is named, or of those that have the
-    issuer."""
-    if isinstance(names, Unread):
-        return names
-    if not names:
-        why = f"no EKS cluster in {aws.region} has issuer {issuer_url}"
-        return Unread(_ASSOCIATIONS, why, "the EKS cluster's --region")
-    associations = aws.pod_identities(*names)
-    return associations if isinstance(associations, Unread) else [*associations.values()]

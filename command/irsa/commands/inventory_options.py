@@ -25,23 +25,14 @@ _READ = ("context", "region", "assume_role", "stack", "drift", "issuer", "cluste
 def add_inventory_options(command: argparse.ArgumentParser) -> None:
     """The options that `inventory` reads."""
     group = command.add_argument_group("clusters and accounts")
-    group.add_argument(
-        "--context",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="context of the kubeconfig (default: the current one); repeated: several clusters",
-    )
+    text = "context of the kubeconfig (default: the current one); repeated: several clusters"
+    group.add_argument("--context", **cli.repeated(text))
     group.add_argument("--region", help=REGION)
-    group.add_argument(
-        "--assume-role",
-        action="append",
-        default=[],
-        type=_role,
-        metavar="ROLE_ARN",
-        help="role by which its account is read, instead of the credentials' own; may be repeated, "
-        "once for each account",
+    text = (
+        "role by which its account is read, instead of the credentials' own; may be repeated, once "
+        "for each account"
     )
+    group.add_argument("--assume-role", type=_role, **cli.repeated(text, "ROLE_ARN"))
     stacks = command.add_argument_group("a stack instead")
     stacks.add_argument(
         "--stack",
@@ -77,10 +68,8 @@ def _issuer(url: str) -> str:
 
 
 def _role(arn: str) -> str:
-    try:
+    with cli.stopping("--assume-role "):
         return check_role_arn(arn)
-    except ValueError as error:
-        raise cli.Stop(f"--assume-role {error}") from None
 
 
 def inventory(

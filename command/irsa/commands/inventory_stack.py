@@ -44,11 +44,9 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
 
     With ``aws`` also what the account has beside them.
     """
-    try:
+    with cli.stopping(f"{name}: "):
         document = read_stack(name)
         stack = stack_resources(document)
-    except ValueError as error:
-        raise cli.Stop(f"{name}: {error}") from None
     unread = {reason: f"{name}: {reason}" for reason in _unread(stack)}
     every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
@@ -88,15 +86,14 @@ def _unread(stack: StackResources) -> Iterator[str]:
     """Yield reasons why roles of a stack are not judged."""
     if stack.missing:
         yield stack.missing
-    texts = (LATER, HIDDEN)
-    unread = [each for each in stack.roles if each.trust_policy in texts]
+    unread = [
+        f"{role.label} {role.trust_policy}"
+        + (f", made from {' and '.join(role.awaits)}" if role.awaits else "")
+        for role in stack.roles
+        if role.trust_policy in (LATER, HIDDEN)
+    ]
     if unread:
-        yield f"trust policies not checked: {'; '.join(map(_untold, unread))}"
-
-
-def _untold(role: StackRole) -> str:
-    made = f", made from {' and '.join(role.awaits)}" if role.awaits else ""
-    return f"{role.label} {role.trust_policy}{made}"
+        yield f"trust policies not checked: {'; '.join(unread)}"
 
 
 def _of_others(stack: StackResources, arns: Collection[str]) -> str:

@@ -21,9 +21,8 @@ from irsa.printable import lines
 from irsa_core.identity.policy_json import Json, mapping, mappings
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("list", outputs=("text", "wide", "json"))
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     add_inventory_options(command)
     command.add_argument(
         "--since",
@@ -37,7 +36,6 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="text: list service accounts without an AWS identity, too",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:

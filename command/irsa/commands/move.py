@@ -16,7 +16,7 @@ from irsa.move.run import Runner, check_refusals
 from irsa.observe.facts import Unread
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import KubernetesCluster
-from irsa.observe.stack_chains import Stack, stack_of
+from irsa.observe.stack_chains import stack_of
 from irsa.printable import lines
 from irsa.verify.facts import Question
 from irsa.verify.gather import Sources
@@ -25,9 +25,8 @@ STEPS_LEFT = 4
 """Exit code: nothing failed, and steps are left."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("move", outputs=())
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     cli.add_account(command)
     command.add_argument(
         "--to", choices=NAMES, required=True, help="the mechanism that the Pods are to have"
@@ -47,31 +46,25 @@ def parser() -> argparse.ArgumentParser:
         "printed and nothing is changed",
     )
     add_cluster(command)
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     namespace, name = cli.account(options.account, options.namespace)
-    question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
+    stack = None
+    if options.stack:
+        with cli.stopping(f"--stack {options.stack}: "):
+            named = "" if is_file(options.stack) else options.stack
+            stack = stack_of(read_stack(options.stack), named)
+    question = Question(namespace=namespace, name=name, stack=stack)
     with cluster_and_aws(options) as (cluster, aws):
         where = Sources(cluster, aws)
         runner = Runner(question, options.to, where, lambda: KubernetesCluster(options.context))
-        try:
+        with (
+            cli.stopping("", on=Stopped, code=cli.FAILS),
+            cli.stopping("", on=Unknown, code=cli.UNDECIDED),
+        ):
             return _run(runner, options)
-        except Unknown as error:
-            raise cli.Stop(str(error), cli.UNDECIDED) from None
-        except Stopped as error:
-            raise cli.Stop(str(error), cli.FAILS) from None
-
-
-def _stack(given: str | None) -> Stack | None:
-    if not given:
-        return None
-    try:
-        return stack_of(read_stack(given), "" if is_file(given) else given)
-    except ValueError as error:
-        raise cli.Stop(f"--stack {given}: {error}") from None
 
 
 def _run(runner: Runner, options: argparse.Namespace) -> int:

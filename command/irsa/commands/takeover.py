@@ -17,9 +17,8 @@ from irsa_core.identity.policy_json import Json
 from irsa_core.identity.pulumi_types import NEW
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("takeover")
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     command.add_argument(
         "stack",
         metavar="STACK|FILE",
@@ -27,14 +26,11 @@ def parser() -> argparse.ArgumentParser:
         "--show-sames` prints; - is standard input. Lines are for its roles with their policies, "
         "managed policies, buckets, associations, service accounts and OIDC providers",
     )
-    command.add_argument(
-        "--name",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="physical or logical name, ARN or URN of what is taken over; may be repeated "
-        "(default: all of it)",
+    text = (
+        "physical or logical name, ARN or URN of what is taken over; may be repeated (default: all "
+        "of it)"
     )
+    command.add_argument("--name", **cli.repeated(text))
     command.add_argument(
         "--to",
         type=_stack,
@@ -42,7 +38,6 @@ def parser() -> argparse.ArgumentParser:
         help="stack of the program that takes over; if it is not STACK, the command that moves the "
         "resources is printed, too",
     )
-    return command
 
 
 def _stack(text: str) -> list[str]:
@@ -55,10 +50,8 @@ def _stack(text: str) -> list[str]:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     document = read_stack(options.stack)
-    try:
+    with cli.stopping(f"{options.stack}: "):
         missing = stack_resources(document).missing
-    except ValueError as error:
-        raise cli.Stop(f"{options.stack}: {error}") from None
     plans, names = takeovers(document), {*options.name}
     for name in options.name:
         if not any(name in plan.names for plan in plans):

@@ -7,7 +7,7 @@ commands of the remedy. Needs read access only, and names the permissions that a
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from irsa import PROGRAM, printable
@@ -28,9 +28,8 @@ EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN
 WAIT = 90.0  # seconds
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    command = cli.parser("verify")
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     add_chain_options(command)
     calls = command.add_argument_group("calls")
     text = "use the token in this file instead of a new one"
@@ -48,7 +47,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"time that a change in AWS may take to propagate (default: {WAIT:.0f})",
     )
-    return command
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,8 +72,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         title = ", ".join(f"{name} {value}" for name, value in place.items())
         print("\n\n".join(text(*result, title, colours()) for result in results))
-    for reason in skipped:
-        cli.complain("verify", reason)
+    cli.complain("verify", *skipped)
     return EXIT_CODES[status_of([link for _, links in results for link in links])]
 
 
@@ -116,13 +113,6 @@ def _chain(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
     }
 
 
-def _command(command: str) -> Iterator[str]:
-    """Yield the lines of a command; a policy in it can have several."""
-    first, *others = command.split("\n")
-    yield f"                $ {first}"
-    yield from (f"                {line}" for line in others)
-
-
 def colours() -> Mapping[Status, str]:
     """The colour of each status for a terminal; empty elsewhere, and with NO_COLOR.
 
@@ -156,18 +146,14 @@ def text(
         if link.remedy.text and link.remedy.text not in remedies:
             report.append(f"      remedy    {link.remedy.text}")
         remedies.add(link.remedy.text)
-        report += [line for command in link.remedy.shell for line in _command(command)]
+        for command in link.remedy.shell:  # a policy in it can have several lines
+            report += [f"                {line}" for line in f"$ {command}".split("\n")]
     report.append(_verdict(facts, links))
     lines = printable.lines(*report).split("\n")
-    for code in (colour or {}).items():
-        lines = [_coloured(line, *code) for line in lines]
+    for status, code in (colour or {}).items():
+        starts = (f"  {status.mark} ", status.value)
+        lines = [f"\x1b[{code}m{e}\x1b[0m" if e.startswith(starts) else e for e in lines]
     return "\n".join(lines)
-
-
-def _coloured(line: str, status: Status, code: str) -> str:
-    mark = f"  {status.mark} "
-    start, end = f"\x1b[{code}m", "\x1b[0m"
-    return f"{start}{line}{end}" if line.startswith((mark, status.value)) else line
 
 
 def _verdict(facts: Facts, links: Sequence[Link]) -> str:

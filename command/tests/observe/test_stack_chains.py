@@ -7,7 +7,7 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.commands.chain_options import questions
-from irsa.commands.verify import parser
+from irsa.commands.cli import parser
 from irsa.observe.errors import CollectError
 from irsa.observe.files import read_stack
 from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
@@ -198,7 +198,7 @@ def chosen(tmp_path):
     def choose(options, *resources):
         file = tmp_path / "stack"
         file.write_text(json.dumps(state(*resources or (workload(), twice, key))))
-        return questions(parser().parse_args(["--stack", str(file), *options.split()]))
+        return questions(parser("verify").parse_args(["--stack", str(file), *options.split()]))
 
     return choose
 

@@ -3,13 +3,12 @@
 import os
 import re
 import shlex
-from importlib import import_module
 from itertools import takewhile
 
 import pytest
 import yaml
 
-from irsa.__main__ import COMMANDS
+from irsa.commands import cli
 from irsa_core import __version__
 from tests.support.paths import ROOT
 from tests.support.processes import ran
@@ -88,5 +87,6 @@ def test_the_workflows_commands_of_ours_exist():
 
     assert found
     for name, *options in found:
-        parser = import_module(COMMANDS[name].module).parser()
-        parser.parse_args([*takewhile(lambda word: word not in (">", ">>", "||"), options)])
+        cli.parser(name).parse_args(
+            [*takewhile(lambda word: word not in (">", ">>", "||"), options)]
+        )
