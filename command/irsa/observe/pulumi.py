@@ -65,33 +65,30 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
         state = state_resources(document)
         if state is None:
             raise ValueError(NOT_OURS)
-        # What is marked has been replaced, and only waits for its deletion.
-        listed = [resource for resource in state if not resource.get("delete")]
+        listed = state
     # The engine's own order differs between runs.
     resources = sorted(listed, key=lambda resource: str(resource.get("urn")))
     native = [logical_name(role) for role in typed(resources, NATIVE_ROLE)]
     if native:
         missing += f"{'; ' * bool(missing)}roles of aws-native are not read: {', '.join(native)}"
-    return StackResources(
+    return replace(
+        _identities(resources),
         roles=_roles(resources),
-        accounts=_accounts(resources),
-        associations=_associations(resources),
-        providers=_providers(resources),
         issuers=_issuers(resources),
         access_keys=_access_keys(resources),
-        unknown=[logical_name(resource) for resource in resources if _is_partial(resource)],
         missing=missing,
     )
 
 
 def state_resources(document: Json) -> list[Json] | None:
-    """The resources of a `pulumi stack export` or a state file; None for any other document."""
+    """The resources of a `pulumi stack export` or a state file, but for those that have been
+    replaced and only wait for their deletion; None for any other document."""
     deployment: object = document.get("deployment")
     if deployment is None:
         deployment = mapping(document.get("checkpoint")).get("latest")
     if mapping(deployment) is not deployment:
         return None
-    return mappings(mapping(deployment).get("resources"))
+    return [e for e in mappings(mapping(deployment).get("resources")) if not e.get("delete")]
 
 
 def _previewed(document: Json) -> tuple[list[Json], str]:
@@ -342,37 +339,36 @@ def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
     return PermissionsPolicy(name, read, arn)
 
 
-def _is_service_account(resource: Json) -> bool:
-    return str(resource.get("type")).startswith(SERVICE_ACCOUNT)
-
-
-def _is_partial(resource: Json) -> bool:
-    """Return whether a service account, association or OIDC provider is not known as a whole."""
-    if _is_service_account(resource):
-        accounts = _accounts([resource])
-        return any(LATER in (each.namespace, each.name, each.role_arn) for each in accounts)
-    if resource.get("type") == ASSOCIATION:
-        found = association_of(fields_of(resource))
-        return LATER in (found.arn, *found.account, found.role_arn, found.target_role_arn)
-    return resource.get("type") == PROVIDER and not _providers([resource])
-
-
-def _accounts(resources: Sequence[Json]) -> list[ServiceAccountObject]:
+def _identities(resources: Sequence[Json]) -> StackResources:
+    """The service accounts, associations and OIDC providers among resources."""
     accounts: list[ServiceAccountObject] = []
-    for resource in filter(_is_service_account, resources):
-        metadata = mapping(fields_of(resource).get("metadata"))
-        annotations = mapping(metadata.get("annotations"))
-        if ROLE_ARN_ANNOTATION in annotations:
-            role = {ROLE_ARN_ANNOTATION: _text(annotations, ROLE_ARN_ANNOTATION)}
-            names = (_text(metadata, "namespace"), _text(metadata, "name"))
-            accounts.append(ServiceAccountObject(*names, role))
-    return accounts
-
-
-def _associations(resources: Sequence[Json]) -> list[Association]:
-    """The EKS Pod Identity associations among resources that are known as a whole."""
-    found = [association_of(each) for each in _typed_fields(resources, ASSOCIATION)]
-    return [each for each in found if LATER not in (each.arn, *each.account, each.role_arn)]
+    associations: list[Association] = []
+    providers: list[RegisteredProvider] = []
+    unknown: list[str] = []
+    for resource in resources:
+        kind, fields, texts = str(resource.get("type")), fields_of(resource), list[str]()
+        if kind.startswith(SERVICE_ACCOUNT):
+            metadata = mapping(fields.get("metadata"))
+            annotations = mapping(metadata.get("annotations"))
+            if ROLE_ARN_ANNOTATION in annotations:
+                role_arn = _text(annotations, ROLE_ARN_ANNOTATION)
+                texts = [_text(metadata, "namespace"), _text(metadata, "name"), role_arn]
+                role = {ROLE_ARN_ANNOTATION: role_arn}
+                accounts.append(ServiceAccountObject(texts[0], texts[1], role))
+        elif kind == ASSOCIATION:
+            found = association_of(fields)
+            texts = [found.arn, *found.account, found.role_arn]
+            associations += [] if LATER in texts else [found]
+            texts.append(found.target_role_arn)
+        elif kind == PROVIDER:
+            ids, arn = as_list(fields.get("clientIdLists") or []), _text(fields, "arn")
+            known = parse_provider_arn(arn) is not None
+            providers += [RegisteredProvider(arn, tuple(map(str, ids)))] if known else []
+            texts = [] if known else [LATER]
+        unknown += [logical_name(resource)] if LATER in texts else []
+    return StackResources(
+        accounts=accounts, associations=associations, providers=providers, unknown=unknown
+    )
 
 
 def association_of(fields: Json) -> Association:
@@ -385,14 +381,6 @@ def association_of(fields: Json) -> Association:
         policy=_text(fields, "policy") if fields.get("policy") else "",
         disable_session_tags=bool(fields.get("disableSessionTags")),
     )
-
-
-def _providers(resources: Sequence[Json]) -> list[RegisteredProvider]:
-    return [
-        RegisteredProvider(arn, tuple(map(str, as_list(each.get("clientIdLists") or []))))
-        for each in _typed_fields(resources, PROVIDER)
-        if parse_provider_arn(arn := _text(each, "arn"))
-    ]
 
 
 def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
