@@ -200,5 +200,4 @@ def _associations(
     if not names:
         why = f"no EKS cluster in {aws.region} has issuer {issuer_url}"
         return Unread(_ASSOCIATIONS, why, "the EKS cluster's --region")
-    associations = aws.pod_identities(*names)
-    return associations if isinstance(associations, Unread) else [*associations.values()]
+    return aws.pod_identities(*names)

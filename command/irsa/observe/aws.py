@@ -7,15 +7,15 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from irsa.observe.eks import (
     AUTO_MODE,
     FOR_POD_IDENTITY,
     Association,
-    Associations,
     DescribedCluster,
     clusters_with_issuer,
     read_associations,
@@ -49,7 +49,7 @@ T = TypeVar("T")
 _MISSING_CODES = ("NoSuchEntity", "ResourceNotFoundException")
 
 
-class Aws:
+class Aws(AbstractContextManager["Aws", None]):
     """AWS as one identity: the caller's own configuration, as boto3 finds it, or a role session."""
 
     def __init__(
@@ -84,9 +84,6 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._sessions: list[Aws] = []
         self._regions: dict[str, Aws] = {}
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         for session in (*self._sessions, *self._regions.values()):
@@ -219,12 +216,11 @@ class Aws:
 
     def _listed(self, operation: str, **request: Any) -> AccountPrincipals:
         """Read all pages of a listing, a thousand entries a call."""
-        reader, pages = IamReader(), self.client("iam").get_paginator(operation)
-        for page in pages.paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE}):
-            reader.add(page)
-        return reader.result()
+        pages = self.client("iam").get_paginator(operation)
+        size = {"PageSize": PAGE_SIZE}
+        return IamReader(pages.paginate(**request, PaginationConfig=size)).result()
 
-    def pod_identities(self, *clusters: str) -> Associations | Unread:
+    def pod_identities(self, *clusters: str) -> list[Association] | Unread:
         """The Pod Identity associations of EKS clusters."""
         return self._associations(f"associations of cluster {', '.join(clusters)}", clusters)
 
@@ -235,11 +231,11 @@ class Aws:
         what, names = f"association of {'/'.join(account)}", [cluster_arn(cluster.arn).name]
         only = {"namespace": account.namespace, "serviceAccount": account.name}
         found = self._associations(what, names, **only)
-        return found if isinstance(found, Unread) else found.get(account)
+        return found if isinstance(found, Unread) else next(iter(found), None)
 
     def _associations(
         self, what: str, clusters: Sequence[str], **only: str
-    ) -> Associations | Unread:
+    ) -> list[Association] | Unread:
         return _aws(
             f"Pod Identity {what}",
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",

@@ -48,10 +48,6 @@ class Association:
         return str(ClusterArn(arn.partition, arn.region, arn.account, arn.resource.split("/")[1]))
 
 
-Associations = dict[tuple[str, str], Association]
-"""By namespace and name of the service account."""
-
-
 AGENT: Final = "eks-pod-identity-agent"
 """The EKS add-on, its DaemonSet in ``kube-system``, and a label of its Pods."""
 FOR_POD_IDENTITY: Final = "eks-auth:AssumeRoleForPodIdentity"
@@ -93,21 +89,19 @@ def node_group(node: Json) -> tuple[str, str]:
     return node["metadata"]["name"], group
 
 
-def read_associations(client: Any, clusters: Iterable[str], **only: str) -> Associations:
+def read_associations(client: Any, clusters: Iterable[str], **only: str) -> list[Association]:
     """The associations of clusters, or of the namespace and service account in ``only``. The list
     has no roles: each takes a call of its own.
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
     """
+    describe, associations = client.describe_pod_identity_association, list[Association]()
     paginator = client.get_paginator("list_pod_identity_associations")
-    pages = [page for name in clusters for page in paginator.paginate(clusterName=name, **only)]
-    associations: Associations = {}
-    for summary in [summary for page in pages for summary in page["associations"]]:
-        answer: Json = client.describe_pod_identity_association(
-            clusterName=summary["clusterName"], associationId=summary["associationId"]
-        )["association"]
-        association = association_of(answer)
-        associations[association.account] = association
+    for name in clusters:
+        pages = paginator.paginate(clusterName=name, **only)
+        for id_ in pages.search("associations[].associationId"):
+            answer = describe(clusterName=name, associationId=id_)
+            associations.append(association_of(answer["association"]))
     return associations
 
 
@@ -131,7 +125,6 @@ def association_of(answer: Json) -> Association:
 
 def clusters_with_issuer(client: Any, issuer_url: str) -> list[str]:
     """Names of the EKS clusters that have an issuer."""
-    pages = client.get_paginator("list_clusters").paginate()
-    names = [name for page in pages for name in page["clusters"]]
+    names = client.get_paginator("list_clusters").paginate().search("clusters")
     found = [client.describe_cluster(name=name)["cluster"] for name in names]
     return [each["name"] for each in found if each["identity"]["oidc"]["issuer"] == issuer_url]
