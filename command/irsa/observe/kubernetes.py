@@ -8,9 +8,10 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial, wraps
 from inspect import signature
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from irsa.observe.eks import AGENT, node_group
 from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
@@ -27,7 +28,7 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
-from irsa.observe.pod_spec import Reference
+from irsa.observe.pod_spec import Reference, parts
 from irsa.observe.pods import (
     FleetPod,
     annotated_at,
@@ -37,7 +38,6 @@ from irsa.observe.pods import (
     kind_of,
     listed,
     read_controllers,
-    read_ready_nodes,
     read_webhook,
     read_workloads,
 )
@@ -126,7 +126,7 @@ def _reads(what: str, permission: str) -> Callable[[Callable[P, T]], Callable[P,
     return decorate
 
 
-class KubernetesCluster:
+class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
     """One Kubernetes cluster, through the kubeconfig as kubectl finds it."""
 
     def __init__(self, context: str | None = None) -> None:
@@ -147,9 +147,6 @@ class KubernetesCluster:
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
         self._context = context
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
@@ -268,7 +265,13 @@ class KubernetesCluster:
     @_reads(f"Pods of {AGENT}", "list pods in namespace kube-system")
     def agent(self) -> frozenset[str]:
         """The nodes where the EKS Pod Identity Agent is ready."""
-        return read_ready_nodes(self.client, AGENT)
+        labels, ready = {"app.kubernetes.io/name": AGENT}, {"type": "Ready", "status": "True"}
+        return frozenset(
+            pod["spec"].get("nodeName", "")
+            for pod in listed(self.client, "Pod", namespace="kube-system", labels=labels)
+            for condition in parts(pod.get("status") or {}, "conditions")
+            if ready.items() <= condition.items()
+        )
 
     @_reads("nodes", "list nodes in the cluster")
     def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str]:

@@ -250,15 +250,6 @@ def _part(document: Json, field: str) -> Json:
     return document.get(field) or {}
 
 
-def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
-    """Return the nodes where a Pod of this name in ``kube-system`` is ready."""
-    labels, ready = {"app.kubernetes.io/name": name}, {"type": "Ready", "status": "True"}.items()
-    pods = listed(client, "Pod", namespace="kube-system", labels=labels)
-    states = [(pod, parts(_part(pod, "status"), "conditions")) for pod in pods]
-    is_ready = [pod for pod, state in states if any(ready <= each.items() for each in state)]
-    return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)
-
-
 _LINUX = {"kubernetes.io/os": "linux"}
 
 
