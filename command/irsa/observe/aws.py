@@ -17,7 +17,6 @@ from irsa.observe.eks import (
     FOR_POD_IDENTITY,
     Association,
     DescribedCluster,
-    clusters_with_issuer,
     read_associations,
     read_cluster,
 )
@@ -29,7 +28,6 @@ from irsa.observe.iam import (
     IamReader,
     read_managed,
     read_policies,
-    read_providers,
     role_of,
 )
 from irsa.observe.resource_policies import NO_POLICY, READERS, read_resource_policy
@@ -130,11 +128,8 @@ class Aws(AbstractContextManager["Aws", None]):
                 # Never used, and so the caller's own are not looked for: they may come from a
                 # credential_process that is this very program.
                 credentials = Credentials("none", "none", "none", "")
-            keys = {} if credentials is None else {
-                "aws_access_key_id": credentials.access_key_id,
-                "aws_secret_access_key": credentials.secret_access_key,
-                "aws_session_token": credentials.session_token,
-            }  # fmt: skip
+            names = ("access_key_id", "secret_access_key", "session_token")
+            keys = {f"aws_{e}": getattr(credentials, e) for e in names} if credentials else {}
             self._clients[key] = self._session.client(
                 service, region_name=self.region, config=config, **keys
             )
@@ -157,11 +152,18 @@ class Aws(AbstractContextManager["Aws", None]):
 
     def providers(self, account: str) -> list[RegisteredProvider] | Unread:
         """The OIDC providers of an account."""
+
+        def read() -> list[RegisteredProvider]:
+            iam, providers = self.client("iam"), list[RegisteredProvider]()
+            for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+                found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=each["Arn"])
+                ids, thumbprints = found["ClientIDList"], found.get("ThumbprintList", ())
+                providers.append(RegisteredProvider(each["Arn"], tuple(ids), tuple(thumbprints)))
+            return providers
+
         what = f"OIDC providers of account {account}"
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
-        return self._elsewhere(what, account) or _aws(
-            what, needed, lambda: read_providers(self.client("iam"))
-        )
+        return self._elsewhere(what, account) or _aws(what, needed, read)
 
     def access_keys(self, user_arn: str) -> list[str] | Unread:
         """The ids of a user's access keys; none for a user that is not there."""
@@ -244,14 +246,18 @@ class Aws(AbstractContextManager["Aws", None]):
 
     def clusters(self, issuer_url: str) -> list[str] | Unread:
         """Names of the EKS clusters of the region that have an issuer."""
-        return _aws(
-            "Pod Identity associations",
-            (
-                "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
-                "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)"
-            ),
-            lambda: clusters_with_issuer(self.client("eks"), issuer_url),
+
+        def read() -> list[str]:
+            eks = self.client("eks")
+            names = eks.get_paginator("list_clusters").paginate().search("clusters")
+            listed = [eks.describe_cluster(name=name)["cluster"] for name in names]
+            return [e["name"] for e in listed if e["identity"]["oidc"]["issuer"] == issuer_url]
+
+        needed = (
+            "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
+            "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)"
         )
+        return _aws("Pod Identity associations", needed, read)
 
     def eks_cluster(self, name: str) -> DescribedCluster | Unread | None:
         """An EKS cluster and the add-on of the EKS Pod Identity Agent."""
@@ -300,15 +306,16 @@ class Aws(AbstractContextManager["Aws", None]):
         return self.in_region(parsed.region)._policy(f"policy of {arn}", parsed)
 
     def _policy(self, what: str, arn: Arn) -> Json | Unread | None:
-        client, needed = self.client(arn.service), READERS[arn.service].permission
+        client, needed = self.client(arn.service), f"{arn.service}:{READERS[arn.service].action}"
         return _aws(what, needed, _unless(NO_POLICY, lambda: read_resource_policy(client, arn)))
 
     def assume_with_web_identity(self, role_arn: str, token: Token, session_name: str) -> Answer:
         """Call AssumeRoleWithWebIdentity, which is not signed."""
-        return _session(
+        return _answer(
             lambda: self.client("sts", unsigned=True).assume_role_with_web_identity(
                 RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token.raw
-            )
+            ),
+            _granted,
         )
 
     def assume_for_pod(self, cluster_name: str, token: Token) -> Answer | Unread:
@@ -327,7 +334,7 @@ class Aws(AbstractContextManager["Aws", None]):
                 "Credentials": {f"{key[0].upper()}{key[1:]}": value for key, value in keys.items()},
             }
 
-        answer = _session(call)
+        answer = _answer(call, _granted)
         # EKS has AccessDeniedException as well for a role that it may not assume.
         if FOR_POD_IDENTITY in answer.message or answer.code == "NoCredentialsError":
             return Unread("a session of EKS Pod Identity", answer.text, FOR_POD_IDENTITY)
@@ -342,10 +349,11 @@ class Aws(AbstractContextManager["Aws", None]):
     ) -> Answer:
         """Call AssumeRole."""
         more = {"ExternalId": external_id} if external_id else {}
-        return _session(
+        return _answer(
             lambda: self.client("sts").assume_role(
                 RoleArn=role_arn, RoleSessionName=session_name, DurationSeconds=seconds, **more
-            )
+            ),
+            _granted,
         )
 
     def simulate(self, caller_arn: str, action: str, resource: str) -> bool | Unread:
@@ -363,15 +371,18 @@ class Aws(AbstractContextManager["Aws", None]):
 
     def caller(self) -> Answer:
         """Call GetCallerIdentity."""
-        return _answer(lambda: self.client("sts").get_caller_identity()["Arn"])
+        return _answer(
+            lambda: self.client("sts").get_caller_identity(),
+            lambda answer: Answer(True, answer["Arn"]),
+        )
 
     def list_bucket(self, bucket: str) -> Answer:
         """Call ListObjectsV2 for one object."""
-        return _answer(lambda: self.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1) and "")
+        return _answer(lambda: self.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1))
 
     def list_users(self) -> Answer:
         """Call ListUsers, which no role that reads data should be allowed."""
-        return _answer(lambda: self.client("iam").list_users(MaxItems=1) and "")
+        return _answer(lambda: self.client("iam").list_users(MaxItems=1))
 
 
 def _refuse_dead_proxy(caught_exception: Exception | None, **_: object) -> None:
@@ -416,32 +427,25 @@ def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | N
     return tried
 
 
-def _answer(call: Callable[[], str]) -> Answer:
+def _granted(answer: Json) -> Answer:
+    """The session that AWS granted, with its credentials."""
+    keys = answer["Credentials"]
+    secrets = keys["SecretAccessKey"], keys["SessionToken"]
+    session = Credentials(keys["AccessKeyId"], *secrets, keys["Expiration"].isoformat())
+    return Answer(True, answer["AssumedRoleUser"]["Arn"], credentials=session)
+
+
+def _answer(
+    call: Callable[[], Json], read: Callable[[Json], Answer] = lambda _: Answer(True)
+) -> Answer:
     """Make a call and say how AWS answered."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return Answer(True, call())
+        return read(call())
     except ClientError as error:
         response: Json = error.response
         refusal = response["Error"]
         return Answer(False, "", refusal["Code"], one_line(refusal.get("Message", "")))
     except BotoCoreError as error:
         return Answer(False, "", type(error).__name__, one_line(error))
-
-
-def _session(call: Callable[[], Json]) -> Answer:
-    """Assume a role; the answer has the session's credentials."""
-    granted: list[Json] = []
-
-    def assume() -> str:
-        granted.append(call())
-        return granted[0]["AssumedRoleUser"]["Arn"]
-
-    answer = _answer(assume)
-    if not granted:
-        return answer
-    keys = granted[0]["Credentials"]
-    secrets = keys["SecretAccessKey"], keys["SessionToken"]
-    session = Credentials(keys["AccessKeyId"], *secrets, keys["Expiration"].isoformat())
-    return replace(answer, credentials=session)

@@ -121,10 +121,3 @@ def association_of(answer: Json) -> Association:
         changed=changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if changed else "",
         tags=answer.get("tags") or {},
     )
-
-
-def clusters_with_issuer(client: Any, issuer_url: str) -> list[str]:
-    """Names of the EKS clusters that have an issuer."""
-    names = client.get_paginator("list_clusters").paginate().search("clusters")
-    found = [client.describe_cluster(name=name)["cluster"] for name in names]
-    return [each["name"] for each in found if each["identity"]["oidc"]["issuer"] == issuer_url]

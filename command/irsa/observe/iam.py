@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from irsa.observe.facts import PermissionsPolicy, Principal, RegisteredProvider, Role, Unread
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 from irsa_core.decide.document import statements_of
 from irsa_core.identity.arns import name_of
 from irsa_core.identity.policy_json import Json
@@ -142,19 +142,6 @@ def federated(trust_policy: Json) -> list[str]:
     """The ``Federated`` principals of a trust policy, each once."""
     listed = (each for each in statements_of(trust_policy) if not each.excepts)
     return list(dict.fromkeys(arn for each in listed for arn in each.named("Federated")))
-
-
-def read_providers(iam: Any) -> list[RegisteredProvider]:
-    """The OIDC providers."""
-    listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    providers = {
-        e["Arn"]: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=e["Arn"])
-        for e in listed
-    }
-    return [
-        RegisteredProvider(arn, tuple(e["ClientIDList"]), tuple(e.get("ThumbprintList", ())))
-        for arn, e in providers.items()
-    ]
 
 
 def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:

@@ -16,32 +16,14 @@ from irsa.observe.facts import (
     ServiceAccountObject,
     Unread,
 )
+from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.arns import account_of, name_of, parse_provider_arn, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
-from irsa_core.identity.pulumi_types import (
-    ASSOCIATION,
-    ATTACHMENT,
-    CLUSTER,
-    EXCLUSIVE,
-    INLINE_POLICY,
-    NATIVE_ROLE,
-    OWN_CLUSTER,
-    POLICY,
-    PROVIDER,
-    ROLE,
-    SERVICE_ACCOUNT,
-    SHARED_ATTACHMENT,
-    SIGNATURE,
-    USER,
-)
 from irsa_core.identity.subjects import ServiceAccountRef
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that no update changes: another value is another resource."""
-
-NOT_OURS = "neither a `pulumi stack export` nor a `pulumi preview --json`"
-WITHOUT_SAMES = "`pulumi preview --json --show-sames` has them"
 
 
 def is_preview(document: Json) -> bool:
@@ -64,11 +46,11 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
     else:
         state = state_resources(document)
         if state is None:
-            raise ValueError(NOT_OURS)
+            raise ValueError("neither a `pulumi stack export` nor a `pulumi preview --json`")
         listed = state
     # The engine's own order differs between runs.
     resources = sorted(listed, key=lambda resource: str(resource.get("urn")))
-    native = [logical_name(role) for role in typed(resources, NATIVE_ROLE)]
+    native = [logical_name(role) for role in typed(resources, types.NATIVE_ROLE)]
     if native:
         missing += f"{'; ' * bool(missing)}roles of aws-native are not read: {', '.join(native)}"
     return replace(
@@ -108,7 +90,8 @@ def _previewed(document: Json) -> tuple[list[Json], str]:
     unchanged = mapping(document.get("changeSummary")).get("same", 0)
     shown = sum(step.get("op") == "same" for step in steps)
     if isinstance(unchanged, int) and unchanged > shown:
-        missing = f"the preview leaves {unchanged - shown} unchanged resources out; {WITHOUT_SAMES}"
+        fix = "`pulumi preview --json --show-sames` has them"
+        missing = f"the preview leaves {unchanged - shown} unchanged resources out; {fix}"
     return listed, missing
 
 
@@ -212,7 +195,8 @@ def _roles(resources: Sequence[Json]) -> list[StackRole]:
     for key, policy in _attachments(resources):
         attached.setdefault(key, []).append(policy)
     allowed = _allowed_accounts(resources)
-    roles = [_role(role, attached, allowed) for role in typed(resources, ROLE) if role.get("urn")]
+    found = (role for role in typed(resources, types.ROLE) if role.get("urn"))
+    roles = [_role(role, attached, allowed) for role in found]
     labels = Counter(role.label for role in roles)
     return [
         # Components of several types may have children of one name.
@@ -298,17 +282,17 @@ def _used(resource: Json, name: str) -> list[str]:
 
 def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
     """Yield every policy that a resource of its own gives to a role, with the key of the role."""
-    written = {str(policy.get("urn")): fields_of(policy) for policy in typed(resources, POLICY)}
+    written = {str(each.get("urn")): fields_of(each) for each in typed(resources, types.POLICY)}
     documents = {_text(policy, "arn"): policy.get("policy") for policy in written.values()}
     documents.pop(LATER, None)
     for resource in resources:
         fields, kind = fields_of(resource), resource.get("type")
         policies: list[PermissionsPolicy] = []
-        if kind == INLINE_POLICY:
+        if kind == types.INLINE_POLICY:
             name = _name(resource, fields)
             name = logical_name(resource) if name == LATER else name
             policies = [_policy(name, fields.get("policy"))]
-        elif kind in (ATTACHMENT, SHARED_ATTACHMENT):
+        elif kind in (types.ATTACHMENT, types.SHARED_ATTACHMENT):
             arn = _text(fields, "policyArn")
             name, document = name_of(arn), documents.get(arn)
             if arn == LATER:
@@ -316,7 +300,7 @@ def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], P
                 name = logical_name(resource)
                 document = used[0].get("policy") if len(used) == 1 else None
             policies = [_policy(name, document, arn)]
-        elif kind == EXCLUSIVE:
+        elif kind == types.EXCLUSIVE:
             arns = map(str, as_list(fields.get("policyArns") or []))
             # An attachment says more of a policy without an ARN.
             known_arns = (arn for arn in arns if _known(arn) != LATER)
@@ -347,7 +331,7 @@ def _identities(resources: Sequence[Json]) -> StackResources:
     unknown: list[str] = []
     for resource in resources:
         kind, fields, texts = str(resource.get("type")), fields_of(resource), list[str]()
-        if kind.startswith(SERVICE_ACCOUNT):
+        if kind.startswith(types.SERVICE_ACCOUNT):
             metadata = mapping(fields.get("metadata"))
             annotations = mapping(metadata.get("annotations"))
             if ROLE_ARN_ANNOTATION in annotations:
@@ -355,12 +339,12 @@ def _identities(resources: Sequence[Json]) -> StackResources:
                 texts = [_text(metadata, "namespace"), _text(metadata, "name"), role_arn]
                 role = {ROLE_ARN_ANNOTATION: role_arn}
                 accounts.append(ServiceAccountObject(texts[0], texts[1], role))
-        elif kind == ASSOCIATION:
+        elif kind == types.ASSOCIATION:
             found = association_of(fields)
             texts = [found.arn, *found.account, found.role_arn]
             associations += [] if LATER in texts else [found]
             texts.append(found.target_role_arn)
-        elif kind == PROVIDER:
+        elif kind == types.PROVIDER:
             ids, arn = as_list(fields.get("clientIdLists") or []), _text(fields, "arn")
             known = parse_provider_arn(arn) is not None
             providers += [RegisteredProvider(arn, tuple(map(str, ids)))] if known else []
@@ -389,16 +373,16 @@ def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
         of_user.setdefault(_text(fields_of(each), "user"), []).append(str(each.get("id")))
     return {
         arn: of_user.get(_text(user, "name"), [])
-        for user in _typed_fields(resources, USER)
+        for user in _typed_fields(resources, types.USER)
         if (arn := _text(user, "arn")) != LATER
     }
 
 
 def _issuers(resources: Sequence[Json]) -> list[str]:
-    known = [_text(each, "issuer_url") for each in _typed_fields(resources, OWN_CLUSTER)]
+    known = [_text(each, "issuer_url") for each in _typed_fields(resources, types.OWN_CLUSTER)]
     known += [
         _text(mapping(oidc), "issuer")
-        for each in _typed_fields(resources, CLUSTER)
+        for each in _typed_fields(resources, types.CLUSTER)
         for identity in mappings(each.get("identities"))
         for oidc in mappings(identity.get("oidcs"))
     ]
@@ -425,7 +409,7 @@ def fields_of(resource: Json) -> Json:
 def revealed(value: object) -> object:
     """Return the plain value of a secret, or `HIDDEN` in a state without plain secrets."""
     fields = mapping(value)
-    if fields.get(SIGNATURE) != _SECRET:
+    if fields.get(types.SIGNATURE) != _SECRET:
         return HIDDEN if value == _BLINDED else value
     try:
         return cast("object", json.loads(fields["plaintext"]))

@@ -11,14 +11,7 @@ from typing import NamedTuple, cast
 
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.pulumi import (
-    ASSOCIATION,
-    ATTACHMENT,
     HIDDEN,
-    INLINE_POLICY,
-    POLICY,
-    PROVIDER,
-    ROLE,
-    SERVICE_ACCOUNT,
     logical_name,
     output,
     readable,
@@ -27,8 +20,8 @@ from irsa.observe.pulumi import (
     state_resources,
     typed,
 )
+from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.policy_json import Json, as_list, mapping, mappings, statements
-from irsa_core.identity.pulumi_types import BUCKET, without_version
 from irsa_core.identity.subjects import parse_subject
 
 
@@ -268,16 +261,16 @@ def _missing(resource: Json, *names: str) -> str:
 
 _IN_CLUSTER = "{metadata[namespace]}/{metadata[name]}"
 _OWNED = {
-    ROLE: ("{arn}", "role"),
-    POLICY: ("{arn}", "policy"),
-    PROVIDER: ("{arn}", "OIDC provider"),
-    BUCKET: ("{id}", "bucket"),
+    types.ROLE: ("{arn}", "role"),
+    types.POLICY: ("{arn}", "policy"),
+    types.PROVIDER: ("{arn}", "OIDC provider"),
+    types.BUCKET: ("{id}", "bucket"),
     "aws:s3/bucketPolicy:BucketPolicy": ("{id}", "bucket policy"),
-    INLINE_POLICY: ("{id}", "inline policy"),
-    ATTACHMENT: ("{role}:{policyArn}", "attachment"),
-    ASSOCIATION: ("{clusterName}:{namespace}/{serviceAccount}", "association"),
+    types.INLINE_POLICY: ("{id}", "inline policy"),
+    types.ATTACHMENT: ("{role}:{policyArn}", "attachment"),
+    types.ASSOCIATION: ("{clusterName}:{namespace}/{serviceAccount}", "association"),
     "aws:eks/addon:Addon": ("{clusterName}:{addonName}", "add-on"),
-    SERVICE_ACCOUNT: (_IN_CLUSTER, "service account", "annotation"),
+    types.SERVICE_ACCOUNT: (_IN_CLUSTER, "service account", "annotation"),
     # A patch owns the annotation that it writes, and not the account.
     "kubernetes:core/v1:ServiceAccountPatch": (_IN_CLUSTER, "annotation"),
     "kubernetes:core/v1:ConfigMap": (_IN_CLUSTER, "configmap"),
@@ -290,7 +283,7 @@ def _owned(resource: Json) -> Iterator[Resource]:
     """The resources in AWS or in the cluster behind one of the state."""
     outputs = mapping(resource.get("outputs"))
     metadata = {"namespace": "default", **mapping(outputs.get("metadata"))}
-    name, *kinds = _OWNED.get(without_version(str(resource.get("type"))), ("",))
+    name, *kinds = _OWNED.get(types.without_version(str(resource.get("type"))), ("",))
     with suppress(KeyError):  # an output is missing
         name = name.format_map({**outputs, **resource, "metadata": metadata})
         yield from (Resource(kind, name) for kind in kinds)
