@@ -9,18 +9,18 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from irsa.observe.eks import (
+    AGENT,
     AUTO_MODE,
     FOR_POD_IDENTITY,
     Association,
     DescribedCluster,
-    read_associations,
-    read_cluster,
+    association_of,
 )
-from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line, reads
 from irsa.observe.facts import Answer, Credentials, RegisteredProvider, Role, Unread
 from irsa.observe.iam import (
     DETAILS,
@@ -39,12 +39,23 @@ from irsa_core.identity.token import Token
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
+_ASSOCIATIONS = "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation"
 _DETAILS_CALL = "get_account_authorization_details"
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
 
 T = TypeVar("T")
-_MISSING_CODES = ("NoSuchEntity", "ResourceNotFoundException")
+
+
+def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
+    """The value read, or why it could not be read."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return read()
+    except (BotoCoreError, ClientError, ValueError) as error:
+        throttled = re.search(r"\((Throttl|RequestLimitExceeded|TooManyRequests)", str(error))
+        return Unread(what, one_line(error), permission, "run it again" if throttled else "")
 
 
 class Aws(AbstractContextManager["Aws", None]):
@@ -136,10 +147,10 @@ class Aws(AbstractContextManager["Aws", None]):
         return self._clients[key]
 
     @cached_property
-    def account(self) -> str | Unread:
+    @reads(_aws, "who the AWS credentials are", "AWS credentials")
+    def account(self) -> str:
         """The account that the credentials are of."""
-        sts, what = self.client("sts"), "who the AWS credentials are"
-        return _aws(what, "AWS credentials", lambda: sts.get_caller_identity()["Account"])
+        return self.client("sts").get_caller_identity()["Account"]
 
     def _elsewhere(self, what: str, account: str) -> Unread | None:
         """Return the reason why a fact of another account cannot be read with these credentials."""
@@ -165,15 +176,15 @@ class Aws(AbstractContextManager["Aws", None]):
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
         return self._elsewhere(what, account) or _aws(what, needed, read)
 
-    def access_keys(self, user_arn: str) -> list[str] | Unread:
+    @reads(_aws, "access keys of {user_arn}", "iam:ListAccessKeys")
+    def access_keys(self, user_arn: str) -> list[str]:
         """The ids of a user's access keys; none for a user that is not there."""
-
-        def read() -> list[str]:
-            keys = self.client("iam").list_access_keys(UserName=name_of(user_arn))
-            return [each["AccessKeyId"] for each in keys["AccessKeyMetadata"]]
-
-        keys = _aws(f"access keys of {user_arn}", "iam:ListAccessKeys", _if_there(read))
-        return [] if keys is None else keys
+        iam = self.client("iam")
+        try:
+            keys = iam.list_access_keys(UserName=name_of(user_arn))["AccessKeyMetadata"]
+        except iam.exceptions.NoSuchEntityException:
+            return []
+        return [each["AccessKeyId"] for each in keys]
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
@@ -182,7 +193,8 @@ class Aws(AbstractContextManager["Aws", None]):
         def read() -> Role:
             return self._role(self.client("iam").get_role(RoleName=name)["Role"])
 
-        return self._elsewhere(what, account_of(arn)) or _aws(what, "iam:GetRole", _if_there(read))
+        there = _unless(["NoSuchEntity"], read)
+        return self._elsewhere(what, account_of(arn)) or _aws(what, "iam:GetRole", there)
 
     def _role(self, role: Json) -> Role:
         name, what = role["RoleName"], f"policies of role {role['RoleName']}"
@@ -224,48 +236,61 @@ class Aws(AbstractContextManager["Aws", None]):
 
     def pod_identities(self, *clusters: str) -> list[Association] | Unread:
         """The Pod Identity associations of EKS clusters."""
-        return self._associations(f"associations of cluster {', '.join(clusters)}", clusters)
+        what = f"Pod Identity associations of cluster {', '.join(clusters)}"
+        return _aws(what, _ASSOCIATIONS, partial(self._associations, clusters))
 
+    @reads(_aws, "Pod Identity association of {account.namespace}/{account.name}", _ASSOCIATIONS)
     def association(
         self, cluster: DescribedCluster, account: ServiceAccountRef
-    ) -> Association | Unread | None:
+    ) -> Association | None:
         """The Pod Identity association of a service account."""
-        what, names = f"association of {'/'.join(account)}", [cluster_arn(cluster.arn).name]
         only = {"namespace": account.namespace, "serviceAccount": account.name}
-        found = self._associations(what, names, **only)
-        return found if isinstance(found, Unread) else next(iter(found), None)
+        return next(iter(self._associations([cluster_arn(cluster.arn).name], **only)), None)
 
-    def _associations(
-        self, what: str, clusters: Sequence[str], **only: str
-    ) -> list[Association] | Unread:
-        return _aws(
-            f"Pod Identity {what}",
-            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_associations(self.client("eks"), clusters, **only),
-        )
+    def _associations(self, clusters: Sequence[str], **only: str) -> list[Association]:
+        """The associations of clusters, or of the namespace and service account in ``only``. The
+        list has no roles: each takes a call of its own.
 
-    def clusters(self, issuer_url: str) -> list[str] | Unread:
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
+        """
+        eks, associations = self.client("eks"), list[Association]()
+        paginator = eks.get_paginator("list_pod_identity_associations")
+        for name in clusters:
+            pages = paginator.paginate(clusterName=name, **only)
+            for id_ in pages.search("associations[].associationId"):
+                named = {"clusterName": name, "associationId": id_}
+                answer = eks.describe_pod_identity_association(**named)
+                associations.append(association_of(answer["association"]))
+        return associations
+
+    @reads(
+        _aws,
+        "Pod Identity associations",
+        "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
+        "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)",
+    )
+    def clusters(self, issuer_url: str) -> list[str]:
         """Names of the EKS clusters of the region that have an issuer."""
+        eks = self.client("eks")
+        names = eks.get_paginator("list_clusters").paginate().search("clusters")
+        listed = [eks.describe_cluster(name=name)["cluster"] for name in names]
+        return [e["name"] for e in listed if e["identity"]["oidc"]["issuer"] == issuer_url]
 
-        def read() -> list[str]:
-            eks = self.client("eks")
-            names = eks.get_paginator("list_clusters").paginate().search("clusters")
-            listed = [eks.describe_cluster(name=name)["cluster"] for name in names]
-            return [e["name"] for e in listed if e["identity"]["oidc"]["issuer"] == issuer_url]
-
-        needed = (
-            "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
-            "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)"
-        )
-        return _aws("Pod Identity associations", needed, read)
-
-    def eks_cluster(self, name: str) -> DescribedCluster | Unread | None:
+    @reads(_aws, "EKS cluster {name}", "eks:DescribeCluster and eks:DescribeAddon")
+    def eks_cluster(self, name: str) -> DescribedCluster | None:
         """An EKS cluster and the add-on of the EKS Pod Identity Agent."""
-        return _aws(
-            f"EKS cluster {name}",
-            "eks:DescribeCluster and eks:DescribeAddon",
-            _if_there(lambda: read_cluster(self.client("eks"), name)),
+        eks = self.client("eks")
+        there = _unless(["ResourceNotFoundException"], lambda: eks.describe_cluster(name=name))()
+        if there is None:
+            return None
+        cluster: Json = there["cluster"]
+        compute: Json = cluster.get("computeConfig") or {}
+        addon = _unless(
+            ["ResourceNotFoundException"],
+            lambda: eks.describe_addon(clusterName=name, addonName=AGENT)["addon"]["status"],
         )
+        role: str = compute.get("nodeRoleArn") or ""
+        return DescribedCluster(cluster["arn"], bool(compute.get("enabled")), addon(), role)
 
     def node_role(self, cluster: DescribedCluster, group: str) -> Role | Unread:
         """The role of the nodes of a node group, or of EKS Auto Mode."""
@@ -356,18 +381,15 @@ class Aws(AbstractContextManager["Aws", None]):
             _granted,
         )
 
-    def simulate(self, caller_arn: str, action: str, resource: str) -> bool | Unread:
+    @reads(_aws, "permission {action}", "iam:SimulatePrincipalPolicy")
+    def simulate(self, caller_arn: str, action: str, resource: str) -> bool:
         """IAM's answer whether the policies of a user or role allow a call."""
-
-        def read() -> bool:
-            result: Json = self.client("iam").simulate_principal_policy(
-                PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
-            )["EvaluationResults"][0]
-            if missing := result.get("MissingContextValues"):
-                raise ValueError(f"it depends on {', '.join(missing)}")
-            return result["EvalDecision"] == "allowed"
-
-        return _aws(f"permission {action}", "iam:SimulatePrincipalPolicy", read)
+        result: Json = self.client("iam").simulate_principal_policy(
+            PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
+        )["EvaluationResults"][0]
+        if missing := result.get("MissingContextValues"):
+            raise ValueError(f"it depends on {', '.join(missing)}")
+        return result["EvalDecision"] == "allowed"
 
     def caller(self) -> Answer:
         """Call GetCallerIdentity."""
@@ -393,22 +415,6 @@ def _refuse_dead_proxy(caught_exception: Exception | None, **_: object) -> None:
         fix = 'after a restart of the sandbox run eval "$(python -m irsa_sandbox env)"'
         text = f"HTTPS_PROXY of this shell: {one_line(caught_exception)}; correct it, or {fix}"
         raise CollectError(text, undecided=True)
-
-
-def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
-    """The value read, or why it could not be read."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return read()
-    except (BotoCoreError, ClientError, ValueError) as error:
-        throttled = re.search(r"\((Throttl|RequestLimitExceeded|TooManyRequests)", str(error))
-        return Unread(what, one_line(error), permission, "run it again" if throttled else "")
-
-
-def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
-    """Return ``read`` that gives None for what does not exist."""
-    return _unless(_MISSING_CODES, read)
 
 
 def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | None]:

@@ -4,10 +4,10 @@ Part of `irsa.observe.aws`, whose `Aws` makes the calls and turns refusals into 
 """
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
 from irsa_core.identity.arns import ClusterArn, parse_arn
 from irsa_core.identity.policy_json import Json
@@ -69,40 +69,12 @@ class DescribedCluster:
     """ARN of the role of EKS Auto Mode's nodes."""
 
 
-def read_cluster(client: Any, name: str) -> DescribedCluster:
-    """An EKS cluster and the add-on of the agent."""
-    cluster: Json = client.describe_cluster(name=name)["cluster"]
-    compute: Json = cluster.get("computeConfig") or {}
-    try:
-        addon = client.describe_addon(clusterName=name, addonName=AGENT)["addon"]["status"]
-    except client.exceptions.ResourceNotFoundException:
-        addon = None
-    role: str = compute.get("nodeRoleArn") or ""
-    return DescribedCluster(cluster["arn"], bool(compute.get("enabled")), addon, role)
-
-
 def node_group(node: Json) -> tuple[str, str]:
     """Return the name of a node and its node group or `AUTO_MODE`; empty for other nodes."""
     labels: Json = node["metadata"].get("labels") or {}
     by_eks = labels.get("eks.amazonaws.com/compute-type") == "auto"
     group: str = AUTO_MODE if by_eks else labels.get("eks.amazonaws.com/nodegroup", "")
     return node["metadata"]["name"], group
-
-
-def read_associations(client: Any, clusters: Iterable[str], **only: str) -> list[Association]:
-    """The associations of clusters, or of the namespace and service account in ``only``. The list
-    has no roles: each takes a call of its own.
-
-    https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
-    """
-    describe, associations = client.describe_pod_identity_association, list[Association]()
-    paginator = client.get_paginator("list_pod_identity_associations")
-    for name in clusters:
-        pages = paginator.paginate(clusterName=name, **only)
-        for id_ in pages.search("associations[].associationId"):
-            answer = describe(clusterName=name, associationId=id_)
-            associations.append(association_of(answer["association"]))
-    return associations
 
 
 def association_of(answer: Json) -> Association:

@@ -9,12 +9,10 @@ import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial, wraps
-from inspect import signature
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from irsa.observe.eks import AGENT, node_group
-from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line, reads
 from irsa.observe.facts import (
     UNREACHED,
     Answer,
@@ -85,7 +83,6 @@ EXEC_PROBLEMS = (
 
 TERMINATING = "wait until the namespace is gone, as it is being terminated, and create it again"
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -107,23 +104,6 @@ def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread
         return Unreached(what, f"an answer without {error.args[0]}", REACHABLE, ASK_AGAIN)
     except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
         return Unreached(what, one_line(error), f"{permission}; {REACHABLE}")
-
-
-def _reads(what: str, permission: str) -> Callable[[Callable[P, T]], Callable[P, T | Unread]]:
-    """Return `Unread` in place of a reader's errors; both texts may name its arguments."""
-
-    def decorate(read: Callable[P, T]) -> Callable[P, T | Unread]:
-        parameters = signature(read)
-
-        @wraps(read)
-        def tried(*args: P.args, **kwargs: P.kwargs) -> T | Unread:
-            arguments = parameters.bind(*args, **kwargs).arguments
-            texts = what.format(**arguments), permission.format(**arguments)
-            return _kubernetes(*texts, partial(read, *args, **kwargs))
-
-        return tried
-
-    return decorate
 
 
 class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
@@ -175,12 +155,12 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
         permission = f"get {kind.lower()}s in namespace {namespace}"
         return _kubernetes(what or f"{kind} {namespace}/{name}", permission, read)
 
-    @_reads("service accounts", "list serviceaccounts in the cluster")
+    @reads(_kubernetes, "service accounts", "list serviceaccounts in the cluster")
     def service_accounts(self) -> list[ServiceAccountObject]:
         """All service accounts of the cluster."""
         return self._everywhere("ServiceAccount", service_account_of)
 
-    @_reads("Pods", "list pods in the cluster")
+    @reads(_kubernetes, "Pods", "list pods in the cluster")
     def pods(self) -> list[FleetPod]:
         """All Pods of the cluster that have not ended."""
         return [pod for pod in self._everywhere("Pod", fleet_pod) if pod is not None]
@@ -216,7 +196,8 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
                 raise
             return listed()
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "Pods of namespace {namespace}",
         "list pods, replicasets and deployments in namespace {namespace}",
     )
@@ -224,7 +205,8 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
         """The Pods of a namespace, newest first, and what makes them."""
         return read_workloads(self.client, namespace)
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "controllers of namespace {namespace}",
         "list statefulsets, daemonsets and cronjobs in namespace {namespace}",
     )
@@ -232,7 +214,7 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
         """The StatefulSets, DaemonSets and CronJobs of a namespace."""
         return read_controllers(self.client, namespace)
 
-    @_reads("permission {verb} {resource}", "create selfsubjectaccessreviews")
+    @reads(_kubernetes, "permission {verb} {resource}", "create selfsubjectaccessreviews")
     def may(self, namespace: str, verb: str, resource: str, name: str) -> bool:
         """Ask as `kubectl auth can-i` does, about ``deployments.apps`` or ``pods/exec``."""
         kind, _, group = resource.partition(".")
@@ -254,7 +236,8 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
             objects[kind, name] = kept(kind, fact.get("data") or {}, of_it) if document else fact
         return objects
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "the registration of the pod identity webhook",
         "list mutatingwebhookconfigurations in the cluster",
     )
@@ -262,7 +245,7 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
         """Return the registration of the pod identity webhook."""
         return read_webhook(self.client)
 
-    @_reads(f"Pods of {AGENT}", "list pods in namespace kube-system")
+    @reads(_kubernetes, f"Pods of {AGENT}", "list pods in namespace kube-system")
     def agent(self) -> frozenset[str]:
         """The nodes where the EKS Pod Identity Agent is ready."""
         labels, ready = {"app.kubernetes.io/name": AGENT}, {"type": "Ready", "status": "True"}
@@ -273,7 +256,7 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
             if ready.items() <= condition.items()
         )
 
-    @_reads("nodes", "list nodes in the cluster")
+    @reads(_kubernetes, "nodes", "list nodes in the cluster")
     def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str]:
         """The node group of each node, by `irsa.observe.eks.node_group`; with ``specs``, of those
         that can run a Pod of one of them."""
@@ -284,14 +267,17 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
             if specs is None or any(can_run(each, node) for each in specs)
         )
 
-    @_reads(
-        "NetworkPolicies of namespace {namespace}", "list networkpolicies in namespace {namespace}"
+    @reads(
+        _kubernetes,
+        "NetworkPolicies of namespace {namespace}",
+        "list networkpolicies in namespace {namespace}",
     )
     def network_policies(self, namespace: str) -> tuple[Json, ...]:
         """The NetworkPolicies of a namespace."""
         return tuple(listed(self.client, "NetworkPolicy", namespace=namespace))
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "what becomes of a Pod in namespace {namespace} (tried with dryRun)",
         "create pods in namespace {namespace}",
     )
@@ -329,8 +315,10 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
                 return Unread(what, message, needs, way_out)
         return Unread(what, message, "kubectl exec", f"see why this fails: {shlex.join(command)}")
 
-    @_reads(
-        "a token of {namespace}/{name}", "create serviceaccounts/token in namespace {namespace}"
+    @reads(
+        _kubernetes,
+        "a token of {namespace}/{name}",
+        "create serviceaccounts/token in namespace {namespace}",
     )
     def token(self, namespace: str, name: str, audience: str, pod: Pod | None = None) -> Token:
         """A fresh token of a service account, from the API server's TokenRequest.
@@ -360,7 +348,7 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
         """The key set that the cluster's tokens are signed with."""
         return self._document("/openid/v1/jwks")
 
-    @_reads("{path}", "get {path}")
+    @reads(_kubernetes, "{path}", "get {path}")
     def _document(self, path: str) -> Json:
         http = self.client._client._client  # lightkube has no call for plain paths
         return http.get(path).raise_for_status().json()
