@@ -7,7 +7,7 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -91,19 +91,16 @@ class Aws(AbstractContextManager["Aws", None]):
         self.profile = profile or ""
         self._credentials = credentials
         self._clients: dict[str, Any] = {}
-        self._sessions: list[Aws] = []
         self._regions: dict[str, Aws] = {}
+        self._opened = ExitStack()
 
     def __exit__(self, *_: object) -> None:
-        for session in (*self._sessions, *self._regions.values()):
-            session.__exit__()
-        for client in self._clients.values():
-            client.close()
+        self._opened.close()
 
     def as_session(self, credentials: Credentials) -> "Aws":
         """Return clients of this region for a role session; they are closed together with these."""
-        self._sessions.append(Aws(region=self.region, credentials=credentials, like=self))
-        return self._sessions[-1]
+        session = Aws(region=self.region, credentials=credentials, like=self)
+        return self._opened.enter_context(session)
 
     def as_role(self, role_arn: str, session_name: str) -> "Aws | Unread":
         """Return clients for a new session of a role; they are closed together with these."""
@@ -118,7 +115,8 @@ class Aws(AbstractContextManager["Aws", None]):
         if region in ("", self.region):
             return self
         if region not in self._regions:
-            self._regions[region] = Aws(region=region, credentials=self._credentials, like=self)
+            clients = Aws(region=region, credentials=self._credentials, like=self)
+            self._regions[region] = self._opened.enter_context(clients)
         return self._regions[region]
 
     def client(self, service: str, *, unsigned: bool = False) -> Any:
@@ -144,6 +142,7 @@ class Aws(AbstractContextManager["Aws", None]):
             self._clients[key] = self._session.client(
                 service, region_name=self.region, config=config, **keys
             )
+            self._opened.callback(self._clients[key].close)
         return self._clients[key]
 
     @cached_property

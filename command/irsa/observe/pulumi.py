@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
+from irsa.observe import eks
 from irsa.observe.eks import Association
 from irsa.observe.facts import (
     PermissionsPolicy,
@@ -20,7 +21,6 @@ from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.arns import account_of, name_of, parse_provider_arn, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
-from irsa_core.identity.subjects import ServiceAccountRef
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that no update changes: another value is another resource."""
@@ -357,14 +357,11 @@ def _identities(resources: Sequence[Json]) -> StackResources:
 
 def association_of(fields: Json) -> Association:
     """Return an association by its fields; unknown ones are `LATER`."""
-    return Association(
-        arn=_text(fields, "associationArn"),
-        account=ServiceAccountRef(_text(fields, "namespace"), _text(fields, "serviceAccount")),
-        role_arn=_text(fields, "roleArn"),
-        target_role_arn=_text(fields, "targetRoleArn") if fields.get("targetRoleArn") else "",
-        policy=_text(fields, "policy") if fields.get("policy") else "",
-        disable_session_tags=bool(fields.get("disableSessionTags")),
-    )
+    names = ["associationArn", "namespace", "serviceAccount", "roleArn"]
+    names += [name for name in ("targetRoleArn", "policy") if fields.get(name)]
+    texts = {name: _text(fields, name) for name in names}
+    tags_off = fields.get("disableSessionTags")
+    return eks.association_of({**texts, "disableSessionTags": tags_off})
 
 
 def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
