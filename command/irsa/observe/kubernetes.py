@@ -55,31 +55,25 @@ GONE = 410
 SERVER_ERROR = 500
 REACHABLE = "a reachable API server"
 ASK_AGAIN = "ask again when the API server answers"
-AWS_CLI_ERRORS = (
-    (
-        r"[Cc](ould not connect to the endpoint|onnect timeout)|connect to proxy|Invalid endpoint",
-        UNREACHED,
-    ),
-    (
-        r"An error occurred|[Uu]nable to locate credentials|No such file",
-        "aws sts get-caller-identity",
-    ),
-)
-"""Messages of the AWS CLI itself, with the code of the answer: botocore's exceptions.py."""
-EXEC_PROBLEMS = (
-    (r"\(Forbidden\)", "create on pods/exec", ""),
-    (
-        r"error dialing backend|error sending request",
+AWS_CLI_ERRORS = {
+    UNREACHED: r"[Cc](ould not connect to the endpoint|onnect timeout)|connect to proxy"
+    r"|Invalid endpoint",
+    "aws sts get-caller-identity": r"An error occurred|[Uu]nable to locate credentials"
+    r"|No such file",
+}
+"""Messages of the AWS CLI itself, by the code of the answer: botocore's exceptions.py."""
+EXEC_PROBLEMS = {
+    r"\(Forbidden\)": ("create on pods/exec", ""),
+    r"error dialing backend|error sending request": (
         "a kubelet that the API server reaches",
         "let the API server reach the node's port that the error names",
     ),
-    (
-        r"executable file not found|exit code 12[67]",
+    r"executable file not found|exit code 12[67]": (
         "the AWS CLI in the image",
         "leave --exec out, or take an image that has the AWS CLI",
     ),
-)
-"""Messages of `kubectl exec`, the missing permission, and the fix where it is another one."""
+}
+"""Missing permissions, with the fix where it is another one, by messages of `kubectl exec`."""
 
 TERMINATING = "wait until the namespace is gone, as it is being terminated, and create it again"
 
@@ -306,10 +300,10 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
             return Answer(True, done.stdout.strip())
         message = one_line(done.stderr)
         # What the AWS CLI itself says is an answer; all else is about kubectl.
-        for pattern, code in AWS_CLI_ERRORS:
+        for code, pattern in AWS_CLI_ERRORS.items():
             if re.search(pattern, message):
                 return Answer(False, code=code, message=message)
-        for pattern, needs, way_out in EXEC_PROBLEMS:
+        for pattern, (needs, way_out) in EXEC_PROBLEMS.items():
             if re.search(pattern, message):
                 return Unread(what, message, needs, way_out)
         return Unread(what, message, "kubectl exec", f"see why this fails: {shlex.join(command)}")
