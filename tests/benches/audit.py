@@ -67,9 +67,7 @@ def _audited(row: str, size: int) -> Callable[[], float]:
 
 
 def _read(answer: dict[str, Any]) -> Sequence[Role]:
-    reader = IamReader()
-    reader.add(answer)
-    return reader.result().roles
+    return IamReader([answer]).result().roles
 
 
 def _facts(row: str, size: int) -> dict[str, Any]:

@@ -174,8 +174,7 @@ def _facts(
             why = f"no EKS cluster in {regional.region} has issuer {url}"
             associations = Unread(_ASSOCIATIONS, why, "the EKS cluster's --region")
         else:
-            read = regional.pod_identities(*names)
-            associations = read if isinstance(read, Unread) else [*read.values()]
+            associations = regional.pod_identities(*names)
             if len(names) == 1 and owner.roles.roles:
                 partition = partition_of(owner.roles.roles[0].arn)
                 arn = str(ClusterArn(partition, regional.region, account, names[0]))

@@ -19,11 +19,9 @@ _ELSEWHERE = "a saved account has no clusters and OIDC providers; run without a 
 
 def read_saved_account(file: str) -> Inventory:
     """Read the roles of one account from all pages of its listing; raises `cli.Stop`."""
-    pages, reader = list(_pages(file)), IamReader()
+    pages = list(_pages(file))
     try:
-        for page in pages:
-            reader.add(page)
-        listed = reader.result()
+        listed = IamReader(pages).result()
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         raise _stop(file, "it is not a listing of an account") from None
     if all(page.get("IsTruncated") or page.get("NextToken") for page in pages):

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from irsa.commands import cli
 from irsa.observe.files import read_stack
-from irsa.observe.pulumi import POLICY, ROLE, logical_name, stack_resources
+from irsa.observe.pulumi import logical_name, stack_resources
 from irsa.printable import lines
 from irsa.takeover.children import part
 from irsa.takeover.components import Takeover, follow_move, takeovers
 from irsa_core.identity.policy_json import Json
-from irsa_core.identity.pulumi_types import NEW
+from irsa_core.identity.pulumi_types import NEW, POLICY, ROLE
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

@@ -19,9 +19,6 @@ from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.rules.table import Finding
 
-Account = tuple[str, str]
-"""Namespace and name."""
-
 
 class IdentityKind(Enum):
     """A source of AWS credentials for Pods; static ones win over all others in every SDK."""
@@ -193,7 +190,7 @@ def _rows(
     inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFacts
 ) -> list[ServiceAccountRow]:
     """The service accounts of a cluster."""
-    pods: dict[Account, list[FleetPod]] = {}
+    pods: dict[tuple[str, str], list[FleetPod]] = {}
     for pod in cluster.known_pods:
         pods.setdefault((pod.namespace, pod.service_account), []).append(pod)
     associations = {association.account: association for association in cluster.known_associations}

@@ -110,11 +110,13 @@ def restart(cluster: KubernetesCluster, namespace: str, owner: Owner) -> None:
     _patch(cluster, KINDS[owner.kind], namespace, owner.name, body)
 
 
-def _patch(cluster: KubernetesCluster, kind: str, namespace: str, name: str, body: Json) -> None:
+def _patch(
+    cluster: KubernetesCluster, kind: str, namespace: str, name: str, body: Json, **options: Any
+) -> None:
     from lightkube.types import PatchType
 
+    options |= {"namespace": namespace, "patch_type": PatchType.MERGE}
     with permitted(f"{kind} {namespace}/{name}", f"patch on {kind.lower()}s"):
-        options: Any = {"namespace": namespace, "patch_type": PatchType.MERGE}
         cluster.client.patch(kind_of(kind), name, body, **options)
 
 
@@ -149,22 +151,19 @@ def hold(cluster: KubernetesCluster, move: Move, seconds: float | None = LEASE) 
 
     Of two writes by what was read at one time the API server refuses the second.
     """
-    from lightkube.types import PatchType
-
-    kind = kind_of("ServiceAccount")
-    (namespace, name), host, process = move.facts.account, socket.gethostname(), os.getpid()
-    with permitted(f"service account {move.title}", "patch on serviceaccounts"):
-        metadata: Any = cluster.client.get(kind, name, namespace=namespace).metadata
-        annotations: dict[str, str] = metadata.annotations or {}
-        held = _HELD.fullmatch(annotations.get(LOCK, ""))
-        if held and int(held["until"]) > time.time() and _is_another(held["host"], held["process"]):
-            by = f"process {held['process']} of {held['host']} moves it"
-            raise Stopped(f"service account {move.title}: {by}; run it again when that has ended")
-        until = time.time() + seconds if seconds else 0
-        lock = None if seconds is None else f"{move.role.arn} {host} {process} {until:.0f}"
-        body = {"resourceVersion": metadata.resourceVersion, "annotations": {LOCK: lock}}
-        options: Any = {"patch_type": PatchType.MERGE, "field_manager": LOCK}
-        cluster.client.patch(kind, name, {"metadata": body}, namespace=namespace, **options)
+    kind, (namespace, name) = "ServiceAccount", move.facts.account
+    host, process = socket.gethostname(), os.getpid()
+    with permitted(f"service account {move.title}", "get on serviceaccounts"):
+        metadata: Any = cluster.client.get(kind_of(kind), name, namespace=namespace).metadata
+    annotations: dict[str, str] = metadata.annotations or {}
+    held = _HELD.fullmatch(annotations.get(LOCK, ""))
+    if held and int(held["until"]) > time.time() and _is_another(held["host"], held["process"]):
+        by = f"process {held['process']} of {held['host']} moves it"
+        raise Stopped(f"service account {move.title}: {by}; run it again when that has ended")
+    until = time.time() + seconds if seconds else 0
+    lock = None if seconds is None else f"{move.role.arn} {host} {process} {until:.0f}"
+    body = {"resourceVersion": metadata.resourceVersion, "annotations": {LOCK: lock}}
+    _patch(cluster, kind, namespace, name, {"metadata": body}, field_manager=LOCK)
 
 
 def _is_another(host: str, process: str) -> bool:

@@ -253,7 +253,9 @@ def _after(move: Move) -> Iterator[Step]:
     named = move.to_pod_identity and bool(move.account.role_arn)
     ended = removed and not named and not old
     over = not old and move.over <= move.facts.now
-    until = "" if old or not move.owners else f" at {clock(move.over)}"
+    until = ""
+    if move.owners and not old:
+        until = f" at {datetime.fromtimestamp(move.over, UTC):%Y-%m-%dT%H:%M:%SZ}"
     yield _session(move, "session-again", done=ended)
     yield Step("wait", f"tokens and sessions of the old Pods are over{until}", ended or over)
     if move.to_pod_identity:
@@ -268,11 +270,6 @@ def _after(move: Move) -> Iterator[Step]:
 def _session(move: Move, key: str, *, done: bool) -> Step:
     by = "EKS" if move.to_pod_identity else "STS"
     return Step(key, f"{by} gives a running Pod's token a session of the role", done, checks=True)
-
-
-def clock(moment: float) -> str:
-    """Return a moment as text."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _TO_POD_IDENTITY = """\

@@ -178,19 +178,15 @@ def _probes(document: Json, call: RoleCall) -> set[RoleCall]:
     account = parse_subject(call.subject) or ServiceAccountRef(OTHER, OTHER)
     others = _subjects([account.namespace, OTHER], [account.name, OTHER])
     for statement in statements(document):
-        conditions = conditions_of(statement)
         subjects = [*_values(on_claim(statement, "sub")), *others]
         audiences = {*_values(on_claim(statement, "aud")), call.audience or STS_AUDIENCE}
         providers = principals(statement, "Federated")
         calls.update(RoleCall(*caller) for caller in product(providers, subjects, audiences))
         if POD_IDENTITY_SERVICE in principals(statement, "Service"):
+            keys = [f"{_TAG}{NAMESPACE_TAG}"], [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], _CLUSTERS
             namespaces, names, clusters = (
-                _values([condition for condition in conditions if condition.key.lower() in keys])
-                for keys in (
-                    (f"{_TAG}{NAMESPACE_TAG}",),
-                    (f"{_TAG}{SERVICE_ACCOUNT_TAG}",),
-                    _CLUSTERS,
-                )
+                _values([e for e in conditions_of(statement) if e.key.lower() in each])
+                for each in keys
             )
             sources = [] if call.audience else [call.source, f"{call.source}-other"]
             subjects = _subjects(

@@ -7,21 +7,20 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from functools import cached_property
-from typing import Any, Self, TypeVar
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 from irsa.observe.eks import (
+    AGENT,
     AUTO_MODE,
     FOR_POD_IDENTITY,
     Association,
-    Associations,
     DescribedCluster,
-    clusters_with_issuer,
-    read_associations,
-    read_cluster,
+    association_of,
 )
-from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line, reads
 from irsa.observe.facts import Answer, Credentials, RegisteredProvider, Role, Unread
 from irsa.observe.iam import (
     DETAILS,
@@ -29,7 +28,6 @@ from irsa.observe.iam import (
     IamReader,
     read_managed,
     read_policies,
-    read_providers,
     role_of,
 )
 from irsa.observe.resource_policies import NO_POLICY, READERS, read_resource_policy
@@ -41,15 +39,26 @@ from irsa_core.identity.token import Token
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
+_ASSOCIATIONS = "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation"
 _DETAILS_CALL = "get_account_authorization_details"
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
 
 T = TypeVar("T")
-_MISSING_CODES = ("NoSuchEntity", "ResourceNotFoundException")
 
 
-class Aws:
+def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
+    """The value read, or why it could not be read."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return read()
+    except (BotoCoreError, ClientError, ValueError) as error:
+        throttled = re.search(r"\((Throttl|RequestLimitExceeded|TooManyRequests)", str(error))
+        return Unread(what, one_line(error), permission, "run it again" if throttled else "")
+
+
+class Aws(AbstractContextManager["Aws", None]):
     """AWS as one identity: the caller's own configuration, as boto3 finds it, or a role session."""
 
     def __init__(
@@ -82,22 +91,16 @@ class Aws:
         self.profile = profile or ""
         self._credentials = credentials
         self._clients: dict[str, Any] = {}
-        self._sessions: list[Aws] = []
         self._regions: dict[str, Aws] = {}
-
-    def __enter__(self) -> Self:
-        return self
+        self._opened = ExitStack()
 
     def __exit__(self, *_: object) -> None:
-        for session in (*self._sessions, *self._regions.values()):
-            session.__exit__()
-        for client in self._clients.values():
-            client.close()
+        self._opened.close()
 
     def as_session(self, credentials: Credentials) -> "Aws":
         """Return clients of this region for a role session; they are closed together with these."""
-        self._sessions.append(Aws(region=self.region, credentials=credentials, like=self))
-        return self._sessions[-1]
+        session = Aws(region=self.region, credentials=credentials, like=self)
+        return self._opened.enter_context(session)
 
     def as_role(self, role_arn: str, session_name: str) -> "Aws | Unread":
         """Return clients for a new session of a role; they are closed together with these."""
@@ -112,7 +115,8 @@ class Aws:
         if region in ("", self.region):
             return self
         if region not in self._regions:
-            self._regions[region] = Aws(region=region, credentials=self._credentials, like=self)
+            clients = Aws(region=region, credentials=self._credentials, like=self)
+            self._regions[region] = self._opened.enter_context(clients)
         return self._regions[region]
 
     def client(self, service: str, *, unsigned: bool = False) -> Any:
@@ -133,21 +137,19 @@ class Aws:
                 # Never used, and so the caller's own are not looked for: they may come from a
                 # credential_process that is this very program.
                 credentials = Credentials("none", "none", "none", "")
-            keys = {} if credentials is None else {
-                "aws_access_key_id": credentials.access_key_id,
-                "aws_secret_access_key": credentials.secret_access_key,
-                "aws_session_token": credentials.session_token,
-            }  # fmt: skip
+            names = ("access_key_id", "secret_access_key", "session_token")
+            keys = {f"aws_{e}": getattr(credentials, e) for e in names} if credentials else {}
             self._clients[key] = self._session.client(
                 service, region_name=self.region, config=config, **keys
             )
+            self._opened.callback(self._clients[key].close)
         return self._clients[key]
 
     @cached_property
-    def account(self) -> str | Unread:
+    @reads(_aws, "who the AWS credentials are", "AWS credentials")
+    def account(self) -> str:
         """The account that the credentials are of."""
-        sts, what = self.client("sts"), "who the AWS credentials are"
-        return _aws(what, "AWS credentials", lambda: sts.get_caller_identity()["Account"])
+        return self.client("sts").get_caller_identity()["Account"]
 
     def _elsewhere(self, what: str, account: str) -> Unread | None:
         """Return the reason why a fact of another account cannot be read with these credentials."""
@@ -160,21 +162,28 @@ class Aws:
 
     def providers(self, account: str) -> list[RegisteredProvider] | Unread:
         """The OIDC providers of an account."""
+
+        def read() -> list[RegisteredProvider]:
+            iam, providers = self.client("iam"), list[RegisteredProvider]()
+            for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+                found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=each["Arn"])
+                ids, thumbprints = found["ClientIDList"], found.get("ThumbprintList", ())
+                providers.append(RegisteredProvider(each["Arn"], tuple(ids), tuple(thumbprints)))
+            return providers
+
         what = f"OIDC providers of account {account}"
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
-        return self._elsewhere(what, account) or _aws(
-            what, needed, lambda: read_providers(self.client("iam"))
-        )
+        return self._elsewhere(what, account) or _aws(what, needed, read)
 
-    def access_keys(self, user_arn: str) -> list[str] | Unread:
+    @reads(_aws, "access keys of {user_arn}", "iam:ListAccessKeys")
+    def access_keys(self, user_arn: str) -> list[str]:
         """The ids of a user's access keys; none for a user that is not there."""
-
-        def read() -> list[str]:
-            keys = self.client("iam").list_access_keys(UserName=name_of(user_arn))
-            return [each["AccessKeyId"] for each in keys["AccessKeyMetadata"]]
-
-        keys = _aws(f"access keys of {user_arn}", "iam:ListAccessKeys", _if_there(read))
-        return [] if keys is None else keys
+        iam = self.client("iam")
+        try:
+            keys = iam.list_access_keys(UserName=name_of(user_arn))["AccessKeyMetadata"]
+        except iam.exceptions.NoSuchEntityException:
+            return []
+        return [each["AccessKeyId"] for each in keys]
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
@@ -183,7 +192,8 @@ class Aws:
         def read() -> Role:
             return self._role(self.client("iam").get_role(RoleName=name)["Role"])
 
-        return self._elsewhere(what, account_of(arn)) or _aws(what, "iam:GetRole", _if_there(read))
+        there = _unless(["NoSuchEntity"], read)
+        return self._elsewhere(what, account_of(arn)) or _aws(what, "iam:GetRole", there)
 
     def _role(self, role: Json) -> Role:
         name, what = role["RoleName"], f"policies of role {role['RoleName']}"
@@ -219,51 +229,67 @@ class Aws:
 
     def _listed(self, operation: str, **request: Any) -> AccountPrincipals:
         """Read all pages of a listing, a thousand entries a call."""
-        reader, pages = IamReader(), self.client("iam").get_paginator(operation)
-        for page in pages.paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE}):
-            reader.add(page)
-        return reader.result()
+        pages = self.client("iam").get_paginator(operation)
+        size = {"PageSize": PAGE_SIZE}
+        return IamReader(pages.paginate(**request, PaginationConfig=size)).result()
 
-    def pod_identities(self, *clusters: str) -> Associations | Unread:
+    def pod_identities(self, *clusters: str) -> list[Association] | Unread:
         """The Pod Identity associations of EKS clusters."""
-        return self._associations(f"associations of cluster {', '.join(clusters)}", clusters)
+        what = f"Pod Identity associations of cluster {', '.join(clusters)}"
+        return _aws(what, _ASSOCIATIONS, partial(self._associations, clusters))
 
+    @reads(_aws, "Pod Identity association of {account.namespace}/{account.name}", _ASSOCIATIONS)
     def association(
         self, cluster: DescribedCluster, account: ServiceAccountRef
-    ) -> Association | Unread | None:
+    ) -> Association | None:
         """The Pod Identity association of a service account."""
-        what, names = f"association of {'/'.join(account)}", [cluster_arn(cluster.arn).name]
         only = {"namespace": account.namespace, "serviceAccount": account.name}
-        found = self._associations(what, names, **only)
-        return found if isinstance(found, Unread) else found.get(account)
+        return next(iter(self._associations([cluster_arn(cluster.arn).name], **only)), None)
 
-    def _associations(
-        self, what: str, clusters: Sequence[str], **only: str
-    ) -> Associations | Unread:
-        return _aws(
-            f"Pod Identity {what}",
-            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_associations(self.client("eks"), clusters, **only),
-        )
+    def _associations(self, clusters: Sequence[str], **only: str) -> list[Association]:
+        """The associations of clusters, or of the namespace and service account in ``only``. The
+        list has no roles: each takes a call of its own.
 
-    def clusters(self, issuer_url: str) -> list[str] | Unread:
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
+        """
+        eks, associations = self.client("eks"), list[Association]()
+        paginator = eks.get_paginator("list_pod_identity_associations")
+        for name in clusters:
+            pages = paginator.paginate(clusterName=name, **only)
+            for id_ in pages.search("associations[].associationId"):
+                named = {"clusterName": name, "associationId": id_}
+                answer = eks.describe_pod_identity_association(**named)
+                associations.append(association_of(answer["association"]))
+        return associations
+
+    @reads(
+        _aws,
+        "Pod Identity associations",
+        "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
+        "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)",
+    )
+    def clusters(self, issuer_url: str) -> list[str]:
         """Names of the EKS clusters of the region that have an issuer."""
-        return _aws(
-            "Pod Identity associations",
-            (
-                "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
-                "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)"
-            ),
-            lambda: clusters_with_issuer(self.client("eks"), issuer_url),
-        )
+        eks = self.client("eks")
+        names = eks.get_paginator("list_clusters").paginate().search("clusters")
+        listed = [eks.describe_cluster(name=name)["cluster"] for name in names]
+        return [e["name"] for e in listed if e["identity"]["oidc"]["issuer"] == issuer_url]
 
-    def eks_cluster(self, name: str) -> DescribedCluster | Unread | None:
+    @reads(_aws, "EKS cluster {name}", "eks:DescribeCluster and eks:DescribeAddon")
+    def eks_cluster(self, name: str) -> DescribedCluster | None:
         """An EKS cluster and the add-on of the EKS Pod Identity Agent."""
-        return _aws(
-            f"EKS cluster {name}",
-            "eks:DescribeCluster and eks:DescribeAddon",
-            _if_there(lambda: read_cluster(self.client("eks"), name)),
+        eks = self.client("eks")
+        there = _unless(["ResourceNotFoundException"], lambda: eks.describe_cluster(name=name))()
+        if there is None:
+            return None
+        cluster: Json = there["cluster"]
+        compute: Json = cluster.get("computeConfig") or {}
+        addon = _unless(
+            ["ResourceNotFoundException"],
+            lambda: eks.describe_addon(clusterName=name, addonName=AGENT)["addon"]["status"],
         )
+        role: str = compute.get("nodeRoleArn") or ""
+        return DescribedCluster(cluster["arn"], bool(compute.get("enabled")), addon(), role)
 
     def node_role(self, cluster: DescribedCluster, group: str) -> Role | Unread:
         """The role of the nodes of a node group, or of EKS Auto Mode."""
@@ -304,15 +330,16 @@ class Aws:
         return self.in_region(parsed.region)._policy(f"policy of {arn}", parsed)
 
     def _policy(self, what: str, arn: Arn) -> Json | Unread | None:
-        client, needed = self.client(arn.service), READERS[arn.service].permission
+        client, needed = self.client(arn.service), f"{arn.service}:{READERS[arn.service].action}"
         return _aws(what, needed, _unless(NO_POLICY, lambda: read_resource_policy(client, arn)))
 
     def assume_with_web_identity(self, role_arn: str, token: Token, session_name: str) -> Answer:
         """Call AssumeRoleWithWebIdentity, which is not signed."""
-        return _session(
+        return _answer(
             lambda: self.client("sts", unsigned=True).assume_role_with_web_identity(
                 RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token.raw
-            )
+            ),
+            _granted,
         )
 
     def assume_for_pod(self, cluster_name: str, token: Token) -> Answer | Unread:
@@ -331,7 +358,7 @@ class Aws:
                 "Credentials": {f"{key[0].upper()}{key[1:]}": value for key, value in keys.items()},
             }
 
-        answer = _session(call)
+        answer = _answer(call, _granted)
         # EKS has AccessDeniedException as well for a role that it may not assume.
         if FOR_POD_IDENTITY in answer.message or answer.code == "NoCredentialsError":
             return Unread("a session of EKS Pod Identity", answer.text, FOR_POD_IDENTITY)
@@ -346,36 +373,37 @@ class Aws:
     ) -> Answer:
         """Call AssumeRole."""
         more = {"ExternalId": external_id} if external_id else {}
-        return _session(
+        return _answer(
             lambda: self.client("sts").assume_role(
                 RoleArn=role_arn, RoleSessionName=session_name, DurationSeconds=seconds, **more
-            )
+            ),
+            _granted,
         )
 
-    def simulate(self, caller_arn: str, action: str, resource: str) -> bool | Unread:
+    @reads(_aws, "permission {action}", "iam:SimulatePrincipalPolicy")
+    def simulate(self, caller_arn: str, action: str, resource: str) -> bool:
         """IAM's answer whether the policies of a user or role allow a call."""
-
-        def read() -> bool:
-            result: Json = self.client("iam").simulate_principal_policy(
-                PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
-            )["EvaluationResults"][0]
-            if missing := result.get("MissingContextValues"):
-                raise ValueError(f"it depends on {', '.join(missing)}")
-            return result["EvalDecision"] == "allowed"
-
-        return _aws(f"permission {action}", "iam:SimulatePrincipalPolicy", read)
+        result: Json = self.client("iam").simulate_principal_policy(
+            PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
+        )["EvaluationResults"][0]
+        if missing := result.get("MissingContextValues"):
+            raise ValueError(f"it depends on {', '.join(missing)}")
+        return result["EvalDecision"] == "allowed"
 
     def caller(self) -> Answer:
         """Call GetCallerIdentity."""
-        return _answer(lambda: self.client("sts").get_caller_identity()["Arn"])
+        return _answer(
+            lambda: self.client("sts").get_caller_identity(),
+            lambda answer: Answer(True, answer["Arn"]),
+        )
 
     def list_bucket(self, bucket: str) -> Answer:
         """Call ListObjectsV2 for one object."""
-        return _answer(lambda: self.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1) and "")
+        return _answer(lambda: self.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1))
 
     def list_users(self) -> Answer:
         """Call ListUsers, which no role that reads data should be allowed."""
-        return _answer(lambda: self.client("iam").list_users(MaxItems=1) and "")
+        return _answer(lambda: self.client("iam").list_users(MaxItems=1))
 
 
 def _refuse_dead_proxy(caught_exception: Exception | None, **_: object) -> None:
@@ -386,22 +414,6 @@ def _refuse_dead_proxy(caught_exception: Exception | None, **_: object) -> None:
         fix = 'after a restart of the sandbox run eval "$(python -m irsa_sandbox env)"'
         text = f"HTTPS_PROXY of this shell: {one_line(caught_exception)}; correct it, or {fix}"
         raise CollectError(text, undecided=True)
-
-
-def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
-    """The value read, or why it could not be read."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return read()
-    except (BotoCoreError, ClientError, ValueError) as error:
-        throttled = re.search(r"\((Throttl|RequestLimitExceeded|TooManyRequests)", str(error))
-        return Unread(what, one_line(error), permission, "run it again" if throttled else "")
-
-
-def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
-    """Return ``read`` that gives None for what does not exist."""
-    return _unless(_MISSING_CODES, read)
 
 
 def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | None]:
@@ -420,32 +432,25 @@ def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | N
     return tried
 
 
-def _answer(call: Callable[[], str]) -> Answer:
+def _granted(answer: Json) -> Answer:
+    """The session that AWS granted, with its credentials."""
+    keys = answer["Credentials"]
+    secrets = keys["SecretAccessKey"], keys["SessionToken"]
+    session = Credentials(keys["AccessKeyId"], *secrets, keys["Expiration"].isoformat())
+    return Answer(True, answer["AssumedRoleUser"]["Arn"], credentials=session)
+
+
+def _answer(
+    call: Callable[[], Json], read: Callable[[Json], Answer] = lambda _: Answer(True)
+) -> Answer:
     """Make a call and say how AWS answered."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return Answer(True, call())
+        return read(call())
     except ClientError as error:
         response: Json = error.response
         refusal = response["Error"]
         return Answer(False, "", refusal["Code"], one_line(refusal.get("Message", "")))
     except BotoCoreError as error:
         return Answer(False, "", type(error).__name__, one_line(error))
-
-
-def _session(call: Callable[[], Json]) -> Answer:
-    """Assume a role; the answer has the session's credentials."""
-    granted: list[Json] = []
-
-    def assume() -> str:
-        granted.append(call())
-        return granted[0]["AssumedRoleUser"]["Arn"]
-
-    answer = _answer(assume)
-    if not granted:
-        return answer
-    keys = granted[0]["Credentials"]
-    secrets = keys["SecretAccessKey"], keys["SessionToken"]
-    session = Credentials(keys["AccessKeyId"], *secrets, keys["Expiration"].isoformat())
-    return replace(answer, credentials=session)

@@ -85,16 +85,11 @@ def _sections(text: str) -> dict[str, dict[str, str]]:
         parser.read_string(text)
     except (DuplicateOptionError, DuplicateSectionError) as error:
         raise ValueError(f"AWS config file: {' '.join(str(error).split())}") from None
-    # Their own texts quote the line, which may hold a secret.
-    except MissingSectionHeaderError as error:
-        raise _unreadable(error.lineno) from None
-    except ParsingError as error:
-        raise _unreadable(error.errors[0][0]) from None
+    except ParsingError as error:  # its own text quotes the line, which may hold a secret
+        line = error.lineno if isinstance(error, MissingSectionHeaderError) else error.errors[0][0]
+        text = f"AWS config file: line {line} is neither a header nor a setting"
+        raise ValueError(text) from None
     return {section.strip(): dict(parser.items(section)) for section in parser.sections()}
-
-
-def _unreadable(line: int) -> ValueError:
-    return ValueError(f"AWS config file: line {line} is neither a header nor a setting")
 
 
 def _name(section: str) -> str:

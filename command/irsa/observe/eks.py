@@ -4,10 +4,10 @@ Part of `irsa.observe.aws`, whose `Aws` makes the calls and turns refusals into 
 """
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
 from irsa_core.identity.arns import ClusterArn, parse_arn
 from irsa_core.identity.policy_json import Json
@@ -48,10 +48,6 @@ class Association:
         return str(ClusterArn(arn.partition, arn.region, arn.account, arn.resource.split("/")[1]))
 
 
-Associations = dict[tuple[str, str], Association]
-"""By namespace and name of the service account."""
-
-
 AGENT: Final = "eks-pod-identity-agent"
 """The EKS add-on, its DaemonSet in ``kube-system``, and a label of its Pods."""
 FOR_POD_IDENTITY: Final = "eks-auth:AssumeRoleForPodIdentity"
@@ -73,42 +69,12 @@ class DescribedCluster:
     """ARN of the role of EKS Auto Mode's nodes."""
 
 
-def read_cluster(client: Any, name: str) -> DescribedCluster:
-    """An EKS cluster and the add-on of the agent."""
-    cluster: Json = client.describe_cluster(name=name)["cluster"]
-    compute: Json = cluster.get("computeConfig") or {}
-    try:
-        addon = client.describe_addon(clusterName=name, addonName=AGENT)["addon"]["status"]
-    except client.exceptions.ResourceNotFoundException:
-        addon = None
-    role: str = compute.get("nodeRoleArn") or ""
-    return DescribedCluster(cluster["arn"], bool(compute.get("enabled")), addon, role)
-
-
 def node_group(node: Json) -> tuple[str, str]:
     """Return the name of a node and its node group or `AUTO_MODE`; empty for other nodes."""
     labels: Json = node["metadata"].get("labels") or {}
     by_eks = labels.get("eks.amazonaws.com/compute-type") == "auto"
     group: str = AUTO_MODE if by_eks else labels.get("eks.amazonaws.com/nodegroup", "")
     return node["metadata"]["name"], group
-
-
-def read_associations(client: Any, clusters: Iterable[str], **only: str) -> Associations:
-    """The associations of clusters, or of the namespace and service account in ``only``. The list
-    has no roles: each takes a call of its own.
-
-    https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
-    """
-    paginator = client.get_paginator("list_pod_identity_associations")
-    pages = [page for name in clusters for page in paginator.paginate(clusterName=name, **only)]
-    associations: Associations = {}
-    for summary in [summary for page in pages for summary in page["associations"]]:
-        answer: Json = client.describe_pod_identity_association(
-            clusterName=summary["clusterName"], associationId=summary["associationId"]
-        )["association"]
-        association = association_of(answer)
-        associations[association.account] = association
-    return associations
 
 
 def association_of(answer: Json) -> Association:
@@ -127,11 +93,3 @@ def association_of(answer: Json) -> Association:
         changed=changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if changed else "",
         tags=answer.get("tags") or {},
     )
-
-
-def clusters_with_issuer(client: Any, issuer_url: str) -> list[str]:
-    """Names of the EKS clusters that have an issuer."""
-    pages = client.get_paginator("list_clusters").paginate()
-    names = [name for page in pages for name in page["clusters"]]
-    found = [client.describe_cluster(name=name)["cluster"] for name in names]
-    return [each["name"] for each in found if each["identity"]["oidc"]["issuer"] == issuer_url]

@@ -129,14 +129,9 @@ class Owner:
         return self.rolls and not self.paused and not self.on_delete
 
 
-KINDS = {
-    "deployment": "Deployment",
-    "statefulset": "StatefulSet",
-    "daemonset": "DaemonSet",
-    "job": "Job",
-    "cronjob": "CronJob",
-    "replicaset": "ReplicaSet",
-}
+_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet")
+KINDS = {kind.lower(): kind for kind in _KINDS}
+"""The API server's names of controllers, by `kubectl`'s."""
 ROLLING = ("deployment", "statefulset", "daemonset")
 RUNNING, PENDING = "Running", "Pending"
 ENDED = ("Succeeded", "Failed")

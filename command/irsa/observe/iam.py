@@ -5,12 +5,12 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationD
 """
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
-from irsa.observe.facts import PermissionsPolicy, Principal, RegisteredProvider, Role, Unread
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 from irsa_core.decide.document import statements_of
 from irsa_core.identity.arns import name_of
 from irsa_core.identity.policy_json import Json
@@ -36,29 +36,26 @@ class AccountPrincipals:
 
 
 class IamReader:
-    """Reader of answers page by page; keeps the needed fields."""
+    """Reader of the answers of GetAccountAuthorizationDetails or ListRoles."""
 
-    def __init__(self) -> None:
+    def __init__(self, pages: Iterable[Json]) -> None:
         self._roles: dict[str, Json] = {}
         self._users: list[Json] = []
         self._groups: dict[str, Json] = {}
         self._without_policies: set[str] = set()
         self._managed: dict[str, PermissionsPolicy] = {}
-
-    def add(self, page: Json) -> Self:
-        """Take in an answer of GetAccountAuthorizationDetails or ListRoles."""
-        listed = page.get("Roles", ())
-        self._without_policies.update(role["Arn"] for role in listed)
-        self._roles |= {role["Arn"]: role for role in (*page.get("RoleDetailList", ()), *listed)}
-        self._users += page.get("UserDetailList", ())
-        self._groups |= {group["GroupName"]: group for group in page.get("GroupDetailList", ())}
-        for policy in page.get("Policies", ()):
-            arn: str = policy["Arn"]
-            for version in policy["PolicyVersionList"]:
-                if version["IsDefaultVersion"]:
-                    document = version["Document"]
-                    self._managed[arn] = PermissionsPolicy(name_of(arn), document, arn)
-        return self
+        for page in pages:
+            listed = page.get("Roles", ())
+            self._without_policies.update(role["Arn"] for role in listed)
+            self._roles |= {e["Arn"]: e for e in (*page.get("RoleDetailList", ()), *listed)}
+            self._users += page.get("UserDetailList", ())
+            self._groups |= {group["GroupName"]: group for group in page.get("GroupDetailList", ())}
+            for policy in page.get("Policies", ()):
+                arn: str = policy["Arn"]
+                for version in policy["PolicyVersionList"]:
+                    if version["IsDefaultVersion"]:
+                        document = version["Document"]
+                        self._managed[arn] = PermissionsPolicy(name_of(arn), document, arn)
 
     def result(self) -> AccountPrincipals:
         """All that was read."""
@@ -147,28 +144,15 @@ def federated(trust_policy: Json) -> list[str]:
     return list(dict.fromkeys(arn for each in listed for arn in each.named("Federated")))
 
 
-def read_providers(iam: Any) -> list[RegisteredProvider]:
-    """The OIDC providers."""
-    listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    providers = {
-        e["Arn"]: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=e["Arn"])
-        for e in listed
-    }
-    return [
-        RegisteredProvider(arn, tuple(e["ClientIDList"]), tuple(e.get("ThumbprintList", ())))
-        for arn, e in providers.items()
-    ]
-
-
 def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
     """A role's permissions policies, embedded and attached."""
-    for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
-        for name in page["PolicyNames"]:
-            policy = iam.get_role_policy(RoleName=role, PolicyName=name)
-            yield PermissionsPolicy(name, policy["PolicyDocument"])
-    for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
-        for attached in page["AttachedPolicies"]:
-            yield read_managed(iam, attached["PolicyArn"])
+    inline = iam.get_paginator("list_role_policies").paginate(RoleName=role)
+    for name in inline.search("PolicyNames"):
+        policy = iam.get_role_policy(RoleName=role, PolicyName=name)
+        yield PermissionsPolicy(name, policy["PolicyDocument"])
+    attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=role)
+    for arn in attached.search("AttachedPolicies[].PolicyArn"):
+        yield read_managed(iam, arn)
 
 
 def read_managed(iam: Any, arn: str) -> PermissionsPolicy:

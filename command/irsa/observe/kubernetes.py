@@ -8,12 +8,11 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, wraps
-from inspect import signature
-from typing import Any, ParamSpec, Self, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 from irsa.observe.eks import AGENT, node_group
-from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line, reads
 from irsa.observe.facts import (
     UNREACHED,
     Answer,
@@ -27,7 +26,7 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
-from irsa.observe.pod_spec import Reference
+from irsa.observe.pod_spec import Reference, parts
 from irsa.observe.pods import (
     FleetPod,
     annotated_at,
@@ -37,7 +36,6 @@ from irsa.observe.pods import (
     kind_of,
     listed,
     read_controllers,
-    read_ready_nodes,
     read_webhook,
     read_workloads,
 )
@@ -57,35 +55,28 @@ GONE = 410
 SERVER_ERROR = 500
 REACHABLE = "a reachable API server"
 ASK_AGAIN = "ask again when the API server answers"
-AWS_CLI_ERRORS = (
-    (
-        r"[Cc](ould not connect to the endpoint|onnect timeout)|connect to proxy|Invalid endpoint",
-        UNREACHED,
-    ),
-    (
-        r"An error occurred|[Uu]nable to locate credentials|No such file",
-        "aws sts get-caller-identity",
-    ),
-)
-"""Messages of the AWS CLI itself, with the code of the answer: botocore's exceptions.py."""
-EXEC_PROBLEMS = (
-    (r"\(Forbidden\)", "create on pods/exec", ""),
-    (
-        r"error dialing backend|error sending request",
+AWS_CLI_ERRORS = {
+    UNREACHED: r"[Cc](ould not connect to the endpoint|onnect timeout)|connect to proxy"
+    r"|Invalid endpoint",
+    "aws sts get-caller-identity": r"An error occurred|[Uu]nable to locate credentials"
+    r"|No such file",
+}
+"""Messages of the AWS CLI itself, by the code of the answer: botocore's exceptions.py."""
+EXEC_PROBLEMS = {
+    r"\(Forbidden\)": ("create on pods/exec", ""),
+    r"error dialing backend|error sending request": (
         "a kubelet that the API server reaches",
         "let the API server reach the node's port that the error names",
     ),
-    (
-        r"executable file not found|exit code 12[67]",
+    r"executable file not found|exit code 12[67]": (
         "the AWS CLI in the image",
         "leave --exec out, or take an image that has the AWS CLI",
     ),
-)
-"""Messages of `kubectl exec`, the missing permission, and the fix where it is another one."""
+}
+"""Missing permissions, with the fix where it is another one, by messages of `kubectl exec`."""
 
 TERMINATING = "wait until the namespace is gone, as it is being terminated, and create it again"
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -109,24 +100,7 @@ def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread
         return Unreached(what, one_line(error), f"{permission}; {REACHABLE}")
 
 
-def _reads(what: str, permission: str) -> Callable[[Callable[P, T]], Callable[P, T | Unread]]:
-    """Return `Unread` in place of a reader's errors; both texts may name its arguments."""
-
-    def decorate(read: Callable[P, T]) -> Callable[P, T | Unread]:
-        parameters = signature(read)
-
-        @wraps(read)
-        def tried(*args: P.args, **kwargs: P.kwargs) -> T | Unread:
-            arguments = parameters.bind(*args, **kwargs).arguments
-            texts = what.format(**arguments), permission.format(**arguments)
-            return _kubernetes(*texts, partial(read, *args, **kwargs))
-
-        return tried
-
-    return decorate
-
-
-class KubernetesCluster:
+class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
     """One Kubernetes cluster, through the kubeconfig as kubectl finds it."""
 
     def __init__(self, context: str | None = None) -> None:
@@ -147,9 +121,6 @@ class KubernetesCluster:
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
         self._context = context
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
@@ -178,12 +149,12 @@ class KubernetesCluster:
         permission = f"get {kind.lower()}s in namespace {namespace}"
         return _kubernetes(what or f"{kind} {namespace}/{name}", permission, read)
 
-    @_reads("service accounts", "list serviceaccounts in the cluster")
+    @reads(_kubernetes, "service accounts", "list serviceaccounts in the cluster")
     def service_accounts(self) -> list[ServiceAccountObject]:
         """All service accounts of the cluster."""
         return self._everywhere("ServiceAccount", service_account_of)
 
-    @_reads("Pods", "list pods in the cluster")
+    @reads(_kubernetes, "Pods", "list pods in the cluster")
     def pods(self) -> list[FleetPod]:
         """All Pods of the cluster that have not ended."""
         return [pod for pod in self._everywhere("Pod", fleet_pod) if pod is not None]
@@ -219,7 +190,8 @@ class KubernetesCluster:
                 raise
             return listed()
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "Pods of namespace {namespace}",
         "list pods, replicasets and deployments in namespace {namespace}",
     )
@@ -227,7 +199,8 @@ class KubernetesCluster:
         """The Pods of a namespace, newest first, and what makes them."""
         return read_workloads(self.client, namespace)
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "controllers of namespace {namespace}",
         "list statefulsets, daemonsets and cronjobs in namespace {namespace}",
     )
@@ -235,7 +208,7 @@ class KubernetesCluster:
         """The StatefulSets, DaemonSets and CronJobs of a namespace."""
         return read_controllers(self.client, namespace)
 
-    @_reads("permission {verb} {resource}", "create selfsubjectaccessreviews")
+    @reads(_kubernetes, "permission {verb} {resource}", "create selfsubjectaccessreviews")
     def may(self, namespace: str, verb: str, resource: str, name: str) -> bool:
         """Ask as `kubectl auth can-i` does, about ``deployments.apps`` or ``pods/exec``."""
         kind, _, group = resource.partition(".")
@@ -247,17 +220,17 @@ class KubernetesCluster:
 
     def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
         """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
-        by_object: dict[tuple[str, str], list[Reference]] = {}
-        for reference in references:
-            by_object.setdefault((reference.kind, reference.name), []).append(reference)
-        objects: dict[tuple[str, str], Values | Unread | None] = {}
-        for (kind, name), of_it in by_object.items():
+        wanted, objects = list(references), dict[tuple[str, str], Values | Unread | None]()
+        for kind, name in dict.fromkeys((each.kind, each.name) for each in wanted):
             fact = self._one(kind, namespace, name)
-            document = isinstance(fact, dict)
-            objects[kind, name] = kept(kind, fact.get("data") or {}, of_it) if document else fact
+            if isinstance(fact, dict):
+                of_it = (each for each in wanted if (each.kind, each.name) == (kind, name))
+                fact = kept(kind, fact.get("data") or {}, of_it)
+            objects[kind, name] = fact
         return objects
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "the registration of the pod identity webhook",
         "list mutatingwebhookconfigurations in the cluster",
     )
@@ -265,12 +238,18 @@ class KubernetesCluster:
         """Return the registration of the pod identity webhook."""
         return read_webhook(self.client)
 
-    @_reads(f"Pods of {AGENT}", "list pods in namespace kube-system")
+    @reads(_kubernetes, f"Pods of {AGENT}", "list pods in namespace kube-system")
     def agent(self) -> frozenset[str]:
         """The nodes where the EKS Pod Identity Agent is ready."""
-        return read_ready_nodes(self.client, AGENT)
+        labels, ready = {"app.kubernetes.io/name": AGENT}, {"type": "Ready", "status": "True"}
+        return frozenset(
+            pod["spec"].get("nodeName", "")
+            for pod in listed(self.client, "Pod", namespace="kube-system", labels=labels)
+            for condition in parts(pod.get("status") or {}, "conditions")
+            if ready.items() <= condition.items()
+        )
 
-    @_reads("nodes", "list nodes in the cluster")
+    @reads(_kubernetes, "nodes", "list nodes in the cluster")
     def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str]:
         """The node group of each node, by `irsa.observe.eks.node_group`; with ``specs``, of those
         that can run a Pod of one of them."""
@@ -281,14 +260,17 @@ class KubernetesCluster:
             if specs is None or any(can_run(each, node) for each in specs)
         )
 
-    @_reads(
-        "NetworkPolicies of namespace {namespace}", "list networkpolicies in namespace {namespace}"
+    @reads(
+        _kubernetes,
+        "NetworkPolicies of namespace {namespace}",
+        "list networkpolicies in namespace {namespace}",
     )
     def network_policies(self, namespace: str) -> tuple[Json, ...]:
         """The NetworkPolicies of a namespace."""
         return tuple(listed(self.client, "NetworkPolicy", namespace=namespace))
 
-    @_reads(
+    @reads(
+        _kubernetes,
         "what becomes of a Pod in namespace {namespace} (tried with dryRun)",
         "create pods in namespace {namespace}",
     )
@@ -318,16 +300,18 @@ class KubernetesCluster:
             return Answer(True, done.stdout.strip())
         message = one_line(done.stderr)
         # What the AWS CLI itself says is an answer; all else is about kubectl.
-        for pattern, code in AWS_CLI_ERRORS:
+        for code, pattern in AWS_CLI_ERRORS.items():
             if re.search(pattern, message):
                 return Answer(False, code=code, message=message)
-        for pattern, needs, way_out in EXEC_PROBLEMS:
+        for pattern, (needs, way_out) in EXEC_PROBLEMS.items():
             if re.search(pattern, message):
                 return Unread(what, message, needs, way_out)
         return Unread(what, message, "kubectl exec", f"see why this fails: {shlex.join(command)}")
 
-    @_reads(
-        "a token of {namespace}/{name}", "create serviceaccounts/token in namespace {namespace}"
+    @reads(
+        _kubernetes,
+        "a token of {namespace}/{name}",
+        "create serviceaccounts/token in namespace {namespace}",
     )
     def token(self, namespace: str, name: str, audience: str, pod: Pod | None = None) -> Token:
         """A fresh token of a service account, from the API server's TokenRequest.
@@ -357,7 +341,7 @@ class KubernetesCluster:
         """The key set that the cluster's tokens are signed with."""
         return self._document("/openid/v1/jwks")
 
-    @_reads("{path}", "get {path}")
+    @reads(_kubernetes, "{path}", "get {path}")
     def _document(self, path: str) -> Json:
         http = self.client._client._client  # lightkube has no call for plain paths
         return http.get(path).raise_for_status().json()

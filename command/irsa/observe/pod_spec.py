@@ -132,29 +132,23 @@ def _taken(entry: Json, objects: Objects) -> Variable | None:
     if reference is None:
         return Variable(entry.get("value"))  # which `with_fields` has put there
     values = objects.get((reference.kind, reference.name))
-    if not isinstance(values, Mapping):
-        return Variable(None, reference.kind, reference.name, reference.key)
-    if reference.key not in values:
+    known = isinstance(values, Mapping)
+    if known and reference.key not in values:
         return None
-    return Variable(values[reference.key], reference.kind, reference.name, reference.key)
+    value = values[reference.key] if known else None
+    return Variable(value, reference.kind, reference.name, reference.key)
 
 
 def _expanded(text: str, env: Mapping[str, Variable]) -> str | None:
     """The text with each ``$(NAME)`` replaced; None when one of them is not known."""
-    unknown = False
+    known = {name: each.value for name, each in env.items() if each.value is not None}
+    unknown = env.keys() - known.keys()
 
     def value(match: re.Match[str]) -> str:
-        nonlocal unknown
-        name = match["name"]
-        if name is None:
-            return "$"
-        if name not in env:
-            return match[0]
-        unknown |= env[name].value is None
-        return env[name].value or ""
+        return "$" if match["name"] is None else known.get(match["name"], match[0])
 
-    expanded = _REFERENCE.sub(value, text)
-    return None if unknown else expanded
+    names = {match["name"] for match in _REFERENCE.finditer(text)}
+    return None if names & unknown else _REFERENCE.sub(value, text)
 
 
 def access_key(given: Mapping[str, Variable]) -> Variable | None:

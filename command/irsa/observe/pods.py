@@ -37,7 +37,7 @@ from irsa_core.identity.eks import (
     WEB_IDENTITY_VARIABLES,
 )
 from irsa_core.identity.injection import without_agent
-from irsa_core.identity.policy_json import Json, mapping, mappings
+from irsa_core.identity.policy_json import Json, mapping
 
 REVISION = "deployment.kubernetes.io/revision"
 ROLLED_OUT = "NewReplicaSetAvailable"
@@ -97,18 +97,14 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
     owned: list[Pod] = []
     for pod in pods:
         reference = _controller(pod)
-        replica_set = replica_sets.get(reference.get("uid", ""))
-        deployment = owners.get(_controller(replica_set or {}).get("uid", ""))
-        if replica_set is not None and deployment is not None:
-            uid = replica_set["metadata"]["uid"]
-            owned.append(_pod(pod, deployment, outdated=uid not in newest))
-        elif reference:
+        replica_set = replica_sets.get(reference.get("uid", ""), {})
+        owner = owners.get(_controller(replica_set).get("uid", ""))
+        outdated = owner is not None and reference["uid"] not in newest
+        if owner is None and reference:
             owner, label, update = others(reference["kind"], reference["name"])
             revision = _part(pod["metadata"], "labels").get(label, "")
             outdated = bool(update and revision and revision != update)
-            owned.append(_pod(pod, owner, outdated=outdated))
-        else:
-            owned.append(_pod(pod, None))
+        owned.append(_pod(pod, owner, outdated=outdated))
     return Workloads(tuple(owned), tuple(owners.values()))
 
 
@@ -168,7 +164,7 @@ def _owner(kind: str, document: Json) -> Owner:
     return Owner(kind, name, template, " ".join(trouble.split()), paused, on_delete, rolled_out)
 
 
-def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:
+def _pod(document: Json, owner: Owner | None, *, outdated: bool) -> Pod:
     metadata: Json = document["metadata"]
     status: Json = document.get("status") or {}
     reason, message = _waits(status)
@@ -248,15 +244,6 @@ def read_webhook(client: Any) -> Webhook | None:
 
 def _part(document: Json, field: str) -> Json:
     return document.get(field) or {}
-
-
-def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
-    """Return the nodes where a Pod of this name in ``kube-system`` is ready."""
-    labels, ready = {"app.kubernetes.io/name": name}, {"type": "Ready", "status": "True"}.items()
-    pods = listed(client, "Pod", namespace="kube-system", labels=labels)
-    states = [(pod, parts(_part(pod, "status"), "conditions")) for pod in pods]
-    is_ready = [pod for pod, state in states if any(ready <= each.items() for each in state)]
-    return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)
 
 
 _LINUX = {"kubernetes.io/os": "linux"}
@@ -351,7 +338,7 @@ def fleet_pod(document: Json) -> FleetPod | None:
         metadata["namespace"],
         metadata["name"],
         str(spec.get("serviceAccountName") or "default"),
-        _owner_title(metadata),
+        _owner_title(document),
         tuple(dict.fromkeys(keys)),
         tuple(dict.fromkeys(unread)),
         next(iter(roles), ""),
@@ -361,11 +348,10 @@ def fleet_pod(document: Json) -> FleetPod | None:
     )
 
 
-def _owner_title(metadata: Json) -> str:
-    owners = mappings(metadata.get("ownerReferences") or [])
-    owner = next((each for each in owners if each.get("controller")), mapping(None))
+def _owner_title(pod: Json) -> str:
+    owner, labels = _controller(pod), _part(pod["metadata"], "labels")
     kind, name = owner.get("kind", ""), owner.get("name", "")
-    suffix = f"-{mapping(metadata.get('labels')).get('pod-template-hash')}"
+    suffix = f"-{labels.get('pod-template-hash')}"
     if kind == "ReplicaSet" and name.endswith(suffix):
         return f"Deployment {name.removesuffix(suffix)}"  # which names its ReplicaSets so
     return f"{kind} {name}".strip()

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
+from irsa.observe import eks
 from irsa.observe.eks import Association
 from irsa.observe.facts import (
     PermissionsPolicy,
@@ -16,32 +17,13 @@ from irsa.observe.facts import (
     ServiceAccountObject,
     Unread,
 )
+from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.arns import account_of, name_of, parse_provider_arn, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
-from irsa_core.identity.pulumi_types import (
-    ASSOCIATION,
-    ATTACHMENT,
-    CLUSTER,
-    EXCLUSIVE,
-    INLINE_POLICY,
-    NATIVE_ROLE,
-    OWN_CLUSTER,
-    POLICY,
-    PROVIDER,
-    ROLE,
-    SERVICE_ACCOUNT,
-    SHARED_ATTACHMENT,
-    SIGNATURE,
-    USER,
-)
-from irsa_core.identity.subjects import ServiceAccountRef
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that no update changes: another value is another resource."""
-
-NOT_OURS = "neither a `pulumi stack export` nor a `pulumi preview --json`"
-WITHOUT_SAMES = "`pulumi preview --json --show-sames` has them"
 
 
 def is_preview(document: Json) -> bool:
@@ -64,34 +46,31 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
     else:
         state = state_resources(document)
         if state is None:
-            raise ValueError(NOT_OURS)
-        # What is marked has been replaced, and only waits for its deletion.
-        listed = [resource for resource in state if not resource.get("delete")]
+            raise ValueError("neither a `pulumi stack export` nor a `pulumi preview --json`")
+        listed = state
     # The engine's own order differs between runs.
     resources = sorted(listed, key=lambda resource: str(resource.get("urn")))
-    native = [logical_name(role) for role in typed(resources, NATIVE_ROLE)]
+    native = [logical_name(role) for role in typed(resources, types.NATIVE_ROLE)]
     if native:
         missing += f"{'; ' * bool(missing)}roles of aws-native are not read: {', '.join(native)}"
-    return StackResources(
+    return replace(
+        _identities(resources),
         roles=_roles(resources),
-        accounts=_accounts(resources),
-        associations=_associations(resources),
-        providers=_providers(resources),
         issuers=_issuers(resources),
         access_keys=_access_keys(resources),
-        unknown=[logical_name(resource) for resource in resources if _is_partial(resource)],
         missing=missing,
     )
 
 
 def state_resources(document: Json) -> list[Json] | None:
-    """The resources of a `pulumi stack export` or a state file; None for any other document."""
+    """The resources of a `pulumi stack export` or a state file, but for those that have been
+    replaced and only wait for their deletion; None for any other document."""
     deployment: object = document.get("deployment")
     if deployment is None:
         deployment = mapping(document.get("checkpoint")).get("latest")
     if mapping(deployment) is not deployment:
         return None
-    return mappings(mapping(deployment).get("resources"))
+    return [e for e in mappings(mapping(deployment).get("resources")) if not e.get("delete")]
 
 
 def _previewed(document: Json) -> tuple[list[Json], str]:
@@ -111,7 +90,8 @@ def _previewed(document: Json) -> tuple[list[Json], str]:
     unchanged = mapping(document.get("changeSummary")).get("same", 0)
     shown = sum(step.get("op") == "same" for step in steps)
     if isinstance(unchanged, int) and unchanged > shown:
-        missing = f"the preview leaves {unchanged - shown} unchanged resources out; {WITHOUT_SAMES}"
+        fix = "`pulumi preview --json --show-sames` has them"
+        missing = f"the preview leaves {unchanged - shown} unchanged resources out; {fix}"
     return listed, missing
 
 
@@ -215,7 +195,8 @@ def _roles(resources: Sequence[Json]) -> list[StackRole]:
     for key, policy in _attachments(resources):
         attached.setdefault(key, []).append(policy)
     allowed = _allowed_accounts(resources)
-    roles = [_role(role, attached, allowed) for role in typed(resources, ROLE) if role.get("urn")]
+    found = (role for role in typed(resources, types.ROLE) if role.get("urn"))
+    roles = [_role(role, attached, allowed) for role in found]
     labels = Counter(role.label for role in roles)
     return [
         # Components of several types may have children of one name.
@@ -301,17 +282,17 @@ def _used(resource: Json, name: str) -> list[str]:
 
 def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
     """Yield every policy that a resource of its own gives to a role, with the key of the role."""
-    written = {str(policy.get("urn")): fields_of(policy) for policy in typed(resources, POLICY)}
+    written = {str(each.get("urn")): fields_of(each) for each in typed(resources, types.POLICY)}
     documents = {_text(policy, "arn"): policy.get("policy") for policy in written.values()}
     documents.pop(LATER, None)
     for resource in resources:
         fields, kind = fields_of(resource), resource.get("type")
         policies: list[PermissionsPolicy] = []
-        if kind == INLINE_POLICY:
+        if kind == types.INLINE_POLICY:
             name = _name(resource, fields)
             name = logical_name(resource) if name == LATER else name
             policies = [_policy(name, fields.get("policy"))]
-        elif kind in (ATTACHMENT, SHARED_ATTACHMENT):
+        elif kind in (types.ATTACHMENT, types.SHARED_ATTACHMENT):
             arn = _text(fields, "policyArn")
             name, document = name_of(arn), documents.get(arn)
             if arn == LATER:
@@ -319,7 +300,7 @@ def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], P
                 name = logical_name(resource)
                 document = used[0].get("policy") if len(used) == 1 else None
             policies = [_policy(name, document, arn)]
-        elif kind == EXCLUSIVE:
+        elif kind == types.EXCLUSIVE:
             arns = map(str, as_list(fields.get("policyArns") or []))
             # An attachment says more of a policy without an ARN.
             known_arns = (arn for arn in arns if _known(arn) != LATER)
@@ -342,57 +323,45 @@ def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
     return PermissionsPolicy(name, read, arn)
 
 
-def _is_service_account(resource: Json) -> bool:
-    return str(resource.get("type")).startswith(SERVICE_ACCOUNT)
-
-
-def _is_partial(resource: Json) -> bool:
-    """Return whether a service account, association or OIDC provider is not known as a whole."""
-    if _is_service_account(resource):
-        accounts = _accounts([resource])
-        return any(LATER in (each.namespace, each.name, each.role_arn) for each in accounts)
-    if resource.get("type") == ASSOCIATION:
-        found = association_of(fields_of(resource))
-        return LATER in (found.arn, *found.account, found.role_arn, found.target_role_arn)
-    return resource.get("type") == PROVIDER and not _providers([resource])
-
-
-def _accounts(resources: Sequence[Json]) -> list[ServiceAccountObject]:
+def _identities(resources: Sequence[Json]) -> StackResources:
+    """The service accounts, associations and OIDC providers among resources."""
     accounts: list[ServiceAccountObject] = []
-    for resource in filter(_is_service_account, resources):
-        metadata = mapping(fields_of(resource).get("metadata"))
-        annotations = mapping(metadata.get("annotations"))
-        if ROLE_ARN_ANNOTATION in annotations:
-            role = {ROLE_ARN_ANNOTATION: _text(annotations, ROLE_ARN_ANNOTATION)}
-            names = (_text(metadata, "namespace"), _text(metadata, "name"))
-            accounts.append(ServiceAccountObject(*names, role))
-    return accounts
-
-
-def _associations(resources: Sequence[Json]) -> list[Association]:
-    """The EKS Pod Identity associations among resources that are known as a whole."""
-    found = [association_of(each) for each in _typed_fields(resources, ASSOCIATION)]
-    return [each for each in found if LATER not in (each.arn, *each.account, each.role_arn)]
+    associations: list[Association] = []
+    providers: list[RegisteredProvider] = []
+    unknown: list[str] = []
+    for resource in resources:
+        kind, fields, texts = str(resource.get("type")), fields_of(resource), list[str]()
+        if kind.startswith(types.SERVICE_ACCOUNT):
+            metadata = mapping(fields.get("metadata"))
+            annotations = mapping(metadata.get("annotations"))
+            if ROLE_ARN_ANNOTATION in annotations:
+                role_arn = _text(annotations, ROLE_ARN_ANNOTATION)
+                texts = [_text(metadata, "namespace"), _text(metadata, "name"), role_arn]
+                role = {ROLE_ARN_ANNOTATION: role_arn}
+                accounts.append(ServiceAccountObject(texts[0], texts[1], role))
+        elif kind == types.ASSOCIATION:
+            found = association_of(fields)
+            texts = [found.arn, *found.account, found.role_arn]
+            associations += [] if LATER in texts else [found]
+            texts.append(found.target_role_arn)
+        elif kind == types.PROVIDER:
+            ids, arn = as_list(fields.get("clientIdLists") or []), _text(fields, "arn")
+            known = parse_provider_arn(arn) is not None
+            providers += [RegisteredProvider(arn, tuple(map(str, ids)))] if known else []
+            texts = [] if known else [LATER]
+        unknown += [logical_name(resource)] if LATER in texts else []
+    return StackResources(
+        accounts=accounts, associations=associations, providers=providers, unknown=unknown
+    )
 
 
 def association_of(fields: Json) -> Association:
     """Return an association by its fields; unknown ones are `LATER`."""
-    return Association(
-        arn=_text(fields, "associationArn"),
-        account=ServiceAccountRef(_text(fields, "namespace"), _text(fields, "serviceAccount")),
-        role_arn=_text(fields, "roleArn"),
-        target_role_arn=_text(fields, "targetRoleArn") if fields.get("targetRoleArn") else "",
-        policy=_text(fields, "policy") if fields.get("policy") else "",
-        disable_session_tags=bool(fields.get("disableSessionTags")),
-    )
-
-
-def _providers(resources: Sequence[Json]) -> list[RegisteredProvider]:
-    return [
-        RegisteredProvider(arn, tuple(map(str, as_list(each.get("clientIdLists") or []))))
-        for each in _typed_fields(resources, PROVIDER)
-        if parse_provider_arn(arn := _text(each, "arn"))
-    ]
+    names = ["associationArn", "namespace", "serviceAccount", "roleArn"]
+    names += [name for name in ("targetRoleArn", "policy") if fields.get(name)]
+    texts = {name: _text(fields, name) for name in names}
+    tags_off = fields.get("disableSessionTags")
+    return eks.association_of({**texts, "disableSessionTags": tags_off})
 
 
 def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
@@ -401,16 +370,16 @@ def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
         of_user.setdefault(_text(fields_of(each), "user"), []).append(str(each.get("id")))
     return {
         arn: of_user.get(_text(user, "name"), [])
-        for user in _typed_fields(resources, USER)
+        for user in _typed_fields(resources, types.USER)
         if (arn := _text(user, "arn")) != LATER
     }
 
 
 def _issuers(resources: Sequence[Json]) -> list[str]:
-    known = [_text(each, "issuer_url") for each in _typed_fields(resources, OWN_CLUSTER)]
+    known = [_text(each, "issuer_url") for each in _typed_fields(resources, types.OWN_CLUSTER)]
     known += [
         _text(mapping(oidc), "issuer")
-        for each in _typed_fields(resources, CLUSTER)
+        for each in _typed_fields(resources, types.CLUSTER)
         for identity in mappings(each.get("identities"))
         for oidc in mappings(identity.get("oidcs"))
     ]
@@ -437,7 +406,7 @@ def fields_of(resource: Json) -> Json:
 def revealed(value: object) -> object:
     """Return the plain value of a secret, or `HIDDEN` in a state without plain secrets."""
     fields = mapping(value)
-    if fields.get(SIGNATURE) != _SECRET:
+    if fields.get(types.SIGNATURE) != _SECRET:
         return HIDDEN if value == _BLINDED else value
     try:
         return cast("object", json.loads(fields["plaintext"]))

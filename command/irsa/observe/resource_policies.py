@@ -15,26 +15,22 @@ from irsa_core.identity.policy_json import Json, mapping
 class PolicyReader(NamedTuple):
     """The call that reads the policies of a service's resources."""
 
-    permission: str
-    operation: str
+    action: str
+    """The call's name, also of its permission."""
     parameter: str
     """Takes the ARN, or for S3 and SQS what their calls name a resource by."""
-    element: str
+    element: str = "Policy"
     """Element of the answer, or of its attributes."""
 
 
 READERS: Final = {
-    "s3": PolicyReader("s3:GetBucketPolicy", "get_bucket_policy", "Bucket", "Policy"),
-    "sqs": PolicyReader("sqs:GetQueueAttributes", "get_queue_attributes", "QueueUrl", "Policy"),
-    "sns": PolicyReader("sns:GetTopicAttributes", "get_topic_attributes", "TopicArn", "Policy"),
-    "kms": PolicyReader("kms:GetKeyPolicy", "get_key_policy", "KeyId", "Policy"),
-    "secretsmanager": PolicyReader(
-        "secretsmanager:GetResourcePolicy", "get_resource_policy", "SecretId", "ResourcePolicy"
-    ),
-    "dynamodb": PolicyReader(
-        "dynamodb:GetResourcePolicy", "get_resource_policy", "ResourceArn", "Policy"
-    ),
-    "lambda": PolicyReader("lambda:GetPolicy", "get_policy", "FunctionName", "Policy"),
+    "s3": PolicyReader("GetBucketPolicy", "Bucket"),
+    "sqs": PolicyReader("GetQueueAttributes", "QueueUrl"),
+    "sns": PolicyReader("GetTopicAttributes", "TopicArn"),
+    "kms": PolicyReader("GetKeyPolicy", "KeyId"),
+    "secretsmanager": PolicyReader("GetResourcePolicy", "SecretId", "ResourcePolicy"),
+    "dynamodb": PolicyReader("GetResourcePolicy", "ResourceArn"),
+    "lambda": PolicyReader("GetPolicy", "FunctionName"),
 }
 """By service; the others decide by the caller's policies, or are not read."""
 NO_POLICY: Final = ("NoSuchBucketPolicy", "PolicyNotFoundException", "ResourceNotFoundException")
@@ -50,6 +46,7 @@ def read_resource_policy(client: Any, arn: Arn) -> Json | None:
     elif arn.service == "sqs":
         url = f"{client.meta.endpoint_url}/{arn.account}/{arn.resource}"
         asked = {reader.parameter: url, "AttributeNames": [reader.element]}
-    answer: Json = getattr(client, reader.operation)(**asked)
+    methods = {action: name for name, action in client.meta.method_to_api_mapping.items()}
+    answer: Json = getattr(client, methods[reader.action])(**asked)
     policy = (mapping(answer.get("Attributes")) or answer).get(reader.element)
     return json.loads(policy) if policy else None

@@ -5,19 +5,13 @@ read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.pulumi import (
-    ASSOCIATION,
-    ATTACHMENT,
     HIDDEN,
-    INLINE_POLICY,
-    POLICY,
-    PROVIDER,
-    ROLE,
-    SERVICE_ACCOUNT,
     logical_name,
     output,
     readable,
@@ -26,6 +20,7 @@ from irsa.observe.pulumi import (
     state_resources,
     typed,
 )
+from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.policy_json import Json, as_list, mapping, mappings, statements
 from irsa_core.identity.subjects import parse_subject
 
@@ -171,14 +166,14 @@ def _with_policies(
 
 
 def _resources(document: Json) -> list[Json]:
-    """The resources of a state; those that only wait for their deletion are left out."""
+    """The resources of a state."""
     resources = state_resources(document)
     if resources is None:
         raise ValueError(
             "this is not the state of a stack; give the output of `pulumi stack export`, or the "
             "name of the stack"
         )
-    return [each for each in resources if not each.get("delete")]
+    return resources
 
 
 def _name(document: Json, resources: Sequence[Json]) -> str:
@@ -264,38 +259,31 @@ def _missing(resource: Json, *names: str) -> str:
     return ""
 
 
-_BY_ARN = {ROLE: "role", POLICY: "policy", PROVIDER: "OIDC provider"}
-_BY_ID = {
-    "aws:s3/bucket:Bucket": "bucket",
-    "aws:s3/bucketV2:BucketV2": "bucket",
-    "aws:s3/bucketPolicy:BucketPolicy": "bucket policy",
-    INLINE_POLICY: "inline policy",
-}
-_IN_CLUSTER = {
-    SERVICE_ACCOUNT: ("service account", "annotation"),
+_IN_CLUSTER = "{metadata[namespace]}/{metadata[name]}"
+_OWNED = {
+    types.ROLE: ("{arn}", "role"),
+    types.POLICY: ("{arn}", "policy"),
+    types.PROVIDER: ("{arn}", "OIDC provider"),
+    types.BUCKET: ("{id}", "bucket"),
+    "aws:s3/bucketPolicy:BucketPolicy": ("{id}", "bucket policy"),
+    types.INLINE_POLICY: ("{id}", "inline policy"),
+    types.ATTACHMENT: ("{role}:{policyArn}", "attachment"),
+    types.ASSOCIATION: ("{clusterName}:{namespace}/{serviceAccount}", "association"),
+    "aws:eks/addon:Addon": ("{clusterName}:{addonName}", "add-on"),
+    types.SERVICE_ACCOUNT: (_IN_CLUSTER, "service account", "annotation"),
     # A patch owns the annotation that it writes, and not the account.
-    "kubernetes:core/v1:ServiceAccountPatch": ("annotation",),
-    "kubernetes:core/v1:ConfigMap": ("configmap",),
-    "kubernetes:apps/v1:Deployment": ("deployment",),
+    "kubernetes:core/v1:ServiceAccountPatch": (_IN_CLUSTER, "annotation"),
+    "kubernetes:core/v1:ConfigMap": (_IN_CLUSTER, "configmap"),
+    "kubernetes:apps/v1:Deployment": (_IN_CLUSTER, "deployment"),
 }
+"""The name of a resource by its outputs, and its kinds in `Resource`, by its type in Pulumi."""
 
 
 def _owned(resource: Json) -> Iterator[Resource]:
     """The resources in AWS or in the cluster behind one of the state."""
-    kind = str(resource.get("type"))
     outputs = mapping(resource.get("outputs"))
-    if kind in _BY_ARN and "arn" in outputs:
-        yield Resource(_BY_ARN[kind], str(outputs["arn"]))
-    elif kind in _BY_ID and "id" in resource:
-        yield Resource(_BY_ID[kind], str(resource["id"]))
-    elif kind == ASSOCIATION:
-        account = f"{outputs.get('namespace')}/{outputs.get('serviceAccount')}"
-        yield Resource("association", f"{outputs.get('clusterName')}:{account}")
-    elif kind == "aws:eks/addon:Addon":
-        yield Resource("add-on", f"{outputs.get('clusterName')}:{outputs.get('addonName')}")
-    elif kind == ATTACHMENT:
-        yield Resource("attachment", f"{outputs.get('role')}:{outputs.get('policyArn')}")
-    elif kind in _IN_CLUSTER:
-        metadata = mapping(outputs.get("metadata"))
-        name = f"{metadata.get('namespace', 'default')}/{metadata.get('name')}"
-        yield from (Resource(title, name) for title in _IN_CLUSTER[kind])
+    metadata = {"namespace": "default", **mapping(outputs.get("metadata"))}
+    name, *kinds = _OWNED.get(types.without_version(str(resource.get("type"))), ("",))
+    with suppress(KeyError):  # an output is missing
+        name = name.format_map({**outputs, **resource, "metadata": metadata})
+        yield from (Resource(kind, name) for kind in kinds)

@@ -26,10 +26,7 @@ _OTHERWISE_READ = (
     "apiVersion", "kind", "metadata", "url", "clientIdLists",
 )  # fmt: skip
 _DEFAULTS: tuple[object, ...] = (None, False, "", "/", DEFAULT_ROLE_SESSION_DURATION, [], {})
-_EXCLUSIVE = (
-    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
-    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
-)
+_EXCLUSIVE = (types.EXCLUSIVE, "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive")
 
 
 @dataclass(slots=True)
@@ -150,7 +147,7 @@ def _read_role(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> N
         takeover.by_hand.append(
             "policy role: the role itself has this key; rename the policy first"
         )
-    shared = [*_of(resources, "aws:iam/policyAttachment:PolicyAttachment", "roles", name)]
+    shared = [*_of(resources, types.SHARED_ATTACHMENT, "roles", name)]
     takeover.by_hand += [
         f"{urn} detaches its policy when it leaves the program: first run `up` with "
         "ResourceOptions(retain_on_delete=True) on it"
@@ -241,7 +238,6 @@ class _Component(NamedTuple):
 
 _ROLE = "path permissionsBoundary maxSessionDuration"
 _CROSS_ACCOUNT = _Component("CrossAccountRole", _read_role, "role_name", _ROLE)
-_ASSOCIATION = "roleArn targetRoleArn disableSessionTags"
 _COMPONENTS = {
     types.POLICY: _Component(
         "aws.iam.Policy", named_by="name", properties="path description tags policy"
@@ -250,7 +246,9 @@ _COMPONENTS = {
         "ServiceAccountRole", _read_role, "role_name", f"{_ROLE} description tags"
     ),
     types.ASSOCIATION: _Component(
-        "PodIdentityAssociation", _read_association, properties=_ASSOCIATION
+        "PodIdentityAssociation",
+        _read_association,
+        properties="roleArn targetRoleArn disableSessionTags",
     ),
     types.SERVICE_ACCOUNT: _Component("WorkloadIdentity", _read_service_account),
     types.PROVIDER: _Component("EksCluster", _read_provider),

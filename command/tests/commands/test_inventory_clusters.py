@@ -23,8 +23,8 @@ def cluster(region, account=ACCOUNT_A):
 def aws(account=ACCOUNT_A):
     """The clients of an account without roles, providers and associations."""
     own = Mock(account=account, region="us-east-1", **{"providers.return_value": []})
-    own.roles.return_value = IamReader().result()
-    own.pod_identities.return_value = {}
+    own.roles.return_value = IamReader([]).result()
+    own.pod_identities.return_value = []
     own.in_region.return_value = own
     return own
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore import xform_name
 from botocore.stub import Stubber
 
 from irsa.observe.aws import Aws
@@ -91,13 +92,14 @@ def test_the_policy_of_a_resource_is_read_with_its_service_s_call(aws, service, 
     region, account = ("", "") if service == "s3" else ("us-east-1", "111122223333")
     arn = f"arn:aws:{service}:{region}:{account}:{NAME.get(service, 'x')}"
     reader = READERS[service]
+    operation = xform_name(reader.action)
     with Stubber(aws.client(service)) as stub:
         if has_one:
             answer = {reader.element: json.dumps(POLICY)}
             by_attribute = service in ("sqs", "sns")
-            stub.add_response(reader.operation, {"Attributes": answer} if by_attribute else answer)
+            stub.add_response(operation, {"Attributes": answer} if by_attribute else answer)
         else:
-            stub.add_client_error(reader.operation, NO_POLICY[0])
+            stub.add_client_error(operation, NO_POLICY[0])
         assert aws.resource_policy(arn) == (POLICY if has_one else None)
     assert aws.resource_policy(f"{arn}*") is aws.resource_policy("*") is None
 

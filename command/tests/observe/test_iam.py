@@ -30,10 +30,7 @@ def test_federated_principals_are_found_in_every_spelling(document, expected):
 
 
 def read(*pages):
-    reader = IamReader()
-    for page in pages:
-        reader.add(page)
-    return reader.result()
+    return IamReader(pages).result()
 
 
 def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():

@@ -129,7 +129,7 @@ def _answers(
 def _roles(session: Session, account: str) -> tuple[Role, ...]:
     kinds = ["Role", "LocalManagedPolicy"]
     found = session.aws("iam", account).get_account_authorization_details(Filter=kinds)
-    return IamReader().add(found).result().roles
+    return IamReader([found]).result().roles
 
 
 def _buckets(session: Session, namespace: str) -> Iterator[tuple[str, str, Json | None]]:
