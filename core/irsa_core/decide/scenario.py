@@ -161,7 +161,9 @@ _FIELDS_OF = {action.lower(): fields for action, fields in FIELDS.items()}
 _STEP_FIELDS = frozenset[str]().union(*FIELDS.values())
 
 
-def _compiled(value: object, at: str, label: str, kind: DocumentType) -> Policy:
+def _compiled(
+    value: object, at: str, label: str, kind: DocumentType = DocumentType.IDENTITY
+) -> Policy:
     json_input.check_size(value, at)
     try:
         return compile_policy(value, label, kind)
@@ -169,12 +171,16 @@ def _compiled(value: object, at: str, label: str, kind: DocumentType) -> Policy:
         raise InputError(error.within(at).where, error.problem) from None
 
 
-def _listed(value: object, at: str, label: str, kind: DocumentType) -> list[Policy]:
+def _listed(
+    value: object, at: str, label: str, kind: DocumentType = DocumentType.IDENTITY
+) -> list[Policy]:
     entries = enumerate(json_input.entries(value, at), start=1)
     return [_compiled(each, place, f"{label} {n}", kind) for n, (place, each) in entries]
 
 
-def _as_one(value: object, at: str, label: str, kind: DocumentType) -> Policy:
+def _as_one(
+    value: object, at: str, label: str, kind: DocumentType = DocumentType.IDENTITY
+) -> Policy:
     """Return a list of policies as one policy."""
     return merge(_listed(value, at, label, kind))
 
@@ -183,9 +189,9 @@ def _levels(value: object, at: str) -> list[Policy]:
     """Return the policies of each level as one: a list is one level, or has a list for each."""
     listed, label = json_input.entries(value, at), "service control policy"
     if listed and not isinstance(listed[0][1], list):
-        return [_as_one(value, at, label, DocumentType.IDENTITY)]
+        return [_as_one(value, at, label)]
     return [
-        _as_one(level, place, f"level {n} {label}", DocumentType.IDENTITY)
+        _as_one(level, place, f"level {n} {label}")
         for n, (place, level) in enumerate(listed, start=1)
     ]
 
@@ -276,8 +282,8 @@ def _create_role(given: Json, call: dict[str, Any]) -> CreateRole:
     trust, doubts = call.pop("trust", None), list[str]()
     existing = given.get("existing_principals")
     names = None if existing is None else _texts(existing, f"{call['path']}.existing_principals")
-    document = given.get("trust_policy")
-    if isinstance(trust, Policy) and isinstance(document, dict):
+    document: Any = given.get("trust_policy")
+    if isinstance(trust, Policy) and document != UNKNOWN_OUTPUT:
         try:
             check_storable(document)
             doubts += check_shared_issuers(document)
@@ -300,13 +306,13 @@ def _session_policies(given: Json, at: str) -> dict[str, Any]:
         json_input.json_list([] if listed is None else listed, f"{at}.session_policies")
         return {}
     at = f"{at}.session_policies"
-    session = _as_one(listed, at, "session policy", DocumentType.IDENTITY)
+    session = _as_one(listed, at, "session policy")
     return {"session": session, "session_sizes": tuple(map(size, listed))}
 
 
 def _scope(given: Json, call: dict[str, Any]) -> ScopeCall:
     listed, at = given.get("session_policies", []), f"{call['path']}.session_policies"
-    policies = _listed(listed, at, "scope-down policy", DocumentType.IDENTITY)
+    policies = _listed(listed, at, "scope-down policy")
     if len(policies) > 1:
         raise InputError(at, f"{call['action']} takes one policy; leave the others out")
     return ScopeCall(**call, scope=policies, size=size(listed[0]) if listed else None)
@@ -398,28 +404,27 @@ def _context_text(value: object, at: str) -> str:
     return json_input.text(scalar, at)
 
 
-def _policy(label: str, kind: DocumentType = DocumentType.IDENTITY) -> Reader:
-    return partial(_compiled, label=label, kind=kind)
-
-
 _READERS: Mapping[str, tuple[str, Reader]] = {
     "resource": ("resource", json_input.text),
     "principal_role_arn": ("caller_role_arn", _role_of_caller),
     "principal_id": ("caller_id", json_input.text),
-    "identity_policies": (
-        "identity",
-        partial(_listed, label="identity policy", kind=DocumentType.IDENTITY),
-    ),
-    "permissions_boundary": ("boundary", _policy("permissions boundary")),
+    "identity_policies": ("identity", partial(_listed, label="identity policy")),
+    "permissions_boundary": ("boundary", partial(_compiled, label="permissions boundary")),
     "service_control_policies": ("service_control", _levels),
     "resource_control_policies": (
         "resource_control",
         partial(_as_one, label="resource control policy", kind=DocumentType.PERIMETER),
     ),
-    "endpoint_policy": ("endpoint", _policy("endpoint policy", DocumentType.PERIMETER)),
+    "endpoint_policy": (
+        "endpoint",
+        partial(_compiled, label="endpoint policy", kind=DocumentType.PERIMETER),
+    ),
     "context": ("context", _context),
     "resource_account": ("resource_account", _account),
-    "resource_policy": ("resource_policy", _policy("resource policy", DocumentType.RESOURCE)),
+    "resource_policy": (
+        "resource_policy",
+        partial(_compiled, label="resource policy", kind=DocumentType.RESOURCE),
+    ),
     "token": ("token", _token),
     "trust_policy": ("trust", _trust),
     "role_exists": ("role_exists", json_input.flag),
