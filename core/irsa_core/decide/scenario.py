@@ -222,51 +222,51 @@ def _role_of_caller(value: object, at: str) -> str:
 
 def _step(value: object, at: str) -> Step:
     fields = json_input.json_object(value, at, _STEP_FIELDS)
-    given = {name: each for name, each in fields.items() if each is not None}
-    action = _action(given, at)
-    _refuse_others(given, at, action)
-    if "resource" not in given and action.lower() != "iam:createrole":
+    values = {name: each for name, each in fields.items() if each is not None}
+    action = _action(values, at)
+    _refuse_others(values, at, action)
+    if "resource" not in values and action.lower() != "iam:createrole":
         raise InputError(f"{at}.resource", "missing")
     call: dict[str, Any] = {"path": at, "action": action, "resource": "*"} | {
-        field: read(given[name], f"{at}.{name}")
+        field: read(values[name], f"{at}.{name}")
         for name, (field, read) in _READERS.items()
-        if name in given
+        if name in values
     }
-    if "principal" in given:
+    if "principal" in values:
         known = call.get("caller_role_arn"), call.get("caller_id")
-        call["caller"] = _caller(given["principal"], f"{at}.principal", *known)
+        call["caller"] = _caller(values["principal"], f"{at}.principal", *known)
     if "resource_control" in call and not has_resource_control(action, call["resource"]):
         problem = f"changes nothing about {action} on {call['resource']}"
         raise InputError(f"{at}.resource_control_policies", problem)
-    call["no_endpoint"] = "endpoint_policy" in fields and "endpoint_policy" not in given
+    call["no_endpoint"] = "endpoint_policy" in fields and "endpoint_policy" not in values
     match action.lower():
         case "iam:createrole":
-            return _create_role(given, call)
+            return _create_role(values, call)
         case "sts:assumerole":
-            return _assume_role(given, call | _session_policies(given, at))
+            return _assume_role(values, call | _session_policies(values, at))
         case "sts:assumerolewithwebidentity":
-            return AssumeRoleWithWebIdentity(**call, **_session_policies(given, at))
+            return AssumeRoleWithWebIdentity(**call, **_session_policies(values, at))
         case "sts:getscopedcredentials":
-            return _scope(given, call)
+            return _scope(values, call)
         case _:
             return ResourceCall(**call, resource_policy_given="resource_policy" in fields)
 
 
-def _refuse_others(given: Json, at: str, action: str) -> None:
+def _refuse_others(values: Json, at: str, action: str) -> None:
     """Raise `InputError` for a field that would change nothing about a call."""
-    if action.lower() == "sts:assumerole" and "pod_identity" in given:
+    if action.lower() == "sts:assumerole" and "pod_identity" in values:
         action += " with pod_identity"
     known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
-    if not given.keys() <= known:
-        name = next(name for name in given if name not in known)
+    if not values.keys() <= known:
+        name = next(name for name in values if name not in known)
         problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
         raise InputError(f"{at}.{name}", problem)
 
 
-def _action(given: Json, at: str) -> str:
-    json_input.check_given(given, at, "action")
+def _action(values: Json, at: str) -> str:
+    json_input.check_given(values, at, "action")
     at += ".action"
-    action = json_input.text(given["action"], at)
+    action = json_input.text(values["action"], at)
     service, colon, name = action.partition(":")
     if not (service and colon and name) or not action.isascii() or "*" in action or "?" in action:
         raise InputError(at, f"{json_input.show(action)} is not an action like s3:GetObject")
@@ -277,12 +277,12 @@ def _action(given: Json, at: str) -> str:
     return action
 
 
-def _create_role(given: Json, call: dict[str, Any]) -> CreateRole:
+def _create_role(values: Json, call: dict[str, Any]) -> CreateRole:
     """CreateRole, with IAM's answer in place of a trust policy that it does not store now."""
     trust, doubts = call.pop("trust", None), list[str]()
-    existing = given.get("existing_principals")
+    existing = values.get("existing_principals")
     names = None if existing is None else _texts(existing, f"{call['path']}.existing_principals")
-    document: Any = given.get("trust_policy")
+    document: Any = values.get("trust_policy")
     if isinstance(trust, Policy) and document != UNKNOWN_OUTPUT:
         try:
             check_storable(document)
@@ -296,13 +296,13 @@ def _create_role(given: Json, call: dict[str, Any]) -> CreateRole:
         trust=trust,
         trust_size=size(document) if isinstance(trust, Policy) else 0,
         trust_doubts=doubts,
-        resource_given="resource" in given,
+        resource_given="resource" in values,
     )
 
 
-def _session_policies(given: Json, at: str) -> dict[str, Any]:
+def _session_policies(values: Json, at: str) -> dict[str, Any]:
     """The session policies of a call for a session of a role, and their sizes."""
-    if not (listed := given.get("session_policies")):
+    if not (listed := values.get("session_policies")):
         json_input.json_list([] if listed is None else listed, f"{at}.session_policies")
         return {}
     at = f"{at}.session_policies"
@@ -310,21 +310,21 @@ def _session_policies(given: Json, at: str) -> dict[str, Any]:
     return {"session": session, "session_sizes": tuple(map(size, listed))}
 
 
-def _scope(given: Json, call: dict[str, Any]) -> ScopeCall:
-    listed, at = given.get("session_policies", []), f"{call['path']}.session_policies"
+def _scope(values: Json, call: dict[str, Any]) -> ScopeCall:
+    listed, at = values.get("session_policies", []), f"{call['path']}.session_policies"
     policies = _listed(listed, at, "scope-down policy")
     if len(policies) > 1:
         raise InputError(at, f"{call['action']} takes one policy; leave the others out")
     return ScopeCall(**call, scope=policies, size=size(listed[0]) if listed else None)
 
 
-def _assume_role(given: Json, call: dict[str, Any]) -> AssumeRole:
+def _assume_role(values: Json, call: dict[str, Any]) -> AssumeRole:
     """AssumeRole by a principal, or by EKS for an association."""
-    if "pod_identity" in given:
+    if "pod_identity" in values:
         at = f"{call['path']}.pod_identity"
-        association = _association(call["resource"], given["pod_identity"], at)
+        association = _association(call["resource"], values["pod_identity"], at)
         call |= {"caller": caller_from_arn(POD_IDENTITY_SERVICE), "keys": association}
-        if "aws:tagkeys" in association and given.get("session_policies"):
+        if "aws:tagkeys" in association and values.get("session_policies"):
             problem = "EKS takes a session policy only with disable_session_tags"
             raise InputError(f"{call['path']}.session_policies", problem)
     return AssumeRole(**call)
