@@ -222,7 +222,7 @@ def _role_of_caller(value: object, at: str) -> str:
 
 def _step(value: object, at: str) -> Step:
     fields = json_input.json_object(value, at, _STEP_FIELDS)
-    values = {name: each for name, each in fields.items() if each is not None}
+    values = {name: field for name, field in fields.items() if field is not None}
     action = _action(values, at)
     _refuse_others(values, at, action)
     if "resource" not in values and action.lower() != "iam:createrole":
@@ -233,8 +233,8 @@ def _step(value: object, at: str) -> Step:
         if name in values
     }
     if "principal" in values:
-        known = call.get("caller_role_arn"), call.get("caller_id")
-        call["caller"] = _caller(values["principal"], f"{at}.principal", *known)
+        caller_facts = call.get("caller_role_arn"), call.get("caller_id")
+        call["caller"] = _caller(values["principal"], f"{at}.principal", *caller_facts)
     if "resource_control" in call and not has_resource_control(action, call["resource"]):
         problem = f"changes nothing about {action} on {call['resource']}"
         raise InputError(f"{at}.resource_control_policies", problem)
