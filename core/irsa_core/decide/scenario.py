@@ -87,8 +87,8 @@ def _jwks(value: object) -> Json:
 def _providers(value: object) -> Mapping[str, Sequence[OidcProvider]]:
     """The providers of each account."""
     providers: dict[str, list[OidcProvider]] = {}
-    for at, each in json_input.entries(value, "oidc_providers"):
-        fields = json_input.json_object(each, at, _PROVIDER_FIELDS)
+    for at, entry in json_input.entries(value, "oidc_providers"):
+        fields = json_input.json_object(entry, at, _PROVIDER_FIELDS)
         json_input.check_given(fields, at, "account", "url")
         clients = fields.get("client_ids")
         provider = OidcProvider(
