@@ -61,9 +61,8 @@ class ValueTest(Test):
 
     def __init__(self, condition: Condition, operator: Operator) -> None:
         super().__init__(condition)
-        family = MATCHERS[operator.base]
-        self._matcher = family.compile(condition.values, condition.variables)
-        self._negated = family.negated
+        self._matcher = MATCHERS[operator.base](condition.values, condition.variables)
+        self._negated = "not" in operator.base
         self.names_caller = self._key == "aws:principalarn" and not self._negated
         self._for = operator.set_operator
         self._absent = (

@@ -91,6 +91,11 @@ def json_list(value: object, where: str) -> list[object]:
     return cast("list[object]", value)
 
 
+def entries(value: object, where: str) -> list[tuple[str, object]]:
+    """The entries of a list, each behind its place, which counts from 1."""
+    return [(f"{where}[{n}]", each) for n, each in enumerate(json_list(value, where), start=1)]
+
+
 def text(value: object, where: str, most: int = TEXT_MAX) -> str:
     """The value as a string of at most ``most`` characters."""
     if not isinstance(value, str):

@@ -15,23 +15,16 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple
 
-from irsa_core.decide.patterns import Lookup, Template, is_plain
+from irsa_core.decide.patterns import Lookup, ResourceTemplate, Template, is_plain
 from irsa_core.decide.truth import Truth, all_of, any_of
 from irsa_core.identity.arns import pattern_segments, segments
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 
 
-class Family(NamedTuple):
-    """An operator's comparison, and whether the operator is its negation."""
-
-    compile: "Callable[[Sequence[str], bool], Matcher]"
-    negated: bool
-
-
 class Texts:
-    """String operators: an exact set, and templates for the rest."""
+    """An exact set, and templates for the rest: string operators, and the texts of elements."""
 
-    __slots__ = ("_exact", "_ignore_case", "_templates")
+    __slots__ = ("_exact", "_ignore_case", "templates")
 
     def __init__(
         self,
@@ -40,70 +33,64 @@ class Texts:
         *,
         wildcards: bool = False,
         ignore_case: bool = False,
+        resources: bool = False,
     ) -> None:
-        plain = [text for text in expected if is_plain(text, wildcards=wildcards)]
+        template = (
+            partial(ResourceTemplate, variables=variables)
+            if resources
+            else partial(
+                Template, variables=variables, wildcards=wildcards, ignore_case=ignore_case
+            )
+        )
+        plain = {text for text in expected if is_plain(text, wildcards=wildcards)}
         self._ignore_case = ignore_case
-        self._exact = frozenset(map(str.lower, plain) if ignore_case else plain)
-        self._templates: list[Template] = []
-        if len(plain) < len(expected):
-            self._templates = [
-                Template(text, variables=variables, wildcards=wildcards, ignore_case=ignore_case)
-                for text in expected
-                if not is_plain(text, wildcards=wildcards)
-            ]
+        self._exact = frozenset(map(str.lower, plain)) if ignore_case else plain
+        self.templates = [template(text) for text in expected if text not in plain]
 
-    def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
-        """Return whether the request's value fits any of them."""
+    def fits(
+        self, value: str, lookup: Lookup, *, unreadable: Truth = None, unresolved: Truth = False
+    ) -> Truth:
+        """Return whether the request's value fits any of them; ``unresolved`` where a variable of
+        the policy has no value."""
         del unreadable
         if (value.lower() if self._ignore_case else value) in self._exact:
             return True
-        return any_of(each.matches(value, lookup) for each in self._templates)
+        return any_of(e.matches(value, lookup, unresolved=unresolved) for e in self.templates)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """Return the unknown parts of the policy's values."""
-        return _template_unknowns(self._templates, lookup)
+        return _template_unknowns(self.templates, lookup)
 
 
 class Arns:
     """ARN operators: each of the six parts on its own; ArnEquals and ArnLike are the same."""
 
-    __slots__ = ("_expected", "_variables")
+    __slots__ = ("_expected",)
 
     def __init__(self, expected: Sequence[str], variables: bool) -> None:
-        self._expected = [(text, pattern_segments(text)) for text in expected]
-        self._variables = variables
+        template = partial(Template, variables=variables, wildcards=True)
+        self._expected = [(text, [*map(template, pattern_segments(text))]) for text in expected]
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Return whether the request's value fits any of them."""
         del unreadable
         parts = segments(value)
-        return any_of(self._fits(text, each, parts, lookup) for text, each in self._expected)
-
-    def _fits(self, text: str, expected: list[str], parts: list[str], lookup: Lookup) -> Truth:
-        if text == "*":
-            return True
-        if len(expected) != 6:
-            return None
-        if len(parts) != 6:
-            return False
-        return all_of(
-            self._fits_part(pattern, part, lookup)
-            for pattern, part in zip(expected, parts, strict=True)
-        )
-
-    def _fits_part(self, pattern: str, part: str, lookup: Lookup) -> Truth:
-        if is_plain(pattern, wildcards=True):
-            return pattern == part
-        return pattern == "*" or self._template(pattern).matches(part, lookup)
-
-    def _template(self, text: str) -> Template:
-        return Template(text, variables=self._variables, wildcards=True)
+        return any_of(text == "*" or _fit(each, parts, lookup) for text, each in self._expected)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """Return the unknown parts of the policy's values."""
         unread = [f"the ARN {text[:100]!r}" for text, parts in self._expected if len(parts) != 6]
-        templates = [self._template(part) for _, parts in self._expected for part in parts]
+        templates = [template for _, parts in self._expected for template in parts]
         return unread + _template_unknowns(templates, lookup)
+
+
+def _fit(expected: list[Template], parts: list[str], lookup: Lookup) -> Truth:
+    """Return whether the parts of an ARN fit those of a policy's."""
+    if len(expected) != 6:
+        return None
+    if len(parts) != 6:
+        return False
+    return all_of(e.matches(part, lookup) for e, part in zip(expected, parts, strict=True))
 
 
 class Read:
@@ -213,41 +200,33 @@ _BOOLEANS = {"true": True, "false": False}
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def _family(prefix: str, read: Callable[[str], Any]) -> dict[str, Family]:
-    """The six comparisons of numbers and of dates."""
-    compare = {"equals": eq, "lessthan": lt, "lessthanequals": le, "greaterthan": gt}
-    compare["greaterthanequals"] = ge
-    families = {
-        prefix + name: Family(partial(Read, read=read, compare=function), negated=False)
-        for name, function in compare.items()
-    }
-    families[f"{prefix}notequals"] = Family(partial(Read, read=read, compare=eq), negated=True)
-    return families
-
-
-def _both(
-    name: str, opposite: str, build: Callable[[Sequence[str], bool], Matcher]
-) -> dict[str, Family]:
-    return {name: Family(build, negated=False), opposite: Family(build, negated=True)}
-
-
-_ANY_CASE = partial(Texts, ignore_case=True)
-_LIKE = partial(Texts, wildcards=True)
-_ADDRESS = partial(Read, read=_network, compare=_within)
-
-MATCHERS: Mapping[str, Family] = {
-    **_both("stringequals", "stringnotequals", Texts),
-    **_both("stringequalsignorecase", "stringnotequalsignorecase", _ANY_CASE),
-    **_both("stringlike", "stringnotlike", _LIKE),
-    **_family("numeric", _number),
-    **_family("date", read_moment),
-    "bool": Family(_booleans, negated=False),
-    "binaryequals": Family(partial(Read, read=_bytes, compare=eq), negated=False),
-    **_both("ipaddress", "notipaddress", _ADDRESS),
-    **_both("arnequals", "arnnotequals", Arns),
-    **_both("arnlike", "arnnotlike", Arns),
+_COMPARED = {
+    "equals": eq,
+    "notequals": eq,
+    "lessthan": lt,
+    "lessthanequals": le,
+    "greaterthan": gt,
+    "greaterthanequals": ge,
 }
-"""Operators by lower-case name, without set operator and ``IfExists``."""
+_COMPARABLE = {"numeric": _number, "date": read_moment}
+MATCHERS: Mapping[str, Callable[[Sequence[str], bool], Matcher]] = {
+    **dict.fromkeys(("stringequals", "stringnotequals"), Texts),
+    **dict.fromkeys(
+        ("stringequalsignorecase", "stringnotequalsignorecase"), partial(Texts, ignore_case=True)
+    ),
+    **dict.fromkeys(("stringlike", "stringnotlike"), partial(Texts, wildcards=True)),
+    **{
+        prefix + name: partial(Read, read=read, compare=compare)
+        for prefix, read in _COMPARABLE.items()
+        for name, compare in _COMPARED.items()
+    },
+    "bool": _booleans,
+    "binaryequals": partial(Read, read=_bytes, compare=eq),
+    **dict.fromkeys(("ipaddress", "notipaddress"), partial(Read, read=_network, compare=_within)),
+    **dict.fromkeys(("arnequals", "arnnotequals", "arnlike", "arnnotlike"), Arns),
+}
+"""Operators by lower-case name, without set operator and ``IfExists``. One with ``not`` in its name
+holds where its comparison does not."""
 
 FOR_ALL = "forallvalues:"
 FOR_ANY = "foranyvalue:"

@@ -103,9 +103,15 @@ class Pattern:
 
     __slots__ = ("_first", "_last", "_least", "_middle")
 
-    def __init__(self, segments: "Sequence[str | Gapped]") -> None:
-        """``segments`` are what stands between the stars."""
-        first, *rest = segments
+    def __init__(self, pieces: Iterable[str | Wildcard]) -> None:
+        """``pieces`` are wildcards, and texts that stand for themselves."""
+        runs: list[list[str | Wildcard]] = [[]]
+        for piece in pieces:
+            if piece is Wildcard.RUN:
+                runs.append([])
+            else:
+                runs[-1].append(piece)
+        first, *rest = segments = [*map(_segment, runs)]
         self._first = first
         self._last = rest.pop() if rest else None
         self._middle = [segment for segment in rest if segment]
@@ -114,21 +120,7 @@ class Pattern:
     @classmethod
     def parse(cls, text: str) -> "Pattern":
         """The pattern of a text with wildcards and without variables."""
-        runs = text.split("*")
-        if "?" not in text:
-            return cls(runs)
-        return cls([_segment([Wildcard.ONE if c == "?" else c for c in run]) for run in runs])
-
-    @classmethod
-    def from_pieces(cls, pieces: Iterable[str | Wildcard]) -> "Pattern":
-        """The pattern of texts, which stand for themselves, and wildcards."""
-        runs: list[list[str | Wildcard]] = [[]]
-        for piece in pieces:
-            if piece is Wildcard.RUN:
-                runs.append([])
-            else:
-                runs[-1].append(piece)
-        return cls([_segment(run) for run in runs])
+        return cls(_fixed(pieces(text, variables=False, wildcards=True)))
 
     def matches(self, text: str) -> bool:
         """Return whether the whole text fits the pattern; upper and lower case differ."""
@@ -174,7 +166,7 @@ def is_plain(text: str, *, wildcards: bool) -> bool:
 class Template:
     """A policy's text with wildcards and variables, to be compared with a request's values."""
 
-    __slots__ = ("_fixed", "_ignore_case", "_pieces", "_unknown", "text")
+    __slots__ = ("_ignore_case", "_pattern", "_pieces", "_unknown", "text")
 
     def __init__(
         self,
@@ -189,17 +181,12 @@ class Template:
         self.text = text
         self._ignore_case = ignore_case
         self._unknown = UNKNOWN_OUTPUT in text
-        self._pieces: list[str | Wildcard | PolicyVariable] = []
-        self._fixed = None
-        if not variables or text.find("${", literal) < 0:
-            plain = text.lower() if ignore_case else text
-            self._fixed = Pattern.parse(plain) if wildcards else Pattern([plain])
-            return
-        self._pieces += pieces(text[:literal], variables=False, wildcards=wildcards)
-        self._pieces += pieces(text[literal:], variables=True, wildcards=wildcards)
-        fixed = [piece for piece in self._pieces if not isinstance(piece, PolicyVariable)]
-        if len(fixed) == len(self._pieces):
-            self._fixed = self._pattern(fixed)
+        self._pieces = [
+            *pieces(text[:literal], variables=False, wildcards=wildcards),
+            *pieces(text[literal:], variables=variables, wildcards=wildcards),
+        ]
+        fixed = _fixed(self._pieces)
+        self._pattern = self._compiled(fixed) if len(fixed) == len(self._pieces) else None
 
     def matches(self, value: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
         """Return whether ``value`` fits, with variables replaced.
@@ -211,14 +198,14 @@ class Template:
             return None
         if self._ignore_case:
             value = value.lower()
-        pattern = self._fixed
+        pattern = self._pattern
         if pattern is None:
             resolved = self._resolved(lookup)
             if isinstance(resolved, Key):
                 return None if resolved is Key.UNKNOWN else unresolved
             if sum(len(piece) for piece in resolved if isinstance(piece, str)) > len(value):
                 return False  # and the pattern, which may be long, is not built
-            pattern = self._pattern(resolved)
+            pattern = self._compiled(resolved)
         return pattern.matches(value)
 
     def unknown_keys(self, lookup: Lookup) -> list[str]:
@@ -245,10 +232,14 @@ class Template:
                 answer = Key.UNKNOWN
         return resolved if answer is None else answer
 
-    def _pattern(self, pieces: Sequence[str | Wildcard]) -> Pattern:
-        if not self._ignore_case:
-            return Pattern.from_pieces(pieces)
-        return Pattern.from_pieces([p.lower() if isinstance(p, str) else p for p in pieces])
+    def _compiled(self, pieces: Sequence[str | Wildcard]) -> Pattern:
+        if self._ignore_case:
+            pieces = [each.lower() if isinstance(each, str) else each for each in pieces]
+        return Pattern(pieces)
+
+
+def _fixed(listed: Iterable[str | Wildcard | PolicyVariable]) -> list[str | Wildcard]:
+    return [piece for piece in listed if not isinstance(piece, PolicyVariable)]
 
 
 def pieces(
@@ -295,37 +286,33 @@ _FOLLOWED = 16
 _PARTITION = re.compile(r"aws(?:-[a-z-]+)?|[a-z-]*\*[a-z-]*")
 
 
-class ResourceTemplate:
+class ResourceTemplate(Template):
     """A text of a Resource element, to be compared with a request's resource."""
 
-    __slots__ = ("_heads", "_last", "_text", "_variables")
+    __slots__ = ("_heads", "_last", "_variables")
 
     def __init__(self, text: str, *, variables: bool) -> None:
         *heads, last = pattern_segments(text)
         whole = len(heads) == _COLONS
         behind = len(text) - len(last) if whole else len(text)
-        self._text = Template(text, variables=variables, wildcards=True, literal=behind)
+        super().__init__(text, variables=variables, wildcards=True, literal=behind)
         # Only a star that does not end its part has to be kept from going over a colon.
         inner = any("*" in part[:-1] for part in (heads if whole else [*heads, last]))
         self._heads = heads if inner else None
         self._last = last
         self._variables = variables and whole
 
-    def matches(self, resource: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
+    def matches(self, value: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
         """Return whether the resource fits; ``unresolved`` where a variable has no value."""
-        truth = self._text.matches(resource, lookup, unresolved=unresolved)
+        truth = super().matches(value, lookup, unresolved=unresolved)
         if self._heads is None or not truth:
             return truth
-        parts = segments(resource, _FOLLOWED + 2)
+        parts = segments(value, _FOLLOWED + 2)
         if len(parts) > _FOLLOWED + 1:
             return None
         last = Template(self._last, variables=self._variables, wildcards=True)
         rests = self._rests(self._heads, parts)
         return any_of(last.matches(rest, lookup, unresolved=unresolved) for rest in rests)
-
-    def unknown_keys(self, lookup: Lookup) -> list[str]:
-        """The variables in it whose values are not known."""
-        return self._text.unknown_keys(lookup)
 
     def _rests(self, heads: list[str], parts: list[str]) -> Iterator[str]:
         """Return the patterns that the last part of the text may have to fit."""

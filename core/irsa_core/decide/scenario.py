@@ -12,7 +12,7 @@ from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from irsa_core.decide import json_input
 from irsa_core.decide.association import call_keys
@@ -43,12 +43,13 @@ from irsa_core.identity.eks import POD_IDENTITY_SERVICE
 from irsa_core.identity.errors import AwsError, malformed_policy
 from irsa_core.identity.pod_identity import check_role
 from irsa_core.identity.policies import size
-from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list
-from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION, WEB_IDENTITY_TOKEN_LENGTH
+from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
+from irsa_core.identity.quotas import WEB_IDENTITY_TOKEN_LENGTH
 from irsa_core.identity.subjects import service_account_ref
 from irsa_core.identity.token import OidcProvider, Token
 
-T = TypeVar("T")
+Reader = Callable[[object, str], Any]
+"""Reads the value of a field; raises `InputError` that names the field."""
 SignatureCheck = Callable[[Json, Token], None]
 """Raises `AwsError` for a token that no key of a key set (RFC 7517) has signed."""
 SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
@@ -56,60 +57,48 @@ SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public
 
 def parse_scenario(raw: bytes, check: SignatureCheck | None = None) -> Scenario:
     """Read a scenario; raises `InputError`. Without a ``check``, it has no key set."""
-    small = len(raw) <= json_input.DOCUMENT_MAX
-    return scenario_from(json_input.parse_json(raw), check, small=small)
+    return scenario_from(json_input.parse_json(raw), check)
 
 
-def scenario_from(
-    document: object, check: SignatureCheck | None = None, *, small: bool = False
-) -> Scenario:
-    """A scenario from decoded JSON; raises `InputError`.
-
-    ``small`` says that it is no longer than one policy document may be.
-    """
+def scenario_from(document: object, check: SignatureCheck | None = None) -> Scenario:
+    """A scenario from decoded JSON; raises `InputError`."""
     fields = json_input.json_object(document, "", _SCENARIO_FIELDS)
     json_input.check_given(fields, "", "steps")
-    steps = json_input.json_list(fields["steps"], "steps")
+    steps = json_input.entries(fields["steps"], "steps")
     if not steps:
         raise InputError("steps", "an empty list; a scenario has at least one step")
-    now = fields.get("now")
-    jwks = None if fields.get("jwks") is None else _jwks(fields["jwks"])
+    now, providers, jwks = (fields.get(name) for name in ("now", "oidc_providers", "jwks"))
+    keys = None if jwks is None else _jwks(jwks)
     return Scenario(
         None if now is None else json_input.seconds(now, "now"),
-        _providers(fields.get("oidc_providers")),
-        None if check is None or jwks is None else partial(check, jwks),
-        [_step(step, f"steps[{number}]", small) for number, step in enumerate(steps, start=1)],
+        None if providers is None else _providers(providers),
+        None if check is None or keys is None else partial(check, keys),
+        [_step(step, at) for at, step in steps],
     )
 
 
 def _jwks(value: object) -> Json:
     jwks = json_input.json_object(value, "jwks")
-    for number, key in enumerate(json_input.json_list(jwks.get("keys"), "jwks.keys"), start=1):
-        json_input.json_object(key, f"jwks.keys[{number}]")
+    for at, key in json_input.entries(jwks.get("keys"), "jwks.keys"):
+        json_input.json_object(key, at)
     return jwks
 
 
-def _providers(value: object) -> Mapping[str, Sequence[OidcProvider]] | None:
-    if value is None:
-        return None
+def _providers(value: object) -> Mapping[str, Sequence[OidcProvider]]:
+    """The providers of each account."""
     providers: dict[str, list[OidcProvider]] = {}
-    for number, each in enumerate(json_input.json_list(value, "oidc_providers"), start=1):
-        account, provider = _provider(each, f"oidc_providers[{number}]")
+    for at, entry in json_input.entries(value, "oidc_providers"):
+        fields = json_input.json_object(entry, at, _PROVIDER_FIELDS)
+        json_input.check_given(fields, at, "account", "url")
+        clients = fields.get("client_ids")
+        provider = OidcProvider(
+            json_input.text(fields["url"], f"{at}.url"),
+            None if clients is None else tuple(_texts(clients, f"{at}.client_ids")),
+            json_input.flag(fields.get("reachable", True), f"{at}.reachable"),
+        )
+        account = _account(fields["account"], f"{at}.account")
         providers.setdefault(account, []).append(provider)
     return providers
-
-
-def _provider(value: object, at: str) -> tuple[str, OidcProvider]:
-    """A provider and its account."""
-    fields = json_input.json_object(value, at, _PROVIDER_FIELDS)
-    json_input.check_given(fields, at, "account", "url")
-    clients = fields.get("client_ids")
-    url = json_input.text(fields["url"], f"{at}.url")
-    return _account(fields["account"], f"{at}.account"), OidcProvider(
-        url,
-        None if clients is None else tuple(_texts(clients, f"{at}.client_ids")),
-        json_input.flag(fields.get("reachable", True), f"{at}.reachable"),
-    )
 
 
 def _account(value: object, at: str) -> str:
@@ -120,8 +109,7 @@ def _account(value: object, at: str) -> str:
 
 
 def _texts(value: object, at: str) -> list[str]:
-    listed = json_input.json_list(value, at)
-    return [json_input.text(each, f"{at}[{number}]") for number, each in enumerate(listed, start=1)]
+    return [json_input.text(each, place) for place, each in json_input.entries(value, at)]
 
 
 _NOT_MODELLED = ("sts:assumerolewithsaml", "sts:getsessiontoken")
@@ -173,131 +161,112 @@ _FIELDS_OF = {action.lower(): fields for action, fields in FIELDS.items()}
 _STEP_FIELDS = frozenset[str]().union(*FIELDS.values())
 
 
-class _Fields:
-    """One step's fields, read by name; a null is an absent field."""
-
-    def __init__(self, value: object, at: str, small: bool) -> None:
-        fields = json_input.json_object(value, at, _STEP_FIELDS)
-        self._small = small
-        self._fields = {name: each for name, each in fields.items() if each is not None}
-        self.given = fields.keys()
-        self.at = at
-
-    def refuse_others(self, action: str) -> None:
-        """Raise `InputError` for a field that would change nothing about a call."""
-        if action.lower() == "sts:assumerole" and "pod_identity" in self._fields:
-            action += " with pod_identity"
-        known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
-        if not self._fields.keys() <= known:
-            name = next(name for name in self._fields if name not in known)
-            problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
-            raise InputError(f"{self.at}.{name}", problem)
-
-    def get(self, name: str) -> object:
-        return self._fields.get(name)
-
-    def read(self, name: str, reader: Callable[[object, str], T]) -> T | None:
-        value = self._fields.get(name)
-        return None if value is None else reader(value, f"{self.at}.{name}")
-
-    def policy(self, name: str, label: str, kind: DocumentType) -> Policy | None:
-        return self.read(name, partial(self.compiled, label=label, kind=kind))
-
-    def policies(self, name: str, label: str, kind: DocumentType) -> Sequence[Policy] | None:
-        return self.read(name, partial(self._list, label=label, kind=kind))
-
-    def as_one(self, name: str, label: str, kind: DocumentType) -> Policy | None:
-        """Return a list of policies as one policy."""
-        listed = self.policies(name, label, kind)
-        return None if listed is None else merge(listed)
-
-    def levels(self, value: object, at: str) -> Sequence[Policy]:
-        """Return the policies of each level as one: a list is one level, or has a list for each."""
-        listed, label = json_input.json_list(value, at), "service control policy"
-        if not listed or not isinstance(listed[0], list):
-            return [merge(self._list(listed, at, label, DocumentType.IDENTITY))] if listed else []
-        return [
-            merge(self._list(level, f"{at}[{n}]", f"level {n} {label}", DocumentType.IDENTITY))
-            for n, level in enumerate(listed, start=1)
-        ]
-
-    def _list(self, value: object, at: str, label: str, kind: DocumentType) -> list[Policy]:
-        return [
-            self.compiled(each, f"{at}[{number}]", f"{label} {number}", kind)
-            for number, each in enumerate(json_input.json_list(value, at), start=1)
-        ]
-
-    def check_size(self, value: object, at: str) -> None:
-        """Raise `InputError` if it is longer than a policy document may be."""
-        if not self._small:
-            json_input.check_size(value, at)
-
-    def compiled(self, value: object, at: str, label: str, kind: DocumentType) -> Policy:
-        self.check_size(value, at)
-        try:
-            return compile_policy(value, label, kind)
-        except DocumentError as error:
-            where = f"{at}.{error.where}" if error.where else at
-            raise InputError(where, error.problem) from None
+def _compiled(
+    value: object, at: str, label: str, kind: DocumentType = DocumentType.IDENTITY
+) -> Policy:
+    json_input.check_size(value, at)
+    try:
+        return compile_policy(value, label, kind)
+    except DocumentError as error:
+        raise InputError(error.within(at).where, error.problem) from None
 
 
-def _step(value: object, at: str, small: bool) -> Step:
-    fields = _Fields(value, at, small)
-    action = _action(fields)
-    fields.refuse_others(action)
-    resource = fields.read("resource", json_input.text)
-    if resource is None and action.lower() != "iam:createrole":
+def _listed(
+    value: object, at: str, label: str, kind: DocumentType = DocumentType.IDENTITY
+) -> list[Policy]:
+    entries = enumerate(json_input.entries(value, at), start=1)
+    return [_compiled(each, place, f"{label} {n}", kind) for n, (place, each) in entries]
+
+
+def _as_one(
+    value: object, at: str, label: str, kind: DocumentType = DocumentType.IDENTITY
+) -> Policy:
+    """Return a list of policies as one policy."""
+    return merge(_listed(value, at, label, kind))
+
+
+def _levels(value: object, at: str) -> list[Policy]:
+    """Return the policies of each level as one: a list is one level, or has a list for each."""
+    listed, label = json_input.entries(value, at), "service control policy"
+    if listed and not isinstance(listed[0][1], list):
+        return [_as_one(value, at, label)]
+    return [
+        _as_one(level, place, f"level {n} {label}")
+        for n, (place, level) in enumerate(listed, start=1)
+    ]
+
+
+def _trust(value: object, at: str) -> Policy | AwsError:
+    """The trust policy, or IAM's answer to it when it would never have stored it."""
+    if value != UNKNOWN_OUTPUT:
+        json_input.json_object(value, at)
+    json_input.check_size(value, at)
+    try:
+        return compile_trust_policy(value)
+    except DocumentError as error:
+        return malformed_policy(error.message)
+
+
+def _caller(value: object, at: str, role_arn: str | None, unique_id: str | None) -> Caller:
+    arn = json_input.text(value, at)
+    try:
+        return caller_from_arn(arn, role_arn=role_arn, unique_id=unique_id)
+    except ValueError as error:
+        raise InputError(at, str(error)) from None
+
+
+def _role_of_caller(value: object, at: str) -> str:
+    _caller(value, at, None, None)
+    return json_input.text(value, at)
+
+
+def _step(value: object, at: str) -> Step:
+    fields = json_input.json_object(value, at, _STEP_FIELDS)
+    values = {name: field for name, field in fields.items() if field is not None}
+    action = _action(values, at)
+    _refuse_others(values, at, action)
+    if "resource" not in values and action.lower() != "iam:createrole":
         raise InputError(f"{at}.resource", "missing")
-    call: dict[str, Any] = {
-        "path": at,
-        "action": action,
-        "resource": resource or "*",
-        "caller": _caller(fields),
-        "caller_role_arn": fields.read("principal_role_arn", json_input.text),
-        "caller_id": fields.read("principal_id", json_input.text),
-        "identity": fields.policies("identity_policies", "identity policy", DocumentType.IDENTITY),
-        "boundary": fields.policy(
-            "permissions_boundary", "permissions boundary", DocumentType.IDENTITY
-        ),
-        "service_control": fields.read("service_control_policies", fields.levels),
-        "resource_control": _resource_control(fields, action, resource or "*"),
-        "endpoint": fields.policy("endpoint_policy", "endpoint policy", DocumentType.PERIMETER),
-        "no_endpoint": "endpoint_policy" in fields.given and fields.get("endpoint_policy") is None,
-        "context": fields.read("context", _context),
+    call: dict[str, Any] = {"path": at, "action": action, "resource": "*"} | {
+        field: read(values[name], f"{at}.{name}")
+        for name, (field, read) in _READERS.items()
+        if name in values
     }
+    if "principal" in values:
+        caller_facts = call.get("caller_role_arn"), call.get("caller_id")
+        call["caller"] = _caller(values["principal"], f"{at}.principal", *caller_facts)
+    if "resource_control" in call and not has_resource_control(action, call["resource"]):
+        problem = f"changes nothing about {action} on {call['resource']}"
+        raise InputError(f"{at}.resource_control_policies", problem)
+    call["no_endpoint"] = "endpoint_policy" in fields and "endpoint_policy" not in values
     match action.lower():
         case "iam:createrole":
-            return _create_role(fields, call)
+            return _create_role(values, call)
         case "sts:assumerole":
-            return _assume_role(fields, call | _session(fields))
+            return _assume_role(values, call | _session_policies(values, at))
         case "sts:assumerolewithwebidentity":
-            token = fields.read("token", _token)
-            return AssumeRoleWithWebIdentity(**call, **_session(fields), token=token)
+            return AssumeRoleWithWebIdentity(**call, **_session_policies(values, at))
         case "sts:getscopedcredentials":
-            name, listed = "session_policies", as_list(fields.get("session_policies") or [])
-            if len(listed) > 1:
-                raise InputError(f"{at}.{name}", f"{action} takes one policy; leave the others out")
-            return ScopeCall(
-                **call,
-                scope=fields.policies(name, "scope-down policy", DocumentType.IDENTITY) or (),
-                size=size(listed[0]) if listed else None,
-                duration=fields.read("duration_seconds", json_input.integer),
-            )
+            return _scope(values, call)
         case _:
-            return ResourceCall(
-                **call,
-                resource_account=fields.read("resource_account", _account),
-                resource_policy=fields.policy(
-                    "resource_policy", "resource policy", DocumentType.RESOURCE
-                ),
-                resource_policy_given="resource_policy" in fields.given,
-            )
+            return ResourceCall(**call, resource_policy_given="resource_policy" in fields)
 
 
-def _action(fields: _Fields) -> str:
-    action, at = fields.read("action", json_input.text), f"{fields.at}.action"
-    if action is None:
-        raise InputError(at, "missing")
+def _refuse_others(values: Json, at: str, action: str) -> None:
+    """Raise `InputError` for a field that would change nothing about a call."""
+    if action.lower() == "sts:assumerole" and "pod_identity" in values:
+        action += " with pod_identity"
+    known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
+    if not values.keys() <= known:
+        name = next(name for name in values if name not in known)
+        problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
+        raise InputError(f"{at}.{name}", problem)
+
+
+def _action(values: Json, at: str) -> str:
+    json_input.check_given(values, at, "action")
+    at += ".action"
+    action = json_input.text(values["action"], at)
     service, colon, name = action.partition(":")
     if not (service and colon and name) or not action.isascii() or "*" in action or "?" in action:
         raise InputError(at, f"{json_input.show(action)} is not an action like s3:GetObject")
@@ -308,72 +277,57 @@ def _action(fields: _Fields) -> str:
     return action
 
 
-def _create_role(fields: _Fields, call: Mapping[str, Any]) -> CreateRole:
-    doubts: list[str] = []
-    trust = _trust(fields, doubts)
+def _create_role(values: Json, call: dict[str, Any]) -> CreateRole:
+    """CreateRole, with IAM's answer in place of a trust policy that it does not store now."""
+    trust, doubts = call.pop("trust", None), list[str]()
+    existing = values.get("existing_principals")
+    names = None if existing is None else _texts(existing, f"{call['path']}.existing_principals")
+    document: Any = values.get("trust_policy")
+    if isinstance(trust, Policy) and document != UNKNOWN_OUTPUT:
+        try:
+            check_storable(document)
+            doubts += check_shared_issuers(document)
+            if names is not None:
+                check_existence(document, frozenset(names))
+        except DocumentError as error:
+            trust = malformed_policy(error.message)
     return CreateRole(
         **call,
         trust=trust,
-        trust_size=size(fields.get("trust_policy")) if isinstance(trust, Policy) else 0,
+        trust_size=size(document) if isinstance(trust, Policy) else 0,
         trust_doubts=doubts,
-        resource_given=fields.get("resource") is not None,
+        resource_given="resource" in values,
     )
 
 
-def _session(fields: _Fields) -> dict[str, Any]:
-    """The fields that both calls for a session of a role have."""
-    duration = fields.read("duration_seconds", json_input.integer)
-    session = fields.as_one("session_policies", "session policy", DocumentType.IDENTITY)
-    return {
-        "trust": _trust(fields, None),
-        "role_exists": fields.read("role_exists", json_input.flag) is not False,
-        "session": session if fields.get("session_policies") else None,
-        "session_sizes": tuple(map(size, as_list(fields.get("session_policies") or []))),
-        "session_name": fields.read("role_session_name", json_input.text),
-        "duration": DEFAULT_SESSION_DURATION if duration is None else duration,
-        "max_duration": fields.read("max_session_duration", json_input.integer),
-    }
+def _session_policies(values: Json, at: str) -> dict[str, Any]:
+    """The session policies of a call for a session of a role, and their sizes."""
+    if not (listed := values.get("session_policies")):
+        json_input.json_list([] if listed is None else listed, f"{at}.session_policies")
+        return {}
+    at = f"{at}.session_policies"
+    session = _as_one(listed, at, "session policy")
+    return {"session": session, "session_sizes": tuple(map(size, listed))}
 
 
-def _assume_role(fields: _Fields, call: dict[str, Any]) -> AssumeRole:
+def _scope(values: Json, call: dict[str, Any]) -> ScopeCall:
+    listed, at = values.get("session_policies", []), f"{call['path']}.session_policies"
+    policies = _listed(listed, at, "scope-down policy")
+    if len(policies) > 1:
+        raise InputError(at, f"{call['action']} takes one policy; leave the others out")
+    return ScopeCall(**call, scope=policies, size=size(listed[0]) if listed else None)
+
+
+def _assume_role(values: Json, call: dict[str, Any]) -> AssumeRole:
     """AssumeRole by a principal, or by EKS for an association."""
-    association = fields.read("pod_identity", partial(_association, call["resource"]))
-    if association is not None:
+    if "pod_identity" in values:
+        at = f"{call['path']}.pod_identity"
+        association = _association(call["resource"], values["pod_identity"], at)
         call |= {"caller": caller_from_arn(POD_IDENTITY_SERVICE), "keys": association}
-        if "aws:tagkeys" in association and fields.get("session_policies"):
+        if "aws:tagkeys" in association and values.get("session_policies"):
             problem = "EKS takes a session policy only with disable_session_tags"
-            raise InputError(f"{fields.at}.session_policies", problem)
-    return AssumeRole(
-        **call,
-        external_id=fields.read("external_id", json_input.text),
-        chained=fields.read("chained", json_input.flag),
-    )
-
-
-def _resource_control(fields: _Fields, action: str, resource: str) -> Policy | None:
-    name = "resource_control_policies"
-    policy = fields.as_one(name, "resource control policy", DocumentType.PERIMETER)
-    if policy is not None and not has_resource_control(action, resource):
-        problem = f"changes nothing about {action} on {resource}"
-        raise InputError(f"{fields.at}.{name}", problem)
-    return policy
-
-
-def _caller(fields: _Fields) -> Caller | None:
-    names = ("principal", "principal_role_arn", "principal_id")
-    arn, role_arn, unique_id = (fields.read(name, json_input.text) for name in names)
-    if role_arn is not None:
-        _caller_from(role_arn, f"{fields.at}.principal_role_arn", None, None)
-    if arn is None:
-        return None
-    return _caller_from(arn, f"{fields.at}.principal", role_arn, unique_id)
-
-
-def _caller_from(arn: str, at: str, role_arn: str | None, unique_id: str | None) -> Caller:
-    try:
-        return caller_from_arn(arn, role_arn=role_arn, unique_id=unique_id)
-    except ValueError as error:
-        raise InputError(at, str(error)) from None
+            raise InputError(f"{call['path']}.session_policies", problem)
+    return AssumeRole(**call)
 
 
 def _association(role: str, value: object, at: str) -> Mapping[str, Value]:
@@ -394,32 +348,6 @@ def _association(role: str, value: object, at: str) -> Mapping[str, Value]:
         return keys
     except ValueError as error:
         raise InputError(at, str(error)) from None
-
-
-def _trust(fields: _Fields, doubts: list[str] | None) -> Policy | AwsError | None:
-    """The trust policy, or IAM's answer to it when it would never have stored it.
-
-    ``doubts`` about a policy that IAM is to store now are appended; None for a policy that it has.
-    """
-    value = fields.get("trust_policy")
-    if value is None:
-        return None
-    at = f"{fields.at}.trust_policy"
-    document = None if value == UNKNOWN_OUTPUT else json_input.json_object(value, at)
-    fields.check_size(value, at)
-    at = f"{fields.at}.existing_principals"
-    listed = fields.get("existing_principals")
-    existing = None if listed is None else frozenset(_texts(listed, at))
-    try:
-        policy = compile_trust_policy(value)
-        if doubts is not None and document is not None:
-            check_storable(document)
-            doubts += check_shared_issuers(document)
-            if existing is not None:
-                check_existence(document, existing)
-    except DocumentError as error:
-        return malformed_policy(error.message)
-    return policy
 
 
 def _token(value: object, at: str) -> TokenClaims | str:
@@ -474,3 +402,36 @@ def _context_text(value: object, at: str) -> str:
             at, f"{json_input.show(value)} is not a string, number, boolean or list of them"
         )
     return json_input.text(scalar, at)
+
+
+_READERS: Mapping[str, tuple[str, Reader]] = {
+    "resource": ("resource", json_input.text),
+    "principal_role_arn": ("caller_role_arn", _role_of_caller),
+    "principal_id": ("caller_id", json_input.text),
+    "identity_policies": ("identity", partial(_listed, label="identity policy")),
+    "permissions_boundary": ("boundary", partial(_compiled, label="permissions boundary")),
+    "service_control_policies": ("service_control", _levels),
+    "resource_control_policies": (
+        "resource_control",
+        partial(_as_one, label="resource control policy", kind=DocumentType.PERIMETER),
+    ),
+    "endpoint_policy": (
+        "endpoint",
+        partial(_compiled, label="endpoint policy", kind=DocumentType.PERIMETER),
+    ),
+    "context": ("context", _context),
+    "resource_account": ("resource_account", _account),
+    "resource_policy": (
+        "resource_policy",
+        partial(_compiled, label="resource policy", kind=DocumentType.RESOURCE),
+    ),
+    "token": ("token", _token),
+    "trust_policy": ("trust", _trust),
+    "role_exists": ("role_exists", json_input.flag),
+    "role_session_name": ("session_name", json_input.text),
+    "duration_seconds": ("duration", json_input.integer),
+    "max_session_duration": ("max_duration", json_input.integer),
+    "external_id": ("external_id", json_input.text),
+    "chained": ("chained", json_input.flag),
+}
+"""The fields of a step that are one of its `Call`'s, whose name is beside the reader."""

@@ -16,51 +16,37 @@ from irsa_core.decide.document import (
     read_document,
     read_statement,
 )
-from irsa_core.decide.patterns import (
-    Key,
-    Lookup,
-    ResourceTemplate,
-    Template,
-    is_plain,
-    resource_problem,
-)
+from irsa_core.decide.operators import Texts
+from irsa_core.decide.patterns import Key, Lookup, Template, resource_problem
 from irsa_core.decide.principal_element import PrincipalElement
-from irsa_core.decide.truth import Truth, any_of, negated
+from irsa_core.decide.truth import Truth, negated
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
 
 class Names:
     """An Action, NotAction, Resource or NotResource element."""
 
-    __slots__ = ("_exact", "_templates", "_word", "is_action", "negated", "texts")
+    __slots__ = ("_matched", "_word", "is_action", "negated", "texts")
 
     def __init__(self, word: str, texts: Sequence[str], *, variables: bool) -> None:
         self.negated = word.startswith("Not")
         self._word = word
         self.texts = texts
-        self.is_action = word.endswith("Action")
-        plain = [text for text in texts if is_plain(text, wildcards=True)]
-        self._exact = frozenset(map(str.lower, plain) if self.is_action else plain)
-        self._templates: list[Template | ResourceTemplate] = []
-        if len(plain) < len(texts):
-            self._templates = [
-                Template(text, variables=False, wildcards=True, ignore_case=True)
-                if self.is_action
-                else ResourceTemplate(text, variables=variables)
-                for text in texts
-                if not is_plain(text, wildcards=True)
-            ]
+        self.is_action = action = word.endswith("Action")
+        self._matched = Texts(
+            texts,
+            variables and not action,
+            wildcards=True,
+            ignore_case=action,
+            resources=not action,
+        )
 
     def covers(self, name: str, lookup: Lookup) -> Truth:
         """Return whether the element covers the request's action or resource."""
-        if (name.lower() if self.is_action else name) in self._exact:
-            return not self.negated
-        if not self._templates:
-            return self.negated
         # A text whose variable has no value matches nothing, so what NotResource would then
         # cover is not guessed.
         unresolved = None if self.negated else False
-        covered = any_of(e.matches(name, lookup, unresolved=unresolved) for e in self._templates)
+        covered = self._matched.fits(name, lookup, unresolved=unresolved)
         return negated(covered) if self.negated else covered
 
     @property
@@ -77,7 +63,8 @@ class Names:
 
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
-        keys = [f"condition key {k}" for each in self._templates for k in each.unknown_keys(lookup)]
+        templates = self._matched.templates
+        keys = [f"condition key {key}" for each in templates for key in each.unknown_keys(lookup)]
         return keys or [f"an output or variable in {self._word}"]
 
 
@@ -129,7 +116,7 @@ def merge(policies: Sequence[Policy]) -> Policy:
 def compile_policy(document: object, name: str, kind: DocumentType) -> Policy:
     """Check a document and compile it; raises `DocumentError`."""
     if document == UNKNOWN_OUTPUT:
-        document = _UNKNOWN_DOCUMENT[kind]
+        document = _undecided(kind)
     listed, variables = read_document(document)
     compiled: list[CompiledStatement] = []
     for number, entry in enumerate(listed, start=1):
@@ -141,21 +128,16 @@ def compile_policy(document: object, name: str, kind: DocumentType) -> Policy:
     return Policy(name, tuple(compiled))
 
 
-def _undecided(**elements: str) -> Json:
+def _undecided(kind: DocumentType) -> Json:
     """A document of which nothing is known: it may allow and it may deny."""
+    elements = {"Action": UNKNOWN_OUTPUT}
+    if kind is not DocumentType.IDENTITY:
+        elements["Principal"] = "*" if kind is DocumentType.PERIMETER else UNKNOWN_OUTPUT
+    if kind is not DocumentType.TRUST:
+        elements["Resource"] = UNKNOWN_OUTPUT
     return {"Statement": [{"Effect": effect, **elements} for effect in ("Allow", "Deny")]}
 
 
-_UNKNOWN_DOCUMENT = {
-    DocumentType.IDENTITY: _undecided(Action=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT),
-    DocumentType.PERIMETER: _undecided(
-        Action=UNKNOWN_OUTPUT, Principal="*", Resource=UNKNOWN_OUTPUT
-    ),
-    DocumentType.TRUST: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
-    DocumentType.RESOURCE: _undecided(
-        Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT
-    ),
-}
 # IAM takes more than any service has: one real action has a hyphen.
 _ACTION = re.compile(r"\*(?::\*)?|[A-Za-z0-9.-]+:[^:]+")
 """An action, a pattern of a service's actions, or all; accounts have ``*:*``, too."""

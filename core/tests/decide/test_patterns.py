@@ -28,7 +28,7 @@ def test_a_pattern_matches_what_the_same_regular_expression_matches(pieces, data
     expression = "".join(words.get(piece) or re.escape(piece) for piece in pieces)
 
     expected = bool(re.fullmatch(expression, value))
-    assert Pattern.from_pieces(pieces).matches(value) == expected
+    assert Pattern(pieces).matches(value) == expected
     text = "".join(piece.value if isinstance(piece, Wildcard) else piece for piece in pieces)
     assert Pattern.parse(text).matches(value) == expected
 
