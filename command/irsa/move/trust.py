@@ -185,8 +185,8 @@ def _probes(document: Json, call: RoleCall) -> set[RoleCall]:
         if POD_IDENTITY_SERVICE in principals(statement, "Service"):
             keys = [f"{_TAG}{NAMESPACE_TAG}"], [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], _CLUSTERS
             namespaces, names, clusters = (
-                _values([e for e in conditions_of(statement) if e.key.lower() in each])
-                for each in keys
+                _values([e for e in conditions_of(statement) if e.key.lower() in names_of_key])
+                for names_of_key in keys
             )
             sources = [] if call.audience else [call.source, f"{call.source}-other"]
             subjects = _subjects(

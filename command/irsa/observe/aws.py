@@ -165,10 +165,10 @@ class Aws(AbstractContextManager["Aws", None]):
 
         def read() -> list[RegisteredProvider]:
             iam, providers = self.client("iam"), list[RegisteredProvider]()
-            for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-                found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=each["Arn"])
-                ids, thumbprints = found["ClientIDList"], found.get("ThumbprintList", ())
-                providers.append(RegisteredProvider(each["Arn"], tuple(ids), tuple(thumbprints)))
+            for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+                provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=entry["Arn"])
+                ids, thumbprints = provider["ClientIDList"], provider.get("ThumbprintList", ())
+                providers.append(RegisteredProvider(entry["Arn"], tuple(ids), tuple(thumbprints)))
             return providers
 
         what = f"OIDC providers of account {account}"

@@ -132,10 +132,10 @@ def _taken(entry: Json, objects: Objects) -> Variable | None:
     if reference is None:
         return Variable(entry.get("value"))  # which `with_fields` has put there
     values = objects.get((reference.kind, reference.name))
-    known = isinstance(values, Mapping)
-    if known and reference.key not in values:
+    is_read = isinstance(values, Mapping)
+    if is_read and reference.key not in values:
         return None
-    value = values[reference.key] if known else None
+    value = values[reference.key] if is_read else None
     return Variable(value, reference.kind, reference.name, reference.key)
 
 

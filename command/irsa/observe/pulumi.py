@@ -195,8 +195,8 @@ def _roles(resources: Sequence[Json]) -> list[StackRole]:
     for key, policy in _attachments(resources):
         attached.setdefault(key, []).append(policy)
     allowed = _allowed_accounts(resources)
-    found = (role for role in typed(resources, types.ROLE) if role.get("urn"))
-    roles = [_role(role, attached, allowed) for role in found]
+    with_urn = (role for role in typed(resources, types.ROLE) if role.get("urn"))
+    roles = [_role(role, attached, allowed) for role in with_urn]
     labels = Counter(role.label for role in roles)
     return [
         # Components of several types may have children of one name.
@@ -282,7 +282,9 @@ def _used(resource: Json, name: str) -> list[str]:
 
 def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
     """Yield every policy that a resource of its own gives to a role, with the key of the role."""
-    written = {str(each.get("urn")): fields_of(each) for each in typed(resources, types.POLICY)}
+    written = {
+        str(policy.get("urn")): fields_of(policy) for policy in typed(resources, types.POLICY)
+    }
     documents = {_text(policy, "arn"): policy.get("policy") for policy in written.values()}
     documents.pop(LATER, None)
     for resource in resources:
@@ -340,15 +342,14 @@ def _identities(resources: Sequence[Json]) -> StackResources:
                 role = {ROLE_ARN_ANNOTATION: role_arn}
                 accounts.append(ServiceAccountObject(texts[0], texts[1], role))
         elif kind == types.ASSOCIATION:
-            found = association_of(fields)
-            texts = [found.arn, *found.account, found.role_arn]
-            associations += [] if LATER in texts else [found]
-            texts.append(found.target_role_arn)
+            association = association_of(fields)
+            texts = [association.arn, *association.account, association.role_arn]
+            associations += [] if LATER in texts else [association]
+            texts.append(association.target_role_arn)
         elif kind == types.PROVIDER:
             ids, arn = as_list(fields.get("clientIdLists") or []), _text(fields, "arn")
-            known = parse_provider_arn(arn) is not None
-            providers += [RegisteredProvider(arn, tuple(map(str, ids)))] if known else []
-            texts = [] if known else [LATER]
+            texts = [] if parse_provider_arn(arn) else [LATER]
+            providers += [] if texts else [RegisteredProvider(arn, tuple(map(str, ids)))]
         unknown += [logical_name(resource)] if LATER in texts else []
     return StackResources(
         accounts=accounts, associations=associations, providers=providers, unknown=unknown
