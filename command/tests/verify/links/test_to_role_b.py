@@ -148,6 +148,13 @@ def test_a_condition_that_the_caller_cannot_send_is_not_lifted(operator, key, va
     assert status is Status.UNKNOWN or link.remedy.text.startswith(meet)
 
 
+def test_no_statement_is_added_beside_one_whose_conditions_it_would_not_have():
+    document = principal_arn_trust_policy(["arn:aws:iam::777788889999:role/admin"])
+    document["Statement"][0]["Condition"]["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
+    remedy = chained(role=role_b(document), assumed=DENIED)["role-b-trust"].remedy
+    assert (remedy.shell, "aws:MultiFactorAuthPresent Bool true" in remedy.text) == ((), True)
+
+
 @pytest.mark.parametrize("named", [f"arn:aws:iam::{ACCOUNT_A}:role/s3app", NEIGHBOUR])
 def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     document = principal_arn_trust_policy([named], external_id="tenant-42")
