@@ -14,6 +14,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.providers.kubernetes import ready
 from irsa_sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
+from irsa_sandbox.providers.kubernetes.rules import TIMEOUT_ANNOTATION
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import NOTHING, InvalidInput, refused, serving
 
@@ -86,6 +87,17 @@ def test_a_patch_gives_back_what_it_changed_and_keeps_the_object(cluster, engine
     cluster.client.delete(ServiceAccount, "app", namespace=namespace)
     engine.delete(made)
     assert annotations_of(cluster, namespace) is None
+
+
+def test_a_deployment_without_pods_fails_with_the_reason(engine, namespace):
+    labels = {"app": "app"}
+    template = {"metadata": {"labels": labels}, "spec": {
+        "serviceAccountName": "absent", "containers": [{"name": "app", "image": "app"}]}}  # fmt: skip
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    deployment = {**named(namespace, annotations={TIMEOUT_ANNOTATION: "1"}), "spec": spec}
+    reason = refused(engine.create, "kubernetes:apps/v1:Deployment", deployment)
+    assert reason.startswith(f"Deployment {namespace}/app is not available after 1 s: ")
+    assert 'serviceaccount "absent" not found' in reason
 
 
 def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
