@@ -91,8 +91,8 @@ def test_a_patch_gives_back_what_it_changed_and_keeps_the_object(cluster, engine
 
 def test_a_deployment_without_pods_fails_with_the_reason(engine, namespace):
     labels = {"app": "app"}
-    template = {"metadata": {"labels": labels}, "spec": {
-        "serviceAccountName": "absent", "containers": [{"name": "app", "image": "app"}]}}  # fmt: skip
+    pods = {"serviceAccountName": "absent", "containers": [{"name": "app", "image": "app"}]}
+    template = {"metadata": {"labels": labels}, "spec": pods}
     spec = {"selector": {"matchLabels": labels}, "template": template}
     deployment = {**named(namespace, annotations={TIMEOUT_ANNOTATION: "1"}), "spec": spec}
     reason = refused(engine.create, "kubernetes:apps/v1:Deployment", deployment)
