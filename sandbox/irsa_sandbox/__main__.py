@@ -24,7 +24,7 @@ from irsa.commands.terminal import SIGNALED, discard_output, on_interrupt, quiet
 from irsa_core import __version__
 
 from . import COMMAND, environment_variables, lifecycle
-from .state import FOLDER, PULUMI_HOME, SandboxError, SandboxState, exports, load
+from .state import FOLDER, PULUMI_HOME, SandboxError, SandboxState, load
 from .toolchain import plugins
 
 OPERATIONS = {
@@ -81,7 +81,11 @@ def _env(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(cli.json_text(environment=environment))
         return 0
-    print(exports(environment, options.foreign))
+    for name, value in environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+    for name in options.foreign:
+        if name not in environment:
+            print(f"unset {name}")  # which would get between
     return 0
 
 

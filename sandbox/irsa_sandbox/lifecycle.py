@@ -140,8 +140,8 @@ def _start_supervisor(
     # process ends, no half-started sandbox stays behind.
     watched, ours = os.pipe()
     supervisor = [sys.executable, "-m", f"{__package__}.supervisor", folder, programs.pulumi]
-    supervisor += [programs.control_plane, ",".join(sorted(programs.plugins))]
-    supervisor += [str(lock.fileno()), str(watched)]
+    supervisor += [programs.control_plane, str(lock.fileno()), str(watched)]
+    supervisor += sorted(programs.plugins)
     problem, last = None, "the sandbox"
     # Through a shell that ends at once, in a session of its own: the supervisor is no child of this
     # process, and Ctrl-C in this terminal is not for it.
