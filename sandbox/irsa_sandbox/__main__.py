@@ -326,19 +326,12 @@ def _parser() -> argparse.ArgumentParser:
     for starts in (up, demo):
         starts.add_argument(
             "--providers",
-            type=_names,
+            type=plugins.names,
             metavar="WHICH",
             help="attached: the sandbox's own; published: the plugins of Pulumi; or those that are "
             "left to plugins, such as kubernetes (default: attached, or as the running sandbox is)",
         )
     return parser
-
-
-def _names(text: str) -> frozenset[str]:
-    try:
-        return plugins.names(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _choice(options: argparse.Namespace) -> plugins.Choice:

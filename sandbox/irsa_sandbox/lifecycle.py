@@ -70,11 +70,8 @@ def tools(on_progress: Progress, providers: Choice = ANY) -> toolchain.Tools:
     for name in ("ministack", "lightkube", "pulumi"):  # of another process, which would only fail
         if find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    try:
-        with on_interrupt(signal.SIG_DFL):  # what is half-made, the next set-up removes
-            return toolchain.obtain(on_progress, providers)
-    except toolchain.ToolError as error:
-        raise SandboxError(str(error)) from error
+    with on_interrupt(signal.SIG_DFL):  # what is half-made, the next set-up removes
+        return toolchain.obtain(on_progress, providers)
 
 
 def start(folder: Path, programs: toolchain.Tools, on_progress: Progress) -> SandboxState | None:

@@ -18,6 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from ..errors import SandboxError
+
 CONNECT_TIMEOUT = 3.0  # seconds; who cannot be reached is not waited for
 READ_TIMEOUT = 30.0
 
@@ -27,7 +29,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 Progress = Callable[[str], None]
 
 
-class ToolError(Exception):
+class ToolError(SandboxError):
     """A tool cannot be obtained; the text says the ways to supply it."""
 
 

@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -44,12 +45,12 @@ ANY = Choice()
 
 
 def names(text: str) -> frozenset[str]:
-    """The providers that ``--providers`` leaves to plugins. Raises `ValueError`."""
+    """The providers that ``--providers`` leaves to plugins. Raises `ArgumentTypeError`."""
     if text in (ATTACHED, PUBLISHED):
         return frozenset(PROVIDERS if text == PUBLISHED else ())
     providers = frozenset(text.split(","))
     if unknown := sorted(providers.difference(PROVIDERS)):
-        raise ValueError(
+        raise ArgumentTypeError(
             f"{unknown[0]!r} is no provider; give {ATTACHED}, {PUBLISHED}, or some of "
             f"{','.join(PROVIDERS)} that are left to plugins"
         )
