@@ -3,9 +3,9 @@
 `irsa_sandbox.lifecycle` starts it as `python -m irsa_sandbox.supervisor FOLDER PULUMI CONTROL_PLANE
 LOCK STARTER PLUGIN...`. LOCK and STARTER are file descriptors: the folder's lock, which it holds
 until it ends, and a pipe whose other end its starter has. Each PLUGIN is a provider that is not
-attached. It tells its progress on standard output, a line a step, closes it when
-everything answers, and ends on SIGTERM, when a part of it dies, when its folder is removed, and
-when its starter goes before everything answers.
+attached. It tells its progress on standard output, a line a step, closes it when everything
+answers, and ends on SIGTERM, when a part of it dies, when its folder is removed, and when its
+starter goes before everything answers.
 """
 
 import logging
