@@ -68,12 +68,11 @@ class Parts:
         self._tell("AWS: MiniStack, with the sandbox's checks in front of it")
         emulator = self._aws(cluster, authenticator)
         self._tell("pod identity webhook and agent, kubelet, resource providers")
-        own_eks = emulator.client("eks", ACCOUNT_A)
         webhook = WebhookServer(
             authority=self._authority,
             client=cluster.client(),
             region=REGION,
-            associated=partial(associated, own_eks, self._folder),
+            associated=partial(associated, emulator.client("eks", ACCOUNT_A), self._folder),
         )
         self._started(webhook)
         agent = Agent(instance=emulator.instance, jwks=cluster.jwks, issuer_url=self._issuer_url)
