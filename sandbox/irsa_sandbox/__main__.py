@@ -24,7 +24,7 @@ from irsa.commands.terminal import SIGNALED, discard_output, on_interrupt, quiet
 from irsa_core import __version__
 
 from . import COMMAND, environment_variables, lifecycle
-from .state import FOLDER, PULUMI_HOME, SandboxError, SandboxState, exports, load
+from .state import FOLDER, PULUMI_HOME, SandboxError, SandboxState, load
 from .toolchain import plugins
 
 OPERATIONS = {
@@ -81,7 +81,11 @@ def _env(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(cli.json_text(environment=environment))
         return 0
-    print(exports(environment, options.foreign))
+    for name, value in environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+    for name in options.foreign:
+        if name not in environment:
+            print(f"unset {name}")  # which would get between
     return 0
 
 
@@ -322,19 +326,12 @@ def _parser() -> argparse.ArgumentParser:
     for starts in (up, demo):
         starts.add_argument(
             "--providers",
-            type=_names,
+            type=plugins.names,
             metavar="WHICH",
             help="attached: the sandbox's own; published: the plugins of Pulumi; or those that are "
             "left to plugins, such as kubernetes (default: attached, or as the running sandbox is)",
         )
     return parser
-
-
-def _names(text: str) -> frozenset[str]:
-    try:
-        return plugins.names(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _choice(options: argparse.Namespace) -> plugins.Choice:

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import SandboxError
 from .waiting import waiting_for
 
 PRIVATE = 0o700
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-class CacheError(Exception):
+class CacheError(SandboxError):
     """The cache folder cannot be used; the text has the fix."""
 
 

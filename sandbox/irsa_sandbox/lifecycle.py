@@ -70,11 +70,8 @@ def tools(on_progress: Progress, providers: Choice = ANY) -> toolchain.Tools:
     for name in ("ministack", "lightkube", "pulumi"):  # of another process, which would only fail
         if find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    try:
-        with on_interrupt(signal.SIG_DFL):  # what is half-made, the next set-up removes
-            return toolchain.obtain(on_progress, providers)
-    except toolchain.ToolError as error:
-        raise SandboxError(str(error)) from error
+    with on_interrupt(signal.SIG_DFL):  # what is half-made, the next set-up removes
+        return toolchain.obtain(on_progress, providers)
 
 
 def start(folder: Path, programs: toolchain.Tools, on_progress: Progress) -> SandboxState | None:
@@ -140,8 +137,8 @@ def _start_supervisor(
     # process ends, no half-started sandbox stays behind.
     watched, ours = os.pipe()
     supervisor = [sys.executable, "-m", f"{__package__}.supervisor", folder, programs.pulumi]
-    supervisor += [programs.control_plane, ",".join(sorted(programs.plugins))]
-    supervisor += [str(lock.fileno()), str(watched)]
+    supervisor += [programs.control_plane, str(lock.fileno()), str(watched)]
+    supervisor += sorted(programs.plugins)
     problem, last = None, "the sandbox"
     # Through a shell that ends at once, in a session of its own: the supervisor is no child of this
     # process, and Ctrl-C in this terminal is not for it.

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
 from typing import Protocol, TypeVar
 
 from .aws.accounts import ACCOUNT_A, REGION
 from .aws.server import ControlPlaneFacts, Emulator
+from .folder import clear
 from .kubernetes.authenticator import Authenticator
 from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
 from .kubernetes.kubelet import Kubelet
@@ -68,7 +68,13 @@ class Parts:
         self._tell("AWS: MiniStack, with the sandbox's checks in front of it")
         emulator = self._aws(cluster, authenticator)
         self._tell("pod identity webhook and agent, kubelet, resource providers")
-        self._webhook(cluster, emulator)
+        webhook = WebhookServer(
+            authority=self._authority,
+            client=cluster.client(),
+            region=REGION,
+            associated=partial(associated, emulator.client("eks", ACCOUNT_A), self._folder),
+        )
+        self._started(webhook)
         agent = Agent(instance=emulator.instance, jwks=cluster.jwks, issuer_url=self._issuer_url)
         agent_url = self._started(AgentServer(agent, emulator.node_with_agent)).url
         sockets = SocketFolder()
@@ -91,7 +97,8 @@ class Parts:
             plugins=plugins,
             snapshots=str(sockets.path / "snapshots"),
         )
-        self._kubelet(cluster, emulator, state)
+        server = ExecServer(authority=self._authority, client=cluster.client(), **state.pods())
+        self._started(Kubelet(cluster.client(), server, emulator.node_with_agent))
         state = replace(state, providers=self._providers(emulator, state))
         (sockets.path / "kubernetes").symlink_to(cluster.folder)  # whose own path may be too long
         storage = Storage(sockets.path / "kubernetes" / ETCD_SOCKET)
@@ -137,20 +144,6 @@ class Parts:
         self._started(authenticator)
         return emulator
 
-    def _webhook(self, cluster: ControlPlane, emulator: Emulator) -> None:
-        eks_client = emulator.client("eks", ACCOUNT_A)
-        webhook = WebhookServer(
-            authority=self._authority,
-            client=cluster.client(),
-            region=REGION,
-            associated=partial(associated, eks_client, self._folder),
-        )
-        self._started(webhook)
-
-    def _kubelet(self, cluster: ControlPlane, emulator: Emulator, state: SandboxState) -> None:
-        server = ExecServer(authority=self._authority, client=cluster.client(), **state.pods())
-        self._started(Kubelet(cluster.client(), server, emulator.node_with_agent))
-
     def _providers(self, emulator: Emulator, state: SandboxState) -> dict[str, int]:
         """The port of each provider that is not left to a plugin."""
         packages = {
@@ -177,8 +170,7 @@ def _snapshot(
         storage.restore(objects)
         agent.forget()  # its sessions are gone
         # A stack that was brought up since would say "unchanged" of resources that are gone.
-        for path in backend.iterdir():
-            rmtree(path) if path.is_dir() else path.unlink()
+        clear(backend)
         for file, data in stacks.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)

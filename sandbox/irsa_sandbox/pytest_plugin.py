@@ -95,12 +95,12 @@ def _irsa_reset(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     sandbox: Sandbox = request.getfixturevalue("irsa_sandbox")
     with _in_one_line():
-        sandbox.take_snapshot()
+        sandbox.snapshots.take()
     yield
     request.node.user_properties += [(STAND_IN, token) for token in sandbox.stand_ins]
     if request.node.get_closest_marker(KEEP) is None:
         with _in_one_line():
-            sandbox.restore()
+            sandbox.snapshots.restore()
 
 
 def _folder(config: pytest.Config) -> Path | None:

@@ -212,8 +212,3 @@ def with_claims(token: str, **claims: Any) -> str:
     header, _, signature = token.split(".")
     body = base64.urlsafe_b64encode(json.dumps({**claims_of(token), **claims}).encode())
     return f"{header}.{body.decode().rstrip('=')}.{signature}"
-
-
-def pretty(value: Any) -> str:
-    """JSON for people."""
-    return json.dumps(value, indent=2, sort_keys=True)

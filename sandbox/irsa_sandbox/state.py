@@ -183,16 +183,6 @@ def cluster_client(state: SandboxState) -> "lightkube.Client":
     return lightkube.Client(KubeConfig.from_file(state.kubeconfig), trust_env=False)
 
 
-def exports(environment: Mapping[str, str], foreign: Iterable[str]) -> str:
-    """The environment as lines for a shell's `eval`.
-
-    ``foreign`` names variables of the shell that would get between: they are unset.
-    """
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    unset = [name for name in foreign if name not in environment]
-    return "\n".join([*lines, *(f"unset {name}" for name in unset)])
-
-
 def save(state: SandboxState) -> None:
     """Publish the state; a reader never sees half of it."""
     write_private(state.path / STATE_FILE, json.dumps(asdict(state), indent=1).encode())

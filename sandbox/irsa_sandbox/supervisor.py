@@ -1,11 +1,11 @@
 """The sandbox's one background process: it holds every server and watches over all of them.
 
 `irsa_sandbox.lifecycle` starts it as `python -m irsa_sandbox.supervisor FOLDER PULUMI CONTROL_PLANE
-PLUGINS LOCK STARTER`. PLUGINS are the providers that are not attached, with commas between. The
-last two are file descriptors: the folder's lock, which it holds until it ends, and a pipe whose
-other end its starter has. It tells its progress on standard output, a line a step, closes it when
-everything answers, and ends on SIGTERM, when a part of it dies, when its folder is removed, and
-when its starter goes before everything answers.
+LOCK STARTER PLUGIN...`. LOCK and STARTER are file descriptors: the folder's lock, which it holds
+until it ends, and a pipe whose other end its starter has. Each PLUGIN is a provider that is not
+attached. It tells its progress on standard output, a line a step, closes it when everything
+answers, and ends on SIGTERM, when a part of it dies, when its folder is removed, and when its
+starter goes before everything answers.
 """
 
 import logging
@@ -112,7 +112,6 @@ def _close_output() -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # The lock stays open, and so the folder taken, until this process and its group have ended.
-    folder, pulumi, control_plane, names, lock, starter = sys.argv[1:]
-    plugins = [name for name in names.split(",") if name]
+    folder, pulumi, control_plane, lock, starter, *plugins = sys.argv[1:]
     own = Path(folder), Path(pulumi), Path(control_plane)
     sys.exit(main(*own, plugins, int(lock), int(starter)))

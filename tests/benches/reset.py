@@ -25,9 +25,9 @@ def main() -> None:
             state = lifecycle.up(folder, progress)
             with held(state, ends=False) as sandbox:
                 for _ in range(args.repetitions // args.restarts):
-                    samples["take"].append(seconds(sandbox.take_snapshot))
+                    samples["take"].append(seconds(sandbox.snapshots.take))
                     _test(sandbox)
-                    samples["reset"].append(seconds(sandbox.restore))
+                    samples["reset"].append(seconds(sandbox.snapshots.restore))
 
             def again() -> None:
                 lifecycle.down(folder)

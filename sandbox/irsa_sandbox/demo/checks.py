@@ -1,5 +1,6 @@
 """The checks of checks.yaml, and the one way to ask them of systems that are up."""
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import yaml
 from irsa_core.identity.arns import session_arn_prefix
 from irsa_core.identity.eks import STS_AUDIENCE, TOKEN_FILE, TOKEN_FILE_VARIABLE
 
-from ..session import Done, claims_of, pretty, with_claims
+from ..session import Done, claims_of, with_claims
 
 OBJECT_A, CONTENT_A = "reports/2026/november.csv", b"day,visits\n2026-11-01,42\n"
 OBJECT_B, CONTENT_B = "ledger/2026-11.csv", b"account,amount\n"
@@ -98,7 +99,10 @@ class SystemCheck:
                 return Done(done.code, _SANDBOX_LINES.sub("", done.output))
             case {"claims_of": pod}:
                 done = systems.in_pod(*account(pod), shlex.split(TOKEN))
-                return done if done.code else Done(0, pretty(claims_of(done.output.strip())))
+                if done.code:
+                    return done
+                claims = claims_of(done.output.strip())
+                return Done(0, json.dumps(claims, indent=2, sort_keys=True))
             case {"token_of": of, "role": role, "command": command, **more}:
                 ref = account(of)
                 systems.service_account(*ref)

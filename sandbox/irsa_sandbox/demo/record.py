@@ -99,12 +99,6 @@ class Record:
 
         self._announced.append(show)
 
-    def settle(self) -> None:
-        """Show all that was announced."""
-        with self._status:
-            while self._announced:
-                self._announced.pop(0)()
-
     def lines_of(self, title: str) -> Callable[[str], None]:
         """Return what folds the lines of long work into one line of a terminal; warnings stay."""
 
@@ -137,7 +131,9 @@ class Record:
         """
         try:
             yield
-            self.settle()
+            with self._status:
+                for show in self._announced:
+                    show()
         except Exception as error:  # noqa: BLE001 - it is shown whole
             text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
             title = f"{self._part}: no error"

@@ -79,7 +79,9 @@ class Sandbox:
     def __init__(self, session: Session, snapshots: Snapshots, accounts: Accounts) -> None:
         state = session.state
         self._session = session
-        self._snapshots = snapshots
+        self.snapshots = snapshots
+        """Takes and restores a snapshot of everything."""
+
         self.accounts = accounts
         self.kubernetes = session.cluster
         """A lightkube client with the rights of the cluster's administrator."""
@@ -183,14 +185,6 @@ class Sandbox:
         """Hide changes of EKS Pod Identity associations from the webhook for the time of the
         context, as in EKS they are for some seconds."""
         return held_back(self.accounts.a.client("eks"), self.folder)
-
-    def take_snapshot(self) -> None:
-        """Take a snapshot of everything."""
-        self._snapshots.take()
-
-    def restore(self) -> None:
-        """Restore the snapshot."""
-        self._snapshots.restore()
 
     def __repr__(self) -> str:  # without secrets: pytest prints what a failed test had
         return f"<irsa sandbox in {self.folder}>"

@@ -13,10 +13,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
-from ..cache import CacheError, cache_folder, cached_build, key, private_umask
+from ..cache import cache_folder, cached_build, key, private_umask
 from ..folder import is_sandboxs
 from . import plugins
 from .downloads import NotDownloaded, Progress, ToolError, download
@@ -35,20 +34,17 @@ class Tools(NamedTuple):
 
     pulumi: Path
     control_plane: Path
-    plugins: Mapping[str, Path] = MappingProxyType({})
+    plugins: Mapping[str, Path]
     """Of the providers that are not attached."""
 
 
 def obtain(on_progress: Progress, providers: plugins.Choice = plugins.ANY) -> Tools:
-    """Return the tools; build missing ones side by side. Raises `ToolError`."""
-    try:
-        with private_umask(), ThreadPoolExecutor(2) as pool:
-            control_plane = pool.submit(obtain_control_plane, on_progress)
-            pulumi = pool.submit(obtain_pulumi, on_progress).result()
-            programs = plugins.obtain(providers, pulumi, on_progress)
-            return Tools(pulumi, control_plane.result(), programs)
-    except CacheError as error:
-        raise ToolError(str(error)) from error
+    """Return the tools; build missing ones side by side. Raises `SandboxError`."""
+    with private_umask(), ThreadPoolExecutor(2) as pool:
+        control_plane = pool.submit(obtain_control_plane, on_progress)
+        pulumi = pool.submit(obtain_pulumi, on_progress).result()
+        programs = plugins.obtain(providers, pulumi, on_progress)
+        return Tools(pulumi, control_plane.result(), programs)
 
 
 def obtain_pulumi(on_progress: Progress) -> Path:

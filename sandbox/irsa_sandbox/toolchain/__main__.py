@@ -2,8 +2,7 @@
 
 import sys
 
-from ..cache import CacheError
-from .downloads import ToolError
+from ..errors import SandboxError
 from .plugins import build_kubernetes
 
 
@@ -11,7 +10,7 @@ def main() -> int:
     """Build pulumi-kubernetes' plugin and say where it is."""
     try:
         print(build_kubernetes(print))
-    except (ToolError, CacheError) as error:
+    except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
     return 0

@@ -18,6 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from ..errors import SandboxError
+
 CONNECT_TIMEOUT = 3.0  # seconds; who cannot be reached is not waited for
 READ_TIMEOUT = 30.0
 
@@ -27,7 +29,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 Progress = Callable[[str], None]
 
 
-class ToolError(Exception):
+class ToolError(SandboxError):
     """A tool cannot be obtained; the text says the ways to supply it."""
 
 
@@ -88,8 +90,11 @@ def _fetch(entry: Entry, folder: Path, on_progress: Progress) -> Path:
         ) as client:
             sha256 = entry.sha256
             if entry.checksums:
-                listed = client.get(entry.checksums).raise_for_status()
-                sha256 = _published(listed.text, entry)
+                listed = client.get(entry.checksums).raise_for_status().text.splitlines()
+                lines = (line.partition("  ") for line in listed)
+                sha256 = next((sha256 for sha256, _, file in lines if file == entry.file), None)
+                if sha256 is None:
+                    raise NotDownloaded(f"{entry.checksums} does not list {entry.file}")
             with client.stream("GET", entry.url) as response, file.open("wb") as target:
                 response.raise_for_status()
                 on_progress(f"{entry.file}: downloading from {urlsplit(entry.url).hostname}")
@@ -104,14 +109,6 @@ def _fetch(entry: Entry, folder: Path, on_progress: Progress) -> Path:
     if digest.hexdigest() != sha256:
         raise NotDownloaded(f"{entry.url} has SHA-256 {digest.hexdigest()} instead of {sha256}")
     return file
-
-
-def _published(checksums: str, wanted: Entry) -> str:
-    for line in checksums.splitlines():
-        sha256, _, file = line.partition("  ")
-        if file == wanted.file:
-            return sha256
-    raise NotDownloaded(f"{wanted.checksums} does not list {wanted.file}")
 
 
 def _unpack(entry: Entry, file: Path, folder: Path) -> None:

@@ -149,9 +149,11 @@ def _replacements(go: Path, name: str, scratch: Path, beside: Mapping[str, str])
     with stubs is reached by a link to there.
     """
     sources = SOURCES / name
-    overlay = {
-        str(sources / file): str(_in_module(go, name, where)) for file, where in beside.items()
-    }
+    overlay: dict[str, str] = {}
+    for file, where in beside.items():
+        module, _, path = where.partition("//")
+        fetched = json.loads(_go(go, name, "mod", "download", "-json", module))  # as go.sum has it
+        overlay[str(sources / file)] = str(Path(fetched["Dir"], path))
     stubs = {
         str(file.parent.relative_to(sources / STUBS)): file
         for file in (sources / STUBS).rglob("*.go")
@@ -177,12 +179,6 @@ def _replacements(go: Path, name: str, scratch: Path, beside: Mapping[str, str])
             overlay[str(laid / "stub.go")] = str(stubs[package])
     (scratch / "overlay.json").write_text(json.dumps({"Replace": overlay}))
     return flags
-
-
-def _in_module(go: Path, name: str, where: str) -> Path:
-    """A file of a module that the module of that name requires, fetched and checked by go.sum."""
-    module, _, path = where.partition("//")
-    return Path(json.loads(_go(go, name, "mod", "download", "-json", module))["Dir"]) / path
 
 
 def _find_go(on_progress: Progress) -> Path:

@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -44,12 +45,12 @@ ANY = Choice()
 
 
 def names(text: str) -> frozenset[str]:
-    """The providers that ``--providers`` leaves to plugins. Raises `ValueError`."""
+    """The providers that ``--providers`` leaves to plugins. Raises `ArgumentTypeError`."""
     if text in (ATTACHED, PUBLISHED):
         return frozenset(PROVIDERS if text == PUBLISHED else ())
     providers = frozenset(text.split(","))
     if unknown := sorted(providers.difference(PROVIDERS)):
-        raise ValueError(
+        raise ArgumentTypeError(
             f"{unknown[0]!r} is no provider; give {ATTACHED}, {PUBLISHED}, or some of "
             f"{','.join(PROVIDERS)} that are left to plugins"
         )
@@ -58,14 +59,12 @@ def names(text: str) -> frozenset[str]:
 
 def obtain(choice: Choice, pulumi: Path, on_progress: Progress) -> dict[str, Path]:
     """The programs of the plugins chosen. Raises `ToolError`."""
-    programs = {name: find(name, choice.home) for name in choice.names or ()}
-    missing = sorted(name for name, program in programs.items() if program is None)
-    if missing and not _reachable():
-        raise ToolError(_nowhere(missing[0], choice.home))
-    paths = {name: program for name, program in programs.items() if program is not None}
-    paths |= {name: _install(name, pulumi, on_progress) for name in missing}
+    paths = {
+        name: find(name, choice.home) or _install(name, choice.home, pulumi, on_progress)
+        for name in sorted(choice.names or ())
+    }
     if paths:
-        which = ", ".join(f"{name} ({program})" for name, program in sorted(paths.items()))
+        which = ", ".join(f"{name} ({program})" for name, program in paths.items())
         on_progress(f"providers: published plugins of {which}")
     return paths
 
@@ -99,9 +98,20 @@ def write_script(file: Path, *command: str | Path) -> None:
 
 def build_kubernetes(on_progress: Progress) -> Path:
     """pulumi-kubernetes' plugin, built unless the cache has it. Raises `ToolError`."""
+    file, embedded = _file("kubernetes"), ("schema.json", "terraform-mapping.json")
+
+    def make(folder: Path) -> None:
+        build(
+            "pulumi-kubernetes",
+            ".",
+            folder / file,
+            on_progress,
+            stamps={f"{MODULE}/pkg/version.Version": MODULE_VERSION},
+            beside={name: f"{MODULE}//cmd/{file}/{name}" for name in embedded},
+        )
+
     with private_umask():
-        folder = cached_build(_built_kubernetes(), lambda new: _build(new, on_progress))
-        return folder / _file("kubernetes")
+        return cached_build(_built_kubernetes(), make) / file
 
 
 def find(name: str, home: Path) -> Path | None:
@@ -117,7 +127,14 @@ def find(name: str, home: Path) -> Path | None:
     return next((program for program in in_cache if program.exists()), None)
 
 
-def _install(name: str, pulumi: Path, on_progress: Progress) -> Path:
+def _install(name: str, home: Path, pulumi: Path, on_progress: Progress) -> Path:
+    if not _reachable():
+        hint = ", nor built by `make real-kubernetes`" if name == "kubernetes" else ""
+        raise ToolError(
+            f"no published plugin of {name}: it is neither {_file(name)} on PATH nor "
+            f"{_version(name)} in {home}{hint}, and {DOWNLOADS} does not answer"
+        )
+
     def install(folder: Path) -> None:
         on_progress(f"{name}: installing the published plugin {_version(name)}")
         done = subprocess.run(
@@ -133,14 +150,6 @@ def _install(name: str, pulumi: Path, on_progress: Progress) -> Path:
     return _in_home(name, cached_build(_installation(name), install))
 
 
-def _nowhere(name: str, home: Path) -> str:
-    hint = ", nor built by `make real-kubernetes`" if name == "kubernetes" else ""
-    return (
-        f"no published plugin of {name}: it is neither {_file(name)} on PATH nor "
-        f"{_version(name)} in {home}{hint}, and {DOWNLOADS} does not answer"
-    )
-
-
 def _reachable() -> bool:
     import httpx2  # takes 0.1 s
 
@@ -149,21 +158,6 @@ def _reachable() -> bool:
     except httpx2.HTTPError:
         return False
     return True
-
-
-def _build(folder: Path, on_progress: Progress) -> None:
-    files = {
-        file: f"{MODULE}//cmd/pulumi-resource-kubernetes/{file}"
-        for file in ("schema.json", "terraform-mapping.json")
-    }
-    build(
-        "pulumi-kubernetes",
-        ".",
-        folder / _file("kubernetes"),
-        on_progress,
-        stamps={f"{MODULE}/pkg/version.Version": MODULE_VERSION},
-        beside=files,
-    )
 
 
 def _built_kubernetes() -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from irsa_sandbox import cache, toolchain
 from irsa_sandbox.cache import CacheError, cache_folder, entry, key, private_umask
-from irsa_sandbox.toolchain import KUBERNETES_VERSION, SOURCES, ToolError
+from irsa_sandbox.toolchain import KUBERNETES_VERSION, SOURCES
 from tests.support.refusal import refusal
 from tools import environment
 
@@ -65,7 +65,7 @@ def test_a_cache_that_others_can_write_or_that_cannot_be_is_one_line(monkeypatch
 def test_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypatch):
     folder = entry(key(SOURCES / "kubernetes", KUBERNETES_VERSION))
     folder.mkdir(0o777)
-    with pytest.raises(ToolError, match=rf"^\S+{folder.name} can be written by others"):
+    with pytest.raises(CacheError, match=rf"^\S+{folder.name} can be written by others"):
         toolchain.obtain(print)
     environment.environment_folder().mkdir(0o777)
     monkeypatch.setattr(environment, "LINK", folder / ".venv")

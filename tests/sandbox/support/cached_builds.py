@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_sandbox.cache import cache_folder, finished, lock
+from irsa_sandbox import cache
 
 
 def cached_build(
@@ -16,14 +16,14 @@ def cached_build(
     """The folder with copies of the files in which ``make`` has run; another one when the files, or
     ``more`` that it depends on, are others."""
     content = b"".join([*(file.read_bytes() for file in files), *more])
-    folder = cache_folder() / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
-    with lock(folder):
-        if not folder.exists():
-            with finished(folder) as unfinished:
-                for file in files:
-                    shutil.copy(file, unfinished)
-                make(unfinished)
-    return folder
+
+    def make_with_copies(folder: Path) -> None:
+        for file in files:
+            shutil.copy(file, folder)
+        make(folder)
+
+    key = hashlib.sha256(content).hexdigest()[:12]
+    return cache.cached_build(f"{name}-{key}", make_with_copies)
 
 
 def needed(program: str) -> str:

@@ -46,9 +46,9 @@ def role_of(pod):
 
 def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox, pod):
     restored = pod()
-    sandbox.take_snapshot()
+    sandbox.snapshots.take()
     before = role_of(restored)
-    sandbox.restore()
+    sandbox.snapshots.restore()
 
     assert before == role_of(restored) == ROLE
 
