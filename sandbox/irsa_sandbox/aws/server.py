@@ -175,6 +175,9 @@ class Emulator:
         app = ASGIWrapper(application)  # pyright: ignore[reportArgumentType] - stricter than ASGI
 
         async def connected(reader: StreamReader, writer: StreamWriter) -> None:
+            # asyncio does so only for sockets whose protocol number is given: an answer's second
+            # part would wait 40 ms for the receipt of the first.
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # Nothing else refers to a task that reads the streams within TLS.
             tasks.add(task := asyncio.current_task())
             try:
