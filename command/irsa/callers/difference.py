@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from itertools import product
 from math import prod
 from typing import NamedTuple
@@ -136,10 +137,8 @@ def permission_changes(
     Raises as `trust_changes` does.
     """
     caller = session_of(role_arn, None) if parse_role_arn(role_arn) else None
-    compiled = [
-        merge([compile_policy(each, "policy", DocumentType.IDENTITY) for each in side]).statements
-        for side in (old, new)
-    ]
+    read = partial(compile_policy, name="policy", kind=DocumentType.IDENTITY)
+    compiled = [merge([*map(read, documents)]).statements for documents in (old, new)]
     listed = [*compiled[0], *compiled[1]]
     keys = {test.condition.key.lower() for statement in listed for test in statement.conditions}
     elements = [statement.resource for statement in listed if statement.resource]
@@ -220,7 +219,7 @@ def _changed(old: set[_Met], new: set[_Met], request: Request) -> set[Effect]:
     before, after = (
         frozenset[Condition | Names]().union(*(e.open for e in met)) for met in (old, new)
     )
-    demands = (each for each in before | after if isinstance(each, Condition))
+    demands = (demand for demand in before | after if isinstance(demand, Condition))
     by_key = list(answered(demands, request))
     asked = {condition for truths in by_key for condition in truths[0]}
     shared = sorted((before & after) - asked, key=str)

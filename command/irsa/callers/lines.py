@@ -122,7 +122,7 @@ def shut_out(trust_policy: Json, facts: RoleFacts) -> list[str]:
     try:
         if admits(policy, facts):
             return []
-        allowing = [place for place, each in enumerate(policy.statements) if each.allow]
+        allowing = [n for n, statement in enumerate(policy.statements) if statement.allow]
         reasons = [f"statement {place + 1}: {_reason(policy, place, facts)}" for place in allowing]
         return reasons or ["no statement allows"]
     except Undecided:

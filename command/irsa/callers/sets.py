@@ -180,8 +180,8 @@ def _guess(way: Way, statement: CompiledStatement) -> Call:
     entries = statement.principal.entries.get("AWS", ()) if statement.principal else ()
     for fact in way.facts:
         asked = (e.patterns[0] for e in positive if fact.keys.get(e.key.lower()) == SAME)
-        for each in (*asked, *(entries if fact.apart is not None else ())):
-            value = re.sub("[*?]", "aa", each)
+        for pattern in (*asked, *(entries if fact.apart is not None else ())):
+            value = re.sub("[*?]", "aa", pattern)
             if fact.language.has(value):
                 values[fact.name] = value
     return way.call(values)
@@ -350,14 +350,14 @@ def _groups_of(
     apart = fact.apart or ()
     listed = (pattern for test in used for pattern in patterns[test.condition] or ())
     value_classes = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
-    members = [Member(*each) for each in value_classes]
+    members = [Member(*value_class) for value_class in value_classes]
     sets = [
         read_operator(e.condition.operator).set_operator for e in used if e.condition.base != "null"
     ]
     for size in range(2, len(sets) + 1 if fact.several and all(sets) else 0):
         for chosen in combinations(value_classes, size):
-            fits = frozenset[Linear]().union(*(each.fits for each in chosen))
-            members.append(Member(tuple(each.value for each in chosen), fits))
+            fits = frozenset[Linear]().union(*(member.fits for member in chosen))
+            members.append(Member(tuple(member.value for member in chosen), fits))
     if fact.optional:
         members.append(Member(Key.ABSENT, frozenset()))
     alike: dict[object, list[Member]] = {}

@@ -330,13 +330,13 @@ def calls_of(
     """Return the calls of callers with credentials, with what they choose; ``tags`` are their own,
     None where these are not known."""
     keys = asked.keys
-    own = None if tags is None else {name.lower(): only(value) for name, value in tags.items()}
+    own_tags = None if tags is None else {n.lower(): only(value) for n, value in tags.items()}
     traits: list[Fact] = []
     for key in keys:
         if key.startswith("aws:principaltag/"):
             name, tag = f"its tag {keys[key].partition('/')[2]}", key.partition("/")[2]
-            values = languages.TAG_VALUES if own is None else own.get(tag, only())
-            traits.append(Fact(name, values, {key: SAME}, own is None or tag not in own))
+            values = languages.TAG_VALUES if own_tags is None else own_tags.get(tag, only())
+            traits.append(Fact(name, values, {key: SAME}, own_tags is None or tag not in own_tags))
     asked_of = {key: carrier for key, carrier in _ORGANIZATION.items() if key in keys}
     if asked_of and fact.apart is not None:
         traits.append(Fact("organization", languages.ORGANIZATIONS, asked_of, optional=True))
