@@ -174,7 +174,8 @@ def admits(policy: Policy, known: RoleFacts) -> bool:
 
 
 def _guess(way: Way, statement: CompiledStatement) -> Call:
-    """The call of a caller who has what a statement asks for first, where that can exist."""
+    """The call of a caller who has what a statement asks for first, where that can exist. Most
+    roles allow it, so that `admits` needs none of their kinds of callers."""
     values = _sample_values(way)
     positive = [test.condition for test in statement.conditions if test.condition.positive]
     entries = statement.principal.entries.get("AWS", ()) if statement.principal else ()
@@ -204,7 +205,6 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
         for name in _variables(condition)
         if name not in carriers and isinstance(value := sample.value(name), str)
     }
-
     patterns = {
         condition: linear(condition, carriers[condition.key.lower()], fixed)
         for condition in conditions
@@ -329,9 +329,10 @@ def _is_open(condition: Condition, sample: Request, fixed: Mapping[str, str]) ->
     key = condition.key.lower()
     if not _variables(condition) <= fixed.keys():
         return True
-    if key in _BY_TAGS or key.startswith("sts:requestcontext"):
-        return key not in _BY_TAGS
-    return compile_test(condition).holds(sample.value) is None
+    if key in _BY_TAGS:
+        return False
+    asks_context = key.startswith("sts:requestcontext")
+    return asks_context or compile_test(condition).holds(sample.value) is None
 
 
 def _groups_of(

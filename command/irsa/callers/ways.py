@@ -249,9 +249,8 @@ def _context(facts: Iterable[Fact], values: Facts) -> dict[str, Value]:
     keys = {key: carried(it, values[fact.name]) for fact in facts for key, it in fact.keys.items()}
     passed = [name for name, value in values.items() if value is not Key.ABSENT]
     if tags := tuple(name.removeprefix("tag ") for name in passed if name.startswith("tag ")):
-        keys |= dict.fromkeys(
-            _NAMING_TAGS if _TRANSITIVE.name in passed else _NAMING_TAGS[:1], tags
-        )
+        naming = _NAMING_TAGS if _TRANSITIVE.name in passed else _NAMING_TAGS[:1]
+        keys |= dict.fromkeys(naming, tags)
     return keys
 
 
