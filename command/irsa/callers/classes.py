@@ -8,9 +8,9 @@ that fits some set of patterns is a shortest one.
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from irsa_core.decide.patterns import PolicyVariable, Wildcard, pieces
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 Linear = tuple[Place, ...]
 """A pattern, place by place."""
-ONE, RUN = Place(), Place(many=True)
+RUN = Place(many=True)
 _COLON = frozenset(":")
 
 
@@ -47,12 +47,22 @@ def text(literal: str, *, ignore_case: bool = False) -> Linear:
     return tuple(Place(frozenset(each), others=False) for each in cases)
 
 
-Fixed = Callable[[str], str | None]
-"""From a policy variable's key to its value; None for one that has no or no single value."""
+@lru_cache(maxsize=1_024)
+def expression(written: str) -> Linear:
+    """Read a pattern from a regular expression of texts, ``.``, ``[a-z]`` and ``[^a-z]``, with
+    ``*`` behind them."""
+    return tuple(
+        Place(frozenset(_RANGE.sub(_between, listed or one)), bool(whole or but), bool(many))
+        for whole, but, listed, one, many in _PLACE.findall(written)
+    )
 
 
-def unfixed(_: str) -> None:
-    """No variable has a value that is known."""
+_PLACE = re.compile(r"(?:(\.)|\[(\^?)(\]?[^]]*)\]|\\?(.))(\*?)", re.DOTALL)
+_RANGE = re.compile(r"(\w)-(\w)")
+
+
+def _between(ends: "re.Match[str]") -> str:
+    return "".join(map(chr, range(ord(ends[1]), ord(ends[2]) + 1)))
 
 
 def glob(
@@ -62,19 +72,19 @@ def glob(
     variables: bool,
     ignore_case: bool = False,
     part: bool = False,
-    fixed: Fixed = unfixed,
+    fixed: Mapping[str, str] = {},
 ) -> Linear | None:
     """A policy's text; None with an open variable or an unknown output. The wildcards of a ``part``
-    of an ARN fit no colon."""
+    of an ARN fit no colon; ``fixed`` are the values of variables, by key in lower case."""
     if UNKNOWN_OUTPUT in written:
         return None
     but = _COLON if part else frozenset[str]()
     places: list[Place] = []
     for piece in pieces(written, variables=variables, wildcards=wildcards):
         if isinstance(piece, PolicyVariable):
-            if (value := fixed(piece.key.lower())) is None:
+            if piece.key.lower() not in fixed:
                 return None
-            piece = value
+            piece = fixed[piece.key.lower()]
         if isinstance(piece, Wildcard):
             place = Place(but, many=piece is Wildcard.RUN)
             if not place.many or places[-1:] != [place]:
@@ -84,7 +94,7 @@ def glob(
     return tuple(places)
 
 
-def arn_glob(written: str, *, variables: bool, fixed: Fixed = unfixed) -> Linear | None:
+def arn_glob(written: str, *, variables: bool, fixed: Mapping[str, str]) -> Linear | None:
     """A value of an ARN operator, which compares part by part; None if it is not decided."""
     if written == "*":
         return (RUN,)
@@ -98,7 +108,7 @@ def arn_glob(written: str, *, variables: bool, fixed: Fixed = unfixed) -> Linear
     return joined(*(linear for linear in read if linear is not None), by=":")
 
 
-def resource_glob(written: str, fixed: Fixed) -> Linear | None:
+def resource_glob(written: str, fixed: Mapping[str, str]) -> Linear | None:
     """A text of a Resource element, whose stars fit colons only at the end of a part; None with an
     open variable."""
     *heads, last = pattern_segments(written)
@@ -119,23 +129,6 @@ def joined(*linear: Linear, by: str = "") -> Linear:
     for each in linear[1:]:
         places += (*text(by), *each)
     return tuple(places)
-
-
-def fits(linear: Linear, value: str) -> bool:
-    """Return whether a value fits a pattern of a language, which never backtracks far."""
-    return _expression(linear).fullmatch(value) is not None
-
-
-@lru_cache(maxsize=1_024)
-def _expression(linear: Linear) -> "re.Pattern[str]":
-    sets = (
-        f"[{'^' * place.others}{re.escape(''.join(sorted(place.characters)))}]"
-        if place.characters
-        else "."
-        for place in linear
-    )
-    runs = ("*" * place.many for place in linear)
-    return re.compile("".join(map("".join, zip(sets, runs, strict=True))), re.DOTALL)
 
 
 class Class(NamedTuple):
@@ -160,7 +153,7 @@ def classes(
     word_classes = [
         Class(word, frozenset({pattern, *walk.fitting(state)}))
         for word, pattern in words.items()
-        if walk.exists(state := walk.after(word))
+        if (state := walk.after(word)) & walk.ends
     ]
     return (*word_classes, *walk.others())
 
@@ -186,7 +179,7 @@ class _Walk:
         never: Sequence[str],
     ) -> None:
         self._globs, self._words, self._never = globs, words, never
-        self._start = self._free = self._language = self._ends = 0
+        self._start = self._free = self._language = self.ends = 0
         self._accepting: list[int] = []
         # Of the places that take one character and of those that take many: the bits of all that
         # take characters that are not listed, and the exceptions, by character.
@@ -203,7 +196,7 @@ class _Walk:
                     listed[place.many][character] = listed[place.many].get(character, 0) | bit
                 bit <<= 1
             if number < len(language):
-                self._ends |= bit
+                self.ends |= bit
                 self._language |= (bit << 1) - first
             else:
                 self._accepting.append(bit)
@@ -233,10 +226,6 @@ class _Walk:
             state = self._next(state, self._masks[character])
         return state
 
-    def exists(self, state: int) -> bool:
-        """Return whether the language has the value that led to a state."""
-        return bool(state & self._ends)
-
     def fitting(self, state: int) -> Iterator[Linear]:
         """The patterns that the value fits."""
         return (each for each, bit in zip(self._globs, self._accepting, strict=True) if state & bit)
@@ -250,7 +239,7 @@ class _Walk:
         waiting: deque[tuple[int, _Node | None, str]] = deque([(self._start, tree, "")])
         while waiting:
             state, node, word = waiting.popleft()
-            if state & self._ends and not (node and "" in node):
+            if state & self.ends and not (node and "" in node):
                 fits = frozenset(self.fitting(state))
                 if (not word, fits) not in kinds:
                     kinds.add((not word, fits))
@@ -273,11 +262,9 @@ class _Walk:
         """A character of each kind, and what it leads to in the tree of words."""
         below = node or {}
         for mask, characters in self._alike.items():
-            if not state & (mask[0] | mask[1]):
-                continue
-            free = next((symbol for symbol in characters if symbol not in below), None)
-            if free:
-                yield free, mask, None
+            if state & (mask[0] | mask[1]):
+                free = (symbol for symbol in characters if symbol not in below)
+                yield from ((symbol, mask, None) for symbol in islice(free, 1))
         for character, after in below.items():
             if character:
                 yield character, self._masks[character], after

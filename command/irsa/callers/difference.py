@@ -1,24 +1,22 @@
 """Gains and losses of access by a change of a trust policy, or of permissions. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
-from irsa.callers.facts import NOTHING_KNOWN, SAME, ClientIds, Fact, RoleFacts
-from irsa.callers.languages import TEXT, some
+from irsa.callers.classes import Linear, Unbounded, classes, expression, glob, resource_glob
+from irsa.callers.facts import NOTHING_KNOWN, ClientIds, RoleFacts
 from irsa.callers.lines import Line, applies, lines, once, unread, widest, words
-from irsa.callers.sets import CallerClass, Document, Undecided, canonical, groups_of, kinds, linear
+from irsa.callers.sets import CallerClass, Document, Undecided, answered, canonical, kinds
 from irsa_core.decide.condition_keys import Request
-from irsa_core.decide.conditions import compile_test
 from irsa_core.decide.document import Condition, DocumentType, statements_of
 from irsa_core.decide.evaluate import StepAnswer
 from irsa_core.decide.patterns import Key, variable_keys
 from irsa_core.decide.principals import session_of
-from irsa_core.decide.statements import CompiledStatement, Names, Policy, compile_policy
+from irsa_core.decide.statements import CompiledStatement, Names, Policy, compile_policy, merge
 from irsa_core.decide.trust_policy import compile_trust_policy
 from irsa_core.decide.truth import Truth, Verdict, all_of, any_of, both, negated
 from irsa_core.identity.arns import parse_role_arn
@@ -54,7 +52,6 @@ EFFECTS = {
 }
 """By the answers of the old document and of the new one."""
 _OF_NEW = (Effect.GAINS, Effect.MAY_GAIN, Effect.UNDECIDED)
-_SURE = {Effect.MAY_GAIN: (Effect.GAINS,), Effect.MAY_LOSE: (Effect.LOSES,)}
 _UNSURE = {Effect.GAINS: Effect.MAY_GAIN, Effect.LOSES: Effect.MAY_LOSE}
 _NOTHING = Policy("trust policy", ())
 
@@ -82,10 +79,11 @@ def trust_changes(
         for arn in (*before, *facts.client_ids)
     }
     access: list[AccessChange] = []
-    for way, listed in kinds(documents, replace(facts, client_ids=everything)):
+    for way, listed in kinds(documents, facts._replace(client_ids=everything)):
+        kinds_by_effect = [(kind, _effect(kind)) for kind in listed]
         for effect in Effect:
-            callers = [kind for kind in listed if _effect(kind) is effect]
-            others = [kind for kind in listed if _effect(kind) is not effect]
+            callers = [kind for kind, its in kinds_by_effect if its is effect]
+            others = [kind for kind, its in kinds_by_effect if its is not effect]
             for line in lines(way, callers, int(effect in _OF_NEW), others):
                 # Of a whole account, its own policies decide who of it may; of a service it is not
                 # known which keys it sends.
@@ -109,7 +107,7 @@ def _ordered(found: Sequence[AccessChange]) -> list[AccessChange]:
     """By effect, each line once: what is sure needs no perhaps."""
     listed: list[AccessChange] = []
     for effect in Effect:
-        sure = {line.text for other, line in listed if other in _SURE.get(effect, ())}
+        sure = {line.text for other, line in listed if _UNSURE.get(other) is effect}
         own = [line for other, line in found if other is effect and line.text not in sure]
         listed += [AccessChange(effect, line) for line in once(own)]
     return listed
@@ -139,14 +137,8 @@ def permission_changes(
     Raises as `trust_changes` does.
     """
     caller = session_of(role_arn, None) if parse_role_arn(role_arn) else None
-    compiled = [
-        [
-            e
-            for document in documents
-            for e in compile_policy(document, "policy", DocumentType.IDENTITY).statements
-        ]
-        for documents in (old, new)
-    ]
+    read = partial(compile_policy, name="policy", kind=DocumentType.IDENTITY)
+    compiled = [merge([*map(read, documents)]).statements for documents in (old, new)]
     listed = [*compiled[0], *compiled[1]]
     keys = {test.condition.key.lower() for statement in listed for test in statement.conditions}
     elements = [statement.resource for statement in listed if statement.resource]
@@ -190,7 +182,7 @@ def _values(
     read = (
         glob(one, wildcards=True, variables=False, ignore_case=True)
         if element.is_action
-        else resource_glob(one, fixed.get)
+        else resource_glob(one, fixed)
         for element in elements
         for one in element.texts
     )
@@ -227,39 +219,19 @@ def _changed(old: set[_Met], new: set[_Met], request: Request) -> set[Effect]:
     before, after = (
         frozenset[Condition | Names]().union(*(e.open for e in met)) for met in (old, new)
     )
-    answered = list(_answered(before | after, request))
-    asked = {key for truths in answered for key in truths[0]}
+    demands = (demand for demand in before | after if isinstance(demand, Condition))
+    by_key = list(answered(demands, request))
+    asked = {condition for truths in by_key for condition in truths[0]}
     shared = sorted((before & after) - asked, key=str)
-    if prod(map(len, answered)) << len(shared) > _WORLDS:
+    if prod(map(len, by_key)) << len(shared) > _WORLDS:
         return {Effect.UNDECIDED}
     effects: set[Effect] = set()
-    for truths in product(*answered, *([{e: True}, {e: False}] for e in shared)):
+    for truths in product(*by_key, *([{e: True}, {e: False}] for e in shared)):
         held = {key: truth for answer in truths for key, truth in answer.items()}
         effect = EFFECTS.get((_verdict(old, held), _verdict(new, held)))
         effects |= {effect} if effect else set()
-    for sure, perhaps in ((Effect.GAINS, Effect.MAY_GAIN), (Effect.LOSES, Effect.MAY_LOSE)):
-        effects -= {perhaps} if sure in effects else set()
+    effects -= {_UNSURE[effect] for effect in effects if effect in _UNSURE}
     return effects - {Effect.UNDECIDED} or effects
-
-
-def _answered(
-    listed: Iterable[Condition | Names], request: Request
-) -> Iterator[list[dict[Condition | Names, Truth]]]:
-    """Yield for each key of texts how its conditions hold together, by the values it may have."""
-    by_key: dict[str, list[Condition]] = {}
-    for condition in listed:
-        if isinstance(condition, Condition):
-            by_key.setdefault(condition.key, []).append(condition)
-    for key, conditions in sorted(by_key.items()):
-        patterns = {condition: linear(condition, SAME) for condition in conditions}
-        if None in patterns.values():
-            continue
-        optional = request.value(key) is not Key.PRESENT
-        fact = Fact(key, TEXT, {key: SAME}, optional=optional, several=True)
-        tests = [compile_test(condition) for condition in conditions]
-        values = (group.value for group in groups_of(fact, tests, patterns, request.value))
-        kinds = {tuple(test.holds(lambda _, v=value: v) for test in tests) for value in values}
-        yield [dict(zip(conditions, truths, strict=True)) for truths in sorted(kinds, key=str)]
 
 
 def _verdict(met: set[_Met], held: Mapping[Condition | Names, Truth]) -> Verdict:
@@ -304,12 +276,5 @@ _CALLS = 20_000
 """Bound of the kinds of calls."""
 _WORLDS = 256
 """Bound of the ways in which the conditions on one call may hold together."""
-_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_RESOURCES = (text("*"), joined(text("arn:"), (RUN,)))
-_ACTIONS = (
-    joined(
-        (some(_LETTERS), some(_LETTERS + "-", many=True)),
-        (some(_LETTERS + _LETTERS.upper()), some(_LETTERS + _LETTERS.upper(), many=True)),
-        by=":",
-    ),
-)
+_RESOURCES = expression("[*]"), expression("arn:.*")
+_ACTIONS = (expression("[a-z0-9][a-z0-9-]*:[A-Za-z0-9][A-Za-z0-9]*"),)

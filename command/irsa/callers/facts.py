@@ -5,13 +5,11 @@ together, such as ``aws:SourceArn`` and the tag ``eks-cluster-name``, come from 
 caller is made who cannot exist.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from irsa.callers.classes import Linear
 from irsa.callers.languages import Language
-from irsa_core.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
 from irsa_core.decide.document import Condition
 from irsa_core.decide.patterns import Key, Value
 from irsa_core.decide.statements import CompiledStatement
@@ -60,8 +58,7 @@ class Fact(NamedTuple):
     """The values that Principal elements name, if it is they who name it."""
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """A way by which callers come."""
 
     who: Callable[..., str]
@@ -77,13 +74,12 @@ class Way:
     """True if it is not known which keys the call carries beside the facts."""
 
 
-@dataclass(frozen=True)
-class RoleFacts:
+class RoleFacts(NamedTuple):
     """Facts of a role beside its documents."""
 
     account: str = ""
     """Its account; empty while it is not known."""
-    client_ids: ClientIds = field(default_factory=dict[str, tuple[str, ...]])
+    client_ids: Mapping[str, tuple[str, ...]] = {}
     """The client ids of registered OIDC providers, by ARN."""
     every_provider: bool = False
     """True if no other provider is registered in the account."""
@@ -99,24 +95,18 @@ NOTHING_KNOWN = RoleFacts()
 class Asked(NamedTuple):
     """Demands of statements on callers."""
 
-    conditions: Sequence[Condition] = ()
-    passing: frozenset[str] = frozenset()
-    """The actions that they cover of those that pass something on."""
+    statements: Sequence[CompiledStatement]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions of all of them."""
+        return [test.condition for each in self.statements for test in each.conditions]
 
     @property
     def keys(self) -> dict[str, str]:
         """The condition keys as they are written, by key in lower case."""
         return {each.key.lower(): each.key for each in self.conditions}
 
-
-def asked_by(statements: Iterable[CompiledStatement]) -> Asked:
-    """Return what statements ask of callers."""
-    listed = [*statements]
-    return Asked(
-        [test.condition for statement in listed for test in statement.conditions],
-        frozenset(
-            action
-            for action in (TAG_SESSION, SET_SOURCE_IDENTITY)
-            if any(statement.action.covers(action, lambda _: Key.UNKNOWN) for statement in listed)
-        ),
-    )
+    def covers(self, action: str) -> bool:
+        """Return whether one of them may be about an action."""
+        return any(each.action.covers(action, lambda _: Key.UNKNOWN) for each in self.statements)

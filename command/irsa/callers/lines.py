@@ -7,15 +7,7 @@ from typing import NamedTuple
 
 from irsa.callers.classes import Linear, text
 from irsa.callers.facts import NOTHING_KNOWN, SAME, Fact, RoleFacts, Way
-from irsa.callers.sets import (
-    CallerClass,
-    Document,
-    Undecided,
-    admits,
-    compares_itself,
-    kinds,
-    linear,
-)
+from irsa.callers.sets import CallerClass, Undecided, admits, admitted, compares_itself, linear
 from irsa_core.decide.condition_keys import OPAQUE
 from irsa_core.decide.conditions import Test
 from irsa_core.decide.document import Condition, Statement, statements_of
@@ -26,7 +18,6 @@ from irsa_core.decide.principal_element import UNIQUE_ID, Directness
 from irsa_core.decide.reasons import named
 from irsa_core.decide.statements import CompiledStatement, Policy
 from irsa_core.decide.trust_policy import compile_trust_policy
-from irsa_core.decide.truth import Verdict
 from irsa_core.identity.arns import (
     account_named_by,
     account_of,
@@ -102,14 +93,12 @@ def callers_of(trust_policy: Json, facts: RoleFacts = NOTHING_KNOWN) -> Callers:
     statements = statements_of(trust_policy)
     denied = [_denial(deny) for deny in statements if not deny.allows and deny.assume_actions]
     try:
-        policy = accepted(trust_policy)
-        callers = [*once(_allowed(policy, facts))]
+        may_come = admitted(accepted(trust_policy), facts)
+        callers = [*once(line for way, kinds in may_come for line in lines(way, [*kinds]))]
     except (ValueError, Undecided) as error:
         return Callers((), denied, str(error))
     callers += [line for statement in statements if statement.allows for line in unread(statement)]
-    undecided = ""
-    if UNKNOWN_OUTPUT in str(trust_policy):
-        undecided = "an output that is not known yet"
+    undecided = "an output that is not known yet" * (UNKNOWN_OUTPUT in str(trust_policy))
     empty = () if callers or undecided else shut_out(trust_policy, facts)
     return Callers(callers, denied, undecided, empty)
 
@@ -123,34 +112,21 @@ def accepted(trust_policy: Json) -> Policy:
     return policy
 
 
-def _allowed(policy: Policy, known: RoleFacts) -> Iterator[Line]:
-    for way, listed in kinds([Document(policy)], known):
-        may = [each for each in listed if each.answers[0].verdict is not Verdict.DENY]
-        yield from lines(way, may)
-
-
 def shut_out(trust_policy: Json, facts: RoleFacts) -> list[str]:
     """If no caller can use a role: what keeps the callers of each statement out. Empty for others,
     and for what is not decided; raises ValueError for a policy that IAM refuses."""
-    policy = accepted(trust_policy)
+    policy, statements = accepted(trust_policy), statements_of(trust_policy)
+    unread_ones = any([*unread(statement)] for statement in statements if statement.allows)
+    if not statements or unread_ones or UNKNOWN_OUTPUT in str(trust_policy):
+        return []
     try:
-        statements = statements_of(trust_policy)
-        unread_ones = any([*unread(statement)] for statement in statements if statement.allows)
-        undecided = unread_ones or UNKNOWN_OUTPUT in str(trust_policy)
-        if not statements or undecided or admits(policy, facts):
+        if admits(policy, facts):
             return []
-        return [*_emptied(policy, facts)]
+        allowing = [n for n, statement in enumerate(policy.statements) if statement.allow]
+        reasons = [f"statement {place + 1}: {_reason(policy, place, facts)}" for place in allowing]
+        return reasons or ["no statement allows"]
     except Undecided:
         return []
-
-
-def _emptied(policy: Policy, known: RoleFacts) -> Iterator[str]:
-    """Say for each statement that allows what keeps its callers out."""
-    if not any(each.allow for each in policy.statements):
-        yield "no statement allows"
-    for place, statement in enumerate(policy.statements):
-        if statement.allow:
-            yield f"statement {place + 1}: {_reason(policy, place, known)}"
 
 
 def _reason(policy: Policy, place: int, facts: RoleFacts) -> str:
@@ -295,8 +271,8 @@ def _passed_by_all(listed: Sequence[CallerClass]) -> str:
     """Return the things that all of them pass on to their sessions, in words."""
 
     def passes(kind: CallerClass, start: str) -> bool:
-        names = [each for each in kind.groups if each.startswith(start)]
-        return any(kind.groups[each].value is not Key.ABSENT for each in names)
+        groups = (group for name, group in kind.groups.items() if name.startswith(start))
+        return any(group[0].value is not Key.ABSENT for group in groups)
 
     tags = all(passes(each, "tag ") for each in listed)
     source = all(passes(each, "source identity") for each in listed)
@@ -322,7 +298,7 @@ def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Op
 
 
 def _values(own: Sequence[CallerClass], name: str, pattern: Linear | None) -> Iterator[Value]:
-    members = (member for kind in own for member in kind.groups[name].members)
+    members = (member for kind in own for member in kind.groups[name])
     return (value for value, fits in members if pattern is None or pattern in fits)
 
 

@@ -7,16 +7,17 @@ of its organization forbid is not seen here.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from irsa.access import WITHOUT_MFA, called_by
-from irsa.callers.facts import SAME, Fact, asked_by
+from irsa.callers.facts import SAME, Fact
 from irsa.callers.languages import only
 from irsa.callers.sets import Document, Undecided, kinds_of
 from irsa.callers.ways import calls_of
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 from irsa_core.decide.patterns import Value
-from irsa_core.decide.principals import Caller, caller_from_arn, session_of
+from irsa_core.decide.principals import caller_from_arn
 from irsa_core.decide.statements import Policy
 from irsa_core.decide.truth import Verdict
 
@@ -46,35 +47,32 @@ def who_may(role: Role, account: str, principals: Sequence[Principal] | Unread) 
     """Return the callers of an account that may assume a role, as the evaluator decides it."""
     if isinstance(principals, Unread):
         return Members(account, unread=principals)
-    may: list[str] = []
-    perhaps: list[tuple[str, str]] = []
-    for principal in principals:
-        if principal.arn == role.arn:
-            continue  # it has what it would get
-        verdicts = _verdicts(role, principal, principal.tags)
-        if isinstance(principal, Role) and Verdict.ALLOW not in verdicts:
-            # Its session may have further tags, and hide those of the role.
-            verdicts = _verdicts(role, principal, None)
-            if Verdict.ALLOW in verdicts:
-                verdicts = {Verdict.UNKNOWN: verdicts[Verdict.ALLOW]}
+    answers = [(each.arn, *may_assume(role, each)) for each in principals]
+    may = tuple(arn for arn, verdict, _ in answers if verdict is Verdict.ALLOW)
+    perhaps = tuple((arn, why) for arn, verdict, why in answers if verdict is Verdict.UNKNOWN)
+    return Members(account, may, perhaps)
+
+
+def may_assume(role: Role, principal: Principal) -> tuple[Verdict, str]:
+    """Return the evaluator's answer to a user or role, and the missing fact if there is one."""
+    if principal.arn == role.arn:
+        return Verdict.DENY, ""  # it has what it would get
+    verdicts = _verdicts(role, principal, principal.tags)
+    if isinstance(principal, Role) and Verdict.ALLOW not in verdicts:
+        # Its session may have further tags, and hide those of the role.
+        verdicts = _verdicts(role, principal, None)
         if Verdict.ALLOW in verdicts:
-            may.append(principal.arn)
-        elif Verdict.UNKNOWN in verdicts:
-            why = UNLISTED if _is_unlisted(principal) else verdicts[Verdict.UNKNOWN]
-            perhaps.append((principal.arn, why))
-    return Members(account, tuple(may), tuple(perhaps))
+            verdicts = {Verdict.UNKNOWN: verdicts[Verdict.ALLOW]}
+    verdict = next((e for e in (Verdict.ALLOW, Verdict.UNKNOWN) if e in verdicts), Verdict.DENY)
+    unlisted = verdict is Verdict.UNKNOWN and _is_unlisted(principal)
+    return verdict, UNLISTED if unlisted else verdicts.get(verdict, "")
 
 
 def _verdicts(
     role: Role, principal: Principal, tags: Mapping[str, str] | None
 ) -> dict[Verdict, str]:
     """Return the answers to the calls of one caller, but for DENY, each with what it rests on."""
-
-    def caller(arn: str) -> Caller:
-        if isinstance(principal, Role):
-            return session_of(arn, None, principal.unique_id)
-        return caller_from_arn(arn, unique_id=principal.unique_id)
-
+    caller = partial(caller_from_arn, unique_id=principal.unique_id)
     keys: dict[str, Value] = {
         f"{prefix}:resourcetag/{name.lower()}": value
         for prefix in ("aws", "iam")
@@ -87,7 +85,7 @@ def _verdicts(
             keys |= WITHOUT_MFA
         document = Document(trust, step.identity, step.boundary, None, role.arn, keys)
         fact = Fact("principal", only(principal.arn), {"aws:principalarn": SAME}, identity=True)
-        way = calls_of(principal.arn, fact, asked_by(document.statements), caller, tags)
+        way = calls_of(principal.arn, fact, document.asked, caller, tags)
         answers = [kind.answers[0] for kind in kinds_of(way, [document])]
     except (ValueError, Undecided) as error:
         return {Verdict.UNKNOWN: str(error)}

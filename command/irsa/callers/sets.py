@@ -7,12 +7,13 @@ not know) is an atom: not known, or, where two documents have it, the same in bo
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations, product
 from math import prod
 from typing import NamedTuple
 
-from irsa.callers.classes import Fixed, Linear, Unbounded, arn_glob, glob, joined, unfixed
-from irsa.callers.facts import SAME, Call, Carrier, Fact, RoleFacts, Way, carried
+from irsa.callers.classes import Linear, Unbounded, arn_glob, glob, joined
+from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, RoleFacts, Way, carried
 from irsa.callers.languages import TEXT
 from irsa.callers.ways import ways
 from irsa_core.decide.condition_keys import Request
@@ -52,15 +53,10 @@ class Document(NamedTuple):
     """Those of OIDC providers, by ARN, at the time of the document."""
 
     @property
-    def statements(self) -> Iterator[CompiledStatement]:
-        """Those of all its policies."""
+    def asked(self) -> Asked:
+        """The demands of all its policies."""
         own = (self.trust, *(self.identity or ()), *([self.boundary] if self.boundary else ()))
-        return (each for policy in own for each in policy.statements)
-
-    @property
-    def conditions(self) -> dict[Condition, None]:
-        """Those of all statements."""
-        return {test.condition: None for each in self.statements for test in each.conditions}
+        return Asked([each for policy in own for each in policy.statements])
 
     def with_atoms(self, atoms: Mapping[Condition, Test]) -> "Document":
         """Return it with some conditions as atoms."""
@@ -72,8 +68,6 @@ class Document(NamedTuple):
             )
             return policy._replace(statements=tuple(listed))
 
-        if not atoms:
-            return self
         identity = self.identity and [*map(among, self.identity)]
         boundary = self.boundary and among(self.boundary)
         return self._replace(trust=among(self.trust), identity=identity, boundary=boundary)
@@ -84,8 +78,8 @@ class Document(NamedTuple):
         texts = [audience] if isinstance(audience, str) else audience
         return not ids or not isinstance(texts, list | tuple) or not {*ids}.isdisjoint(texts)
 
-    def asked_of(self, step: Call, taken: Mapping[str, Value]) -> StepAnswer:
-        """The evaluator's answer to a call; ``taken`` are the values of atoms."""
+    def answer(self, step: Call, free: Mapping[str, Value] | None = None) -> StepAnswer:
+        """The evaluator's answer to a call; ``free`` are keys of which nothing else is known."""
         step = replace(
             step,
             trust=self.trust,
@@ -93,26 +87,21 @@ class Document(NamedTuple):
             boundary=self.boundary,
             only=self.only,
             resource=self.resource or step.resource,
-            context={**taken, **(step.context or {}), **self.keys},
+            context={**(free or {}), **(step.context or {}), **self.keys},
         )
         [answer] = simulate(Scenario(None, None, None, [step])).steps
         return answer
 
 
-Member = tuple[Value, frozenset[Linear]]
-"""A value of a fact, and the patterns that it fits."""
+class Member(NamedTuple):
+    """A value of a fact, and the patterns that it fits."""
+
+    value: Value
+    fits: frozenset[Linear]
 
 
-class Group(NamedTuple):
-    """Values of a fact that all conditions answer alike."""
-
-    members: tuple[Member, ...]
-    """The shortest first."""
-
-    @property
-    def value(self) -> Value:
-        """The shortest."""
-        return self.members[0][0]
+Group = Sequence[Member]
+"""Values of a fact that all conditions answer alike, the shortest first."""
 
 
 class CallerClass(NamedTuple):
@@ -124,21 +113,16 @@ class CallerClass(NamedTuple):
     """Of each document."""
 
 
-def _name(atom: Condition) -> str:
-    return f"?{atom.text} {atom.values}"
-
-
 class _Atom(Test):
-    __slots__ = ("key",)
+    __slots__ = ("_truth",)
 
-    def __init__(self, condition: Condition) -> None:
+    def __init__(self, condition: Condition, truth: Truth) -> None:
         super().__init__(condition)
-        self.key = _name(canonical(condition))
+        self._truth = True if compares_itself(condition) else truth
 
     def holds(self, lookup: Lookup) -> Truth:
-        if compares_itself(self.condition):
-            return True
-        return {"true": True, "false": False}.get(str(lookup(self.key)))
+        del lookup
+        return self._truth
 
     def missing(self, lookup: Lookup) -> list[str]:
         del lookup
@@ -167,68 +151,72 @@ def compares_itself(condition: Condition) -> bool:
 
 def kinds(
     documents: Sequence[Document], known: RoleFacts
-) -> Iterator[tuple[Way, list[CallerClass]]]:
+) -> Iterator[tuple[Way, Iterator[CallerClass]]]:
     """Yield the kinds of callers by each way; raises `Undecided`."""
     for way in ways([each for one in documents for each in one.trust.statements], known):
         yield way, kinds_of(way, documents)
 
 
+def admitted(policy: Policy, known: RoleFacts) -> Iterator[tuple[Way, Iterator[CallerClass]]]:
+    """Yield the kinds of callers that a trust policy may let come; raises `Undecided`."""
+    for way, listed in kinds([Document(policy)], known):
+        yield way, (each for each in listed if each.answers[0].verdict is not Verdict.DENY)
+
+
 def admits(policy: Policy, known: RoleFacts) -> bool:
-    """Return whether a trust policy lets some caller come; raises `Undecided`."""
+    """Return whether a trust policy may let some caller come; raises `Undecided`."""
     document = Document(policy)
-    for way in ways(policy.statements, known):
-        guesses = (_guess(way, each) for each in policy.statements if each.allow)
-        if any(document.asked_of(each, {}).verdict is not Verdict.DENY for each in guesses):
-            return True
-        if any(e.answers[0].verdict is not Verdict.DENY for e in kinds_of(way, [document])):
+    for way, listed in admitted(policy, known):
+        guesses = (document.answer(_guess(way, each)) for each in policy.statements if each.allow)
+        if any(e.verdict is not Verdict.DENY for e in guesses) or next(listed, None):
             return True
     return False
 
 
 def _guess(way: Way, statement: CompiledStatement) -> Call:
-    """The call of a caller who has what a statement asks for first, where that can exist."""
+    """The call of a caller who has what a statement asks for first, where that can exist. Most
+    roles allow it, so that `admits` needs none of their kinds of callers."""
     values = _sample_values(way)
-    listed = {test.condition for test in statement.conditions if test.condition.positive}
-    asked = {condition.key.lower(): condition for condition in listed}
+    positive = [test.condition for test in statement.conditions if test.condition.positive]
     entries = statement.principal.entries.get("AWS", ()) if statement.principal else ()
     for fact in way.facts:
-        texts = [
-            re.sub("[*?]", "aa", demand.values[0]) if "like" in demand.base else demand.values[0]
-            for key, demand in asked.items()
-            if fact.keys.get(key) == SAME
-        ]
-        for one in (*texts, *(entries if fact.apart is not None else ())):
-            if fact.language.has(one):
-                values[fact.name] = one
+        asked = (e.patterns[0] for e in positive if fact.keys.get(e.key.lower()) == SAME)
+        for pattern in (*asked, *(entries if fact.apart is not None else ())):
+            value = re.sub("[*?]", "aa", pattern)
+            if fact.language.has(value):
+                values[fact.name] = value
     return way.call(values)
 
 
-def kinds_of(way: Way, documents: Sequence[Document]) -> list[CallerClass]:
-    """Return the kinds of callers by one way; raises `Undecided`."""
-    listed = [document.conditions for document in documents]
+def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
+    """Yield the kinds of callers by one way; raises `Undecided`."""
     conditions = dict.fromkeys(way.conditions)
     sample = _sample(way, documents)
     keys = {*sample.given}
-    if all(document.only for document in documents):
-        # Of a caller who is known, a key of which nothing is known stays so.
-        way = replace(way, facts=(*way.facts, *_free(way, sample, conditions)))
+    carried_keys = {*_BY_TAGS, *(key for fact in way.facts for key in fact.keys)}
+    left = [condition for condition in conditions if condition.key.lower() not in carried_keys]
+    # Of a caller who is known, a key of which nothing is known stays so.
+    free_keys = [fact for fact, _ in _free(left, sample) if all(e.only for e in documents)]
+    way = way._replace(facts=(*way.facts, *free_keys))
     carriers = {key: carrier for fact in way.facts for key, carrier in fact.keys.items()}
-
-    def fixed(key: str) -> str | None:
-        value = Key.UNKNOWN if key in carriers or key in _OPEN else sample.value(key)
-        return value if isinstance(value, str) else None
-
-    def taken_by(fact: Fact, value: Value) -> tuple[bool, ...]:
-        return tuple(fact.name != "aud" or trust.takes(way.principal, value) for trust in documents)
-
+    fixed = {
+        name: value
+        for condition in conditions
+        for name in _variables(condition)
+        if name not in carriers and isinstance(value := sample.value(name), str)
+    }
     patterns = {
         condition: linear(condition, carriers[condition.key.lower()], fixed)
         for condition in conditions
         if condition.key.lower() in carriers
     }
     tests = [compile_test(demand) for demand in conditions if patterns.get(demand) is not None]
+    takers = [partial(document.takes, way.principal) for document in documents]
     try:
-        groups = [groups_of(fact, tests, patterns, sample.value, taken_by) for fact in way.facts]
+        groups = [
+            _groups_of(fact, tests, patterns, sample.value, takers if fact.name == "aud" else ())
+            for fact in way.facts
+        ]
     except Unbounded:
         raise Undecided(f"the callers by {way.principal}: their patterns together") from None
     hidden = {condition for condition, globs in patterns.items() if globs is None}
@@ -238,10 +226,9 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[CallerClass]:
         if condition not in patterns
         and (_is_open(condition, sample, fixed) or (way.open and condition.key.lower() not in keys))
     }
-    atoms = {condition: _Atom(condition) for condition in conditions if condition in hidden}
     # What stands in one document alone may be so or not, and so may what depends on one key.
-    both = set[Condition].intersection(*({canonical(form) for form in group} for group in listed))
-    forms = {canonical(atom) for atom in atoms}
+    both = set[Condition].intersection(*({*map(canonical, e.asked.conditions)} for e in documents))
+    forms = {*map(canonical, hidden)}
     shared = [
         form
         for form in sorted(forms & both)
@@ -249,24 +236,24 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[CallerClass]:
     ]
     if prod(map(len, groups)) << len(shared) > KINDS:
         raise Undecided(f"the callers by {way.principal}: more than {KINDS} kinds")
-    asked = [document.with_atoms(atoms) for document in documents]
-    callers: list[CallerClass] = []
-    for held in product(("true", "false"), repeat=len(shared)):
-        taken: dict[str, Value] = {atom.key: Key.UNKNOWN for atom in atoms.values()}
-        taken |= {_name(form): value for form, value in zip(shared, held, strict=True)}
+    for held in product((True, False), repeat=len(shared)):
+        truths = dict(zip(shared, held, strict=True))
+        atoms = {
+            condition: _Atom(condition, truths.get(canonical(condition))) for condition in hidden
+        }
+        asked = [document.with_atoms(atoms) for document in documents]
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
-            values = {name: group.value for name, group in named.items()}
-            free = {n.removeprefix(FREE): v for n, v in values.items() if n.startswith(FREE)}
+            values = {name: group[0].value for name, group in named.items()}
+            free = {key: values[fact.name] for fact in free_keys for key in fact.keys}
             step = way.call(values)
             answers = (
-                document.asked_of(step, taken | free)
+                document.answer(step, free)
                 if document.takes(way.principal, values.get("aud"))
                 else _REFUSED
                 for document in asked
             )
-            callers.append(CallerClass(named, tuple(answers)))
-    return callers
+            yield CallerClass(named, tuple(answers))
 
 
 def _sample_values(way: Way) -> dict[str, Value]:
@@ -277,100 +264,118 @@ def _sample_values(way: Way) -> dict[str, Value]:
 def _sample(way: Way, documents: Sequence[Document]) -> Request:
     """A request of some caller, for the keys that are no fact's."""
     step = way.call(_sample_values(way))
-    known = {key: value for each in documents for key, value in each.keys.items()}
-    step = replace(step, trust=_NONE, context={**(step.context or {}), **known})
-    decision = simulate(Scenario(None, None, None, [step])).steps[0].decision
-    return decision.request if decision else Request("", "", None, {})
+    keys: dict[str, Value] = dict.fromkeys(_OPEN, Key.UNKNOWN)
+    for document in documents:
+        keys |= document.keys
+    decision = Document(Policy("", ()), keys=keys).answer(step).decision
+    return decision.request if decision else Request("", "", None, keys)
 
 
-def _free(way: Way, sample: Request, conditions: Iterable[Condition]) -> Iterator[Fact]:
-    """A fact for each key of texts of which nothing is known, such as those of the network."""
-    fact_keys = {key for fact in way.facts for key in fact.keys}
-    asked: dict[str, list[Condition]] = {}
+def answered(
+    conditions: Iterable[Condition], request: Request
+) -> Iterator[list[dict[Condition, Truth]]]:
+    """Yield for each key of texts how its conditions hold together, by the values it may have."""
+    for fact, listed in _free(conditions, request):
+        patterns = {condition: linear(condition, SAME) for condition in listed}
+        tests = [compile_test(condition) for condition in listed]
+        values = (group[0].value for group in _groups_of(fact, tests, patterns, request.value))
+        kinds = {tuple(test.holds(lambda _, v=value: v) for test in tests) for value in values}
+        yield [dict(zip(listed, truths, strict=True)) for truths in sorted(kinds, key=str)]
+
+
+def _free(
+    conditions: Iterable[Condition], request: Request
+) -> Iterator[tuple[Fact, list[Condition]]]:
+    """Yield a fact for each key of texts of which nothing is known, such as those of the network,
+    with its conditions."""
+    by_key: dict[str, list[Condition]] = {}
     for condition in conditions:
-        if condition.key.lower() not in (*fact_keys, *_BY_TAGS):
-            asked.setdefault(condition.key.lower(), []).append(condition)
-    for key, listed in asked.items():
-        value = Key.UNKNOWN if key in _OPEN else sample.value(key)
+        by_key.setdefault(condition.key.lower(), []).append(condition)
+    for key, listed in by_key.items():
+        value = request.value(key)
         if value in (Key.UNKNOWN, Key.PRESENT) and all(linear(e, SAME) is not None for e in listed):
             optional = value is Key.UNKNOWN
-            yield Fact(f"{FREE}{key}", TEXT, {key: SAME}, optional=optional, several=True)
-
-
-FREE = "key "
-"""Beginning of the names of facts that are keys themselves."""
+            yield Fact(f"key {key}", TEXT, {key: SAME}, optional=optional, several=True), listed
 
 
 def linear(
-    condition: Condition, carrier: Carrier, fixed: Fixed = unfixed
+    condition: Condition, carrier: Carrier, fixed: Mapping[str, str] = {}
 ) -> tuple[Linear, ...] | None:
     """The patterns of a condition on a fact; None if its operator or a variable hides them."""
     (operator, _, _, supported), variables = read_operator(condition.operator), condition.variables
     if operator == "null" or not supported:
         return () if supported else None
-    if operator.startswith("arn"):
-        read = [arn_glob(value, variables=variables, fixed=fixed) for value in condition.values]
-    elif operator.startswith("string"):
-        like, fold = operator.endswith("like"), operator.endswith("ignorecase")
-        read = [
-            glob(value, wildcards=like, variables=variables, ignore_case=fold, fixed=fixed)
-            for value in condition.values
-        ]
-    else:
+    if not operator.startswith(("arn", "string")):
         return None
+    like, fold = operator.endswith("like"), operator.endswith("ignorecase")
+    read = [
+        arn_glob(value, variables=variables, fixed=fixed)
+        if operator.startswith("arn")
+        else glob(value, wildcards=like, variables=variables, ignore_case=fold, fixed=fixed)
+        for value in condition.values
+    ]
     if None in read:
         return None
     return tuple(joined(carrier.before, core, carrier.after) for core in read if core is not None)
 
 
-def _is_open(condition: Condition, sample: Request, fixed: Fixed) -> bool:
+def _variables(condition: Condition) -> set[str]:
+    """The keys of its variables, in lower case."""
+    return {*map(str.lower, variable_keys(condition.values, variables=condition.variables))}
+
+
+def _is_open(condition: Condition, sample: Request, fixed: Mapping[str, str]) -> bool:
     """Return whether no fact answers a condition on a key that is no fact's."""
     key = condition.key.lower()
-    named = variable_keys(condition.values, variables=condition.variables)
-    if any(fixed(name.lower()) is None for name in named):
+    if not _variables(condition) <= fixed.keys():
         return True
     if key in _BY_TAGS:
         return False
-    if key in _OPEN or key.startswith("sts:requestcontext"):
-        return True
-    return compile_test(condition).holds(sample.value) is None
+    asks_context = key.startswith("sts:requestcontext")
+    return asks_context or compile_test(condition).holds(sample.value) is None
 
 
-def groups_of(
+def _groups_of(
     fact: Fact,
     tests: Sequence[Test],
     patterns: Mapping[Condition, Sequence[Linear] | None],
     others: Lookup,
-    taken_by: Callable[[Fact, Value], tuple[bool, ...]] = lambda _, __: (),
+    takers: Sequence[Callable[[Value], bool]] = (),
 ) -> list[Group]:
     """Return the values of a fact, those together that all tests of its keys answer alike.
 
-    ``others`` are the values of keys that are not the fact's, ``taken_by`` what else tells values
+    ``others`` are the values of keys that are not the fact's, ``takers`` what else tells values
     apart; raises `irsa.callers.classes.Unbounded`.
     """
     used = [test for test in tests if test.condition.key.lower() in fact.keys]
     apart = fact.apart or ()
     listed = (pattern for test in used for pattern in patterns[test.condition] or ())
     value_classes = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
-    values: list[Member] = [(member.value, member.fits) for member in value_classes]
+    members = [Member(*value_class) for value_class in value_classes]
     sets = [
         read_operator(e.condition.operator).set_operator for e in used if e.condition.base != "null"
     ]
     for size in range(2, len(sets) + 1 if fact.several and all(sets) else 0):
         for chosen in combinations(value_classes, size):
             fits = frozenset[Linear]().union(*(member.fits for member in chosen))
-            values.append((tuple(member.value for member in chosen), fits))
+            members.append(Member(tuple(member.value for member in chosen), fits))
     if fact.optional:
-        values.append((Key.ABSENT, frozenset()))
+        members.append(Member(Key.ABSENT, frozenset()))
     alike: dict[object, list[Member]] = {}
-    for value, fits in values:
+    for member in members:
+        value, fits = member
         key_values = {key: carried(carrier, value) for key, carrier in fact.keys.items()}
         truths = tuple(
             e.holds(lambda key, c=key_values: c[key] if key in c else others(key)) for e in used
         )
-        kind = truths, value is Key.ABSENT, fits.intersection(apart), taken_by(fact, value)
-        alike.setdefault(kind, []).append((value, fits))
-    return [Group(tuple(sorted(kind, key=lambda one: len(str(one[0]))))) for kind in alike.values()]
+        kind = (
+            truths,
+            value is Key.ABSENT,
+            fits.intersection(apart),
+            tuple(takes(value) for takes in takers),
+        )
+        alike.setdefault(kind, []).append(member)
+    return [sorted(kind, key=lambda one: len(str(one.value))) for kind in alike.values()]
 
 
 _OPEN = (
@@ -380,5 +385,4 @@ _OPEN = (
 """Keys of which a made caller's value says nothing of others."""
 _BY_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
 """Keys that the facts of tags carry together."""
-_NONE = Policy("", ())
 _REFUSED = refused(invalid_token(WRONG_AUDIENCE), "STS refuses the token")

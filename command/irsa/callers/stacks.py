@@ -9,7 +9,7 @@ from irsa.access import trusts_association
 from irsa.callers.difference import EFFECTS, AccessChange, Effect, permission_changes, trust_changes
 from irsa.callers.facts import ClientIds, RoleFacts
 from irsa.callers.lines import Line, callers_of
-from irsa.callers.members import who_may
+from irsa.callers.members import may_assume
 from irsa.callers.sets import Undecided
 from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
@@ -17,7 +17,6 @@ from irsa.observe.pulumi import LATER, StackResources, StackRole
 from irsa_core.decide.document import statements_of
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.arns import account_named_by, name_of
-from irsa_core.identity.subjects import ServiceAccountRef
 
 GAINING = (Effect.GAINS, Effect.MAY_GAIN)
 
@@ -129,31 +128,22 @@ def _unread(pair: Pair) -> Iterator[AccessChange]:
 
 def _by_association(old: StackResources, new: StackResources) -> Iterator[tuple[str, AccessChange]]:
     """Yield the service accounts whose associations are others than before, with their roles."""
-    verdicts: list[dict[tuple[str, ServiceAccountRef, str], Verdict]] = []
-    stacks = [
+    before, after = (
         {(e.cluster_arn, e.account, e.role_arn): e for e in s.associations} for s in (old, new)
-    ]
-    for number, associations in enumerate(stacks):
-        roles = {role.label: role for role in (old, new)[number].roles}
-        verdicts.append(
-            {
-                key: _trusts(roles.get(association.role_arn), association)
-                for key, association in associations.items()
-                if stacks[1 - number].get(key) != association
-            }
-        )
-    for key in sorted({*verdicts[0], *verdicts[1]}):
-        pair = tuple(side.get(key, Verdict.DENY) for side in verdicts)
-        effect = EFFECTS.get((pair[0], pair[1]))
+    )
+    roles_before, roles_after = ({role.label: role for role in s.roles} for s in (old, new))
+    for key in sorted({*before, *after}):
+        one, other = before.get(key), after.get(key)
+        if one == other:
+            continue
+        verdict = _trusts(roles_after, other)
+        effect = EFFECTS.get((_trusts(roles_before, one), verdict))
         who = f"service account {'/'.join(key[1])} by an association in the cluster {key[0]}"
-        one, other = stacks[0].get(key), stacks[1].get(key)
-        if one and other and pair[1] is not Verdict.DENY:
+        if one and other and verdict is not Verdict.DENY:
             # Either may give it calls that the role's own policies do not show.
-            changed = [
-                e for e in ("target_role_arn", "policy") if getattr(one, e) != getattr(other, e)
-            ]
+            changed = [word for e, word in _WORDS.items() if getattr(one, e) != getattr(other, e)]
             effect = effect or (Effect.MAY_GAIN if changed else None)
-            who += f" with another {' and '.join(map(_WORDS.__getitem__, changed))}" * bool(changed)
+            who += f" with another {' and '.join(changed)}" * bool(changed)
         if effect:
             yield key[2], AccessChange(effect, Line(who, (), 0, {}))
 
@@ -161,7 +151,10 @@ def _by_association(old: StackResources, new: StackResources) -> Iterator[tuple[
 _WORDS = {"target_role_arn": "target role", "policy": "session policy"}
 
 
-def _trusts(role: StackRole | None, association: Association) -> Verdict:
+def _trusts(roles: Mapping[str, StackRole], association: Association | None) -> Verdict:
+    if association is None:
+        return Verdict.DENY
+    role = roles.get(association.role_arn)
     if role is None or not association.cluster_arn:
         return Verdict.UNKNOWN
     return trusts_association(
@@ -177,7 +170,7 @@ def _is_refused(change: AccessChange, label: str, roles: Mapping[str, Role]) -> 
     action, _, arn = change.line.who.partition(" on ")
     if action.lower() != "sts:assumerole" or not {arn, label} <= roles.keys():
         return False
-    return _assumes(roles[label], roles[arn]) is Verdict.DENY
+    return may_assume(roles[arn], roles[label])[0] is Verdict.DENY
 
 
 def _through(
@@ -198,8 +191,8 @@ def _through(
         target = after[label]
         for middle in _among(named, after.values() if label in changed else changed_roles, target):
             old = before.get(middle.arn), before.get(label)
-            earlier = _assumes(old[0], old[1]) if old[0] and old[1] else Verdict.DENY
-            effect = EFFECTS.get((earlier, _assumes(middle, target)))
+            earlier = may_assume(old[1], old[0])[0] if old[0] and old[1] else Verdict.DENY
+            effect = EFFECTS.get((earlier, may_assume(target, middle)[0]))
             if effect in GAINING:
                 for line in callers_of(middle.trust_policy, RoleFacts(middle.account)).lines:
                     waiting.append((label, effect, _by(line, middle)))
@@ -209,7 +202,7 @@ def _through(
         by, effect, line = waiting.pop()
         for label, named in names.items():
             for middle in _among(named, [after[by]], after[label]):
-                may = _assumes(middle, after[label])
+                may, _ = may_assume(after[label], middle)
                 if may is Verdict.DENY or (line.text, label) in seen:
                     continue
                 seen.add((line.text, label))
@@ -233,10 +226,3 @@ def _among(named: set[str], middles: Iterable[Role], target: Role) -> Iterator[R
     for each in middles if named else ():
         if each is not target and not named.isdisjoint((each.arn, each.account, "*")):
             yield each
-
-
-def _assumes(middle: Role, target: Role) -> Verdict:
-    members = who_may(target, middle.account, [middle])
-    if members.may:
-        return Verdict.ALLOW
-    return Verdict.UNKNOWN if members.perhaps else Verdict.DENY

@@ -2,43 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 
 from irsa.access import ACCOUNT_TAGS
-from irsa.callers.classes import RUN, glob, joined, text
-from irsa.callers.facts import (
-    SAME,
-    Asked,
-    Call,
-    Carrier,
-    Fact,
-    Facts,
-    RoleFacts,
-    Way,
-    asked_by,
-    carried,
-)
-from irsa.callers.languages import (
-    ACCOUNTS,
-    AUDIENCES,
-    EXTERNAL_IDS,
-    GITHUB_SUBJECTS,
-    NAMED,
-    NAMES,
-    NAMESPACES,
-    ORGANIZATIONS,
-    SERVICE_ACCOUNTS,
-    SESSION_NAMES,
-    SOME_TEXT,
-    SUBJECTS,
-    TAG_NAMES,
-    TAG_VALUES,
-    clusters,
-    only,
-    principals,
-)
-from irsa_core.decide.association import call_keys
+from irsa.callers import languages
+from irsa.callers.classes import expression, glob, text
+from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, Facts, RoleFacts, Way, carried
+from irsa.callers.languages import SOME_TEXT, only
 from irsa_core.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
 from irsa_core.decide.condition_keys import OPAQUE, claim_keys
 from irsa_core.decide.document import Condition
@@ -59,7 +29,8 @@ from irsa_core.identity.arns import (
     provider_arn_for,
 )
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE
-from irsa_core.identity.subjects import ServiceAccountRef, split_subject
+from irsa_core.identity.pod_identity import SESSION_TAGS
+from irsa_core.identity.subjects import split_subject
 from irsa_core.rules.conditions import split_key
 from irsa_core.rules.issuers import GITHUB, is_dual_stack, is_misspelt_eks
 from irsa_core.rules.issuers import issuer as known_issuer
@@ -73,15 +44,13 @@ def _organization(path: str) -> str:
 _CLUSTER_KEYS = {
     "aws:sourcearn": SAME,
     "aws:sourceaccount": Carrier(
-        joined(text("arn:"), (RUN,), text(":eks:"), (RUN,), text(":")),
-        (*text(":cluster/"), RUN),
-        account_of,
+        expression("arn:.*:eks:.*:"), expression(":cluster/.*"), account_of
     ),
     "aws:requesttag/eks-cluster-arn": SAME,
-    "aws:requesttag/eks-cluster-name": Carrier((RUN, *text("/")), (), name_of),
+    "aws:requesttag/eks-cluster-name": Carrier(expression(".*/"), (), name_of),
 }
 _ORGANIZATION = {
-    "aws:principalorgid": Carrier((), (*text("/"), RUN), _organization),
+    "aws:principalorgid": Carrier((), expression("/.*"), _organization),
     "aws:principalorgpaths": SAME,
 }
 _NAMESPACE_TAG, _ACCOUNT_TAG = ACCOUNT_TAGS
@@ -93,8 +62,8 @@ def ways(statements: Sequence[CompiledStatement], facts: RoleFacts) -> Iterator[
     Of a whole account that is one user or role with any name; of everyone, one of each account that
     some condition names, and of one that none does.
     """
-    conditions = [test.condition for statement in statements for test in statement.conditions]
-    facts = replace(facts, partition=_partition(statements, conditions))
+    conditions = Asked(statements).conditions
+    facts = facts._replace(partition=_partition(statements, conditions))
     elements = [grant.principal for grant in statements if grant.allow and grant.principal]
     everyone = any(element.everyone or element.negated for element in elements)
 
@@ -104,13 +73,15 @@ def ways(statements: Sequence[CompiledStatement], facts: RoleFacts) -> Iterator[
 
     def about(kind: str, names: Callable[[str], bool]) -> Asked:
         """Return the demands of statements that may be about callers of a kind."""
-        return asked_by(
-            statement
-            for statement in statements
-            if statement.principal is None
-            or statement.principal.everyone
-            or statement.principal.negated
-            or any(one == "*" or names(one) for one in statement.principal.entries.get(kind, ()))
+        return Asked(
+            [
+                statement
+                for statement in statements
+                if (element := statement.principal) is None
+                or element.everyone
+                or element.negated
+                or any(one == "*" or names(one) for one in element.entries.get(kind, ()))
+            ]
         )
 
     providers = named("Federated")
@@ -138,11 +109,8 @@ def _partition(statements: Sequence[CompiledStatement], conditions: Iterable[Con
     elements = (each.principal.entries.values() for each in statements if each.principal)
     entries = (one for element in elements for each in element for one in each)
     written = chain(entries, (value for each in conditions for value in each.values))
-    spelt = (_OTHER_PARTITION.match(each) for each in written)
+    spelt = (re.match(r"arn:(aws(?:-[a-z]+)+):", each) for each in written)
     return next((match[1] for match in spelt if match), "aws")
-
-
-_OTHER_PARTITION = re.compile(r"arn:(aws(?:-[a-z]+)+):")
 
 
 def _any_provider(
@@ -176,7 +144,7 @@ def _accounts(
     arns = (parse_arn(value) for key, value in values if key == "aws:principalarn")
     written += [arn.account for arn in arns if arn]
     patterns = [glob(account, wildcards=True, variables=True) for account in (*written, *accounts)]
-    return {kind.value for kind in ACCOUNTS.classes(tuple(filter(None, patterns)))}
+    return {kind.value for kind in languages.ACCOUNTS.classes(tuple(filter(None, patterns)))}
 
 
 def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]:
@@ -185,22 +153,21 @@ def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
     registered = not role_facts.every_provider or provider in role_facts.client_ids or not account
     opaque = kind_of(provider) == "saml-provider" or provider in OPAQUE
     never = "://" in issuer or "*" in issuer or is_misspelt_eks(issuer) or is_dual_stack(issuer)
-    if never or not registered or opaque:
-        return
-    if account and role_facts.account not in ("", account):
+    foreign = account and role_facts.account not in ("", account)
+    if never or foreign or opaque or not registered:
         return
     prefix, keys = f"{issuer.lower()}:", asked.keys
     kubernetes = is_kubernetes(issuer, role_facts.issuers, asked.conditions)
     ids, shared = role_facts.client_ids.get(provider), known_issuer(issuer)
     # Names of repositories, branches and pipelines have neither * nor ?.
-    named = NAMED if shared and shared.names_its_parts else NAMES
-    named = GITHUB_SUBJECTS if shared and shared.name == GITHUB.name else named
-    subjects = SUBJECTS if kubernetes else named if shared else SOME_TEXT
+    named = languages.NAMED if shared and shared.names_its_parts else languages.NAMES
+    named = languages.GITHUB_SUBJECTS if shared and shared.name == GITHUB.name else named
+    subjects = languages.SUBJECTS if kubernetes else named if shared else SOME_TEXT
     facts = [
         Fact("sub", subjects, {f"{prefix}sub": SAME}, identity=True),
         Fact(
             "aud",
-            only(*ids) if ids else AUDIENCES if kubernetes else SOME_TEXT,
+            only(*ids) if ids else languages.AUDIENCES if kubernetes else SOME_TEXT,
             {f"{prefix}aud": SAME} | ({f"{prefix}oaud": SAME} if kubernetes else {}),
             several=True,
         ),
@@ -213,8 +180,7 @@ def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
         if f"{prefix}{name}" in keys
     ]
     names = {fact.name for fact in facts} - {_SESSION_NAME.name}
-    if not kubernetes:
-        facts += _passed(asked)
+    passed = [] if kubernetes else _passed(asked)
 
     def call(values: Facts) -> Call:
         claimed = {name: values[name] for name in names if values[name] is not Key.ABSENT}
@@ -224,9 +190,7 @@ def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
         return AssumeRoleWithWebIdentity(
             resource=_role(account or role_facts.account, partition_of(provider)),
             token=TokenClaims({"iss": f"https://{issuer}", "exp": 1, "iat": 0, **texts}),
-            only="resource",
-            session_name=str(values[_SESSION_NAME.name]),
-            context=_context(values),
+            context=_context([_SESSION_NAME, *passed], values),
         )
 
     def who(subject: str) -> str:
@@ -241,7 +205,7 @@ def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
             return f"tokens of {name} whose sub is {subject}"
         return shared.everybody if shared else f"every user who signs in at {issuer}"
 
-    yield Way(who, provider, tuple(facts), call, asked.conditions)
+    yield Way(who, provider, (*facts, *passed), call, asked.conditions)
 
 
 _EXAMPLE = "111122223333"
@@ -252,11 +216,11 @@ def _role(account: str, partition: str = "aws") -> str:
     return f"arn:{partition}:iam::{account or _EXAMPLE}:role/r"
 
 
-_SESSION_NAME = Fact("session name", SESSION_NAMES, {"sts:rolesessionname": SAME})
+_SESSION_NAME = Fact("session name", languages.SESSION_NAMES, {"sts:rolesessionname": SAME})
 _SOURCE_IDENTITY = Fact(
-    "source identity", SESSION_NAMES, {"sts:sourceidentity": SAME}, optional=True
+    "source identity", languages.SESSION_NAMES, {"sts:sourceidentity": SAME}, optional=True
 )
-_EXTERNAL_ID = Fact("external id", EXTERNAL_IDS, {"sts:externalid": SAME}, optional=True)
+_EXTERNAL_ID = Fact("external id", languages.EXTERNAL_IDS, {"sts:externalid": SAME}, optional=True)
 _NAMING_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
 _TRANSITIVE = Fact("transitive tags", only("all"), optional=True)
 _TAG = "aws:requesttag/"
@@ -268,82 +232,59 @@ def _passed(asked: Asked) -> list[Fact]:
     names = {e.partition("/")[2]: keys[e].partition("/")[2] for e in keys if e.startswith(_TAG)}
     naming = [condition for condition in asked.conditions if condition.key.lower() in _NAMING_TAGS]
     patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
-    if naming or (TAG_SESSION in asked.passing and not names):
-        for tag in TAG_NAMES.classes(tuple(filter(None, patterns))):
+    if naming or (asked.covers(TAG_SESSION) and not names):
+        for tag in languages.TAG_NAMES.classes(tuple(filter(None, patterns))):
             names.setdefault(tag.value.lower(), tag.value)
     facts = [
-        Fact(f"tag {name}", TAG_VALUES, {f"{_TAG}{lower}": SAME}, optional=True)
+        Fact(f"tag {name}", languages.TAG_VALUES, {f"{_TAG}{lower}": SAME}, optional=True)
         for lower, name in names.items()
     ]
-    if SET_SOURCE_IDENTITY in asked.passing or "sts:sourceidentity" in keys:
+    if asked.covers(SET_SOURCE_IDENTITY) or "sts:sourceidentity" in keys:
         facts.append(_SOURCE_IDENTITY)
     return facts + [_TRANSITIVE] * ("sts:transitivetagkeys" in keys)
 
 
-def _context(values: Facts) -> dict[str, Value]:
-    """The condition keys of what a call passes."""
-    passed = {n: v for n, v in values.items() if v is not Key.ABSENT}
-    tags = {n.removeprefix("tag "): v for n, v in passed.items() if n.startswith("tag ")}
-    keys: dict[str, Value] = {f"{_TAG}{name.lower()}": tags[name] for name in tags}
-    if tags:
-        keys["aws:tagkeys"] = tuple(tags)
-        if _TRANSITIVE.name in passed:
-            keys["sts:transitivetagkeys"] = tuple(tags)
-    if _SOURCE_IDENTITY.name in passed:
-        keys["sts:sourceidentity"] = passed[_SOURCE_IDENTITY.name]
+def _context(facts: Iterable[Fact], values: Facts) -> dict[str, Value]:
+    """The condition keys of facts, and those that name the session tags among these."""
+    keys = {key: carried(it, values[fact.name]) for fact in facts for key, it in fact.keys.items()}
+    passed = [name for name, value in values.items() if value is not Key.ABSENT]
+    if tags := tuple(name.removeprefix("tag ") for name in passed if name.startswith("tag ")):
+        naming = _NAMING_TAGS if _TRANSITIVE.name in passed else _NAMING_TAGS[:1]
+        keys |= dict.fromkeys(naming, tags)
     return keys
 
 
 def _service(service: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]:
-    caller = Caller("service", service)
     role = _role(role_facts.account, role_facts.partition)
 
-    def called(keys: Mapping[str, Value], values: Facts) -> Call:
-        name = str(values[_SESSION_NAME.name])
-        outside = dict.fromkeys(_ORGANIZATION, Key.ABSENT)  # no service is in an organization
-        return AssumeRole(
-            resource=role,
-            caller=caller,
-            only="resource",
-            session_name=name,
-            context={**outside, **keys},
-        )
+    def way(who: Callable[..., str], *facts: Fact, tags: bool = False) -> Way:
+        keys: dict[str, Value] = dict.fromkeys(_ORGANIZATION, Key.ABSENT)  # no service is in one
+        if tags:
+            keys |= dict.fromkeys(_NAMING_TAGS, SESSION_TAGS)
+
+        def call(values: Facts) -> Call:
+            context = {**keys, **_context(facts, values)}
+            return AssumeRole(resource=role, caller=Caller("service", service), context=context)
+
+        return Way(who, service, facts, call, asked.conditions, service != POD_IDENTITY_SERVICE)
 
     if service != POD_IDENTITY_SERVICE:
-        sources = [
+        sources = (
             Fact("source", SOME_TEXT, {"aws:sourcearn": SAME}, optional=True),
-            Fact("source account", ACCOUNTS, {"aws:sourceaccount": SAME}, optional=True),
-        ]
-        sources = [fact for fact in sources if asked.keys.keys() & fact.keys.keys()]
-
-        def of_source(values: Facts) -> Call:
-            keys = {key: values[fact.name] for fact in sources for key in fact.keys}
-            return called(keys, values)
-
-        facts = (*sources, _SESSION_NAME)
-        yield Way(
-            lambda: f"the service {service}", service, facts, of_source, asked.conditions, open=True
+            Fact("source account", languages.ACCOUNTS, {"aws:sourceaccount": SAME}, optional=True),
         )
+        sent = (fact for fact in sources if asked.keys.keys() & fact.keys.keys())
+        yield way(lambda: f"the service {service}", *sent, _SESSION_NAME)
         return
-    cluster = Fact(
-        "cluster", clusters(role_facts.account, role_facts.partition), _CLUSTER_KEYS, identity=True
-    )
+    arns = languages.clusters(role_facts.account, role_facts.partition)
+    cluster = Fact("cluster", arns, _CLUSTER_KEYS, identity=True)
+    names = languages.SERVICE_ACCOUNTS
     accounts = (
-        Fact("namespace", NAMESPACES, {_NAMESPACE_TAG: SAME}, identity=True),
-        Fact("service account", SERVICE_ACCOUNTS, {_ACCOUNT_TAG: SAME}, identity=True),
-        Fact("Pod", SERVICE_ACCOUNTS, {"aws:requesttag/kubernetes-pod-name": SAME}),
+        Fact("namespace", languages.NAMESPACES, {_NAMESPACE_TAG: SAME}, identity=True),
+        Fact("service account", names, {_ACCOUNT_TAG: SAME}, identity=True),
+        Fact("Pod", names, {"aws:requesttag/kubernetes-pod-name": SAME}),
         Fact("uid", SOME_TEXT, {"aws:requesttag/kubernetes-pod-uid": SAME}),
     )
-
-    def associated(values: Facts) -> Call:
-        account = ServiceAccountRef(str(values["namespace"]), str(values["service account"]))
-        keys = call_keys(str(values["cluster"]), account)
-        pod = {key: values[fact.name] for fact in accounts[2:] for key in fact.keys}
-        return called({**keys, **pod}, values)
-
-    def untagged(values: Facts) -> Call:
-        account = ServiceAccountRef("", "")
-        return called(call_keys(str(values["cluster"]), account, disable_session_tags=True), values)
 
     def who(cluster: str, namespace: str = "", name: str = "") -> str:
         accounts = f"service accounts {namespace or '*'}/{name or '*'}"
@@ -356,9 +297,8 @@ def _service(service: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
         return f"{who(cluster)} without session tags"
 
     source = {key: carrier for key, carrier in _CLUSTER_KEYS.items() if "tag" not in key}
-    yield Way(who, service, (cluster, *accounts, _SESSION_NAME), associated, asked.conditions)
-    untagged_facts = (cluster._replace(keys=source), _SESSION_NAME)
-    yield Way(untagged_who, service, untagged_facts, untagged, asked.conditions)
+    yield way(who, cluster, *accounts, _SESSION_NAME, tags=True)
+    yield way(untagged_who, cluster._replace(keys=source), _SESSION_NAME)
 
 
 def _principals(
@@ -367,7 +307,7 @@ def _principals(
     of_account = [each for each in entries if account_of(each) == account]
     for kind in ("role", "user"):
         apart = tuple(text(each) for each in of_account if kind_of(each) == kind)
-        language = principals(account, partition, kind)
+        language = languages.principals(account, partition, kind)
         fact = Fact("principal", language, {"aws:principalarn": SAME}, identity=True, apart=apart)
         yield calls_of(f"{account} {kind}", fact, asked, _caller)
 
@@ -389,34 +329,23 @@ def calls_of(
     """Return the calls of callers with credentials, with what they choose; ``tags`` are their own,
     None where these are not known."""
     keys = asked.keys
-    own_tags = None if tags is None else {name.lower(): value for name, value in tags.items()}
+    own_tags = None if tags is None else {n.lower(): only(value) for n, value in tags.items()}
     traits: list[Fact] = []
     for key in keys:
         if key.startswith("aws:principaltag/"):
-            value = None if own_tags is None else own_tags.get(key.partition("/")[2])
-            values = TAG_VALUES if own_tags is None else only(*([] if value is None else [value]))
-            name = f"its tag {keys[key].partition('/')[2]}"
-            traits.append(Fact(name, values, {key: SAME}, optional=value is None))
+            name, tag = f"its tag {keys[key].partition('/')[2]}", key.partition("/")[2]
+            values = languages.TAG_VALUES if own_tags is None else own_tags.get(tag, only())
+            traits.append(Fact(name, values, {key: SAME}, own_tags is None or tag not in own_tags))
     asked_of = {key: carrier for key, carrier in _ORGANIZATION.items() if key in keys}
     if asked_of and fact.apart is not None:
-        traits.append(Fact("organization", ORGANIZATIONS, asked_of, optional=True))
+        traits.append(Fact("organization", languages.ORGANIZATIONS, asked_of, optional=True))
     facts = (fact, *traits, _SESSION_NAME, *_passed(asked))
     if "sts:externalid" in keys:
         facts = (*facts, _EXTERNAL_ID)
 
     def call(values: Facts) -> Call:
-        external_id = values.get(_EXTERNAL_ID.name, Key.ABSENT)
         arn = str(values[fact.name])
-        return AssumeRole(
-            resource=_role(account_of(arn), partition_of(arn)),
-            caller=caller(arn),
-            only="resource",
-            session_name=str(values[_SESSION_NAME.name]),
-            external_id=external_id if isinstance(external_id, str) else None,
-            context={
-                **{key: carried(it, values[e.name]) for e in traits for key, it in e.keys.items()},
-                **_context(values),
-            },
-        )
+        role = _role(account_of(arn), partition_of(arn))
+        return AssumeRole(resource=role, caller=caller(arn), context=_context(facts, values))
 
     return Way(str, principal, facts, call, asked.conditions)
