@@ -52,8 +52,7 @@ def refused(text, tmp_path, capsys):
     file.write_text(text)
     code = main(["decide", str(file)])
     out, err = capsys.readouterr()
-    problem = json.loads(out)["problem"]
-    assert (code, err) == (2, f"irsa decide: {line(problem)}\n")
+    assert (code, err) == (2, f"irsa decide: {line(json.loads(out)['problem'])}\n")
     return err.removeprefix("irsa decide: ")
 
 
