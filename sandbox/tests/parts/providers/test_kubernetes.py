@@ -25,8 +25,7 @@ SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 
 @pytest.fixture(scope="module")
 def provider(cluster):
-    kubeconfig = str(cluster.control_plane.kubeconfig_file)
-    with serving(package({"KUBECONFIG": kubeconfig})) as running:
+    with serving(package({"KUBECONFIG": str(cluster.control_plane.kubeconfig_file)})) as running:
         yield running
 
 
@@ -195,8 +194,7 @@ def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
 
 
 def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace):
-    theirs = ObjectMeta(name="app", namespace=namespace)
-    content = ConfigMap(metadata=theirs, data={"a": "1"})
+    content = ConfigMap(metadata=ObjectMeta(name="app", namespace=namespace), data={"a": "1"})
     cluster.client.create(content, field_manager="kubectl-create")
     found = engine.read(CONFIG_MAP, f"{namespace}/app")
     assert found.inputs == {"apiVersion": "v1", "kind": "ConfigMap", **config(namespace, a="1")}
