@@ -29,7 +29,6 @@ from tests.unit.test_parts import new_environment
 from tests.unit.tools.test_workflows import WORKFLOWS, commands
 
 TAG = f"v{__version__}"
-PACKAGE = f"{REPOSITORY}/components"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +82,7 @@ def test_the_engine_gets_the_package_from_git(pulumi, repository, form):
     commit = git(repository, "rev-parse", TAG)
     source, version = {
         "tag": (documented("pulumi package add "), __version__),
-        "commit": (f"{PACKAGE}@{commit}", f"0.0.0-x{commit}"),
+        "commit": (f"{REPOSITORY}/components@{commit}", f"0.0.0-x{commit}"),
         "newest tag": (f"{REPOSITORY}.git/components", __version__),
     }[form]
 

@@ -225,7 +225,6 @@ def test_the_one_cluster_that_has_the_issuer_is_read():
 RESTARTS = ShellCommand(("kubectl", "rollout", "restart", "x"))
 OF_NB = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")])
 OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)
-SUBJECTS = "system:serviceaccount"
 FOREIGN = world.ROLE_ARN.replace(world.ACCOUNT_A, world.ACCOUNT_B)
 TYPO = world.ROLE_ARN[:-1]
 TO_OTHER = replace(chains.ASSOCIATION, role_arn=TYPO)
@@ -287,7 +286,7 @@ FAR, READER, WRITER = (replace(e, arn=f"arn:aws:iam::111122223333:role/{n}") for
 @pytest.mark.cases(("roles", "listed", "key", "creates", "text"), {
     "none near": ([FAR], None, "role", True, "create the role, or correct the annotation"),
     "role of a neighbour": ([NEAR], None, "role", False,
-        f"there is {NEAR.arn}, which trusts {SUBJECTS}:dev:nb"),
+        f"there is {NEAR.arn}, which trusts system:serviceaccount:dev:nb"),
     "role that trusts it": ([ROLE, READER], None, "annotation", False,
         "annotate the service account with the rig"),
     "two roles near": ([WRITER, READER], None, "role", False, "trust this service account"),
