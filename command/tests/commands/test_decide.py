@@ -21,8 +21,6 @@ from tests.support.world import ISSUER
 
 STATEMENT = "steps.1.identity_policies.0.Statement.0"
 BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
-
-
 TRUSTED = "trust policy, statement 1: allows it"
 GRANTED = "identity policy 1, statement 1: allows it"
 NOT_ENOUGH = [
