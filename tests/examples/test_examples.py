@@ -165,8 +165,7 @@ def test_the_compared_program_reaches_its_bucket_in_account_b(session, platform)
 
 
 def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platform):
-    provider_arn = platform["provider_arn"]
-    config = {"providerArn": provider_arn, "zoneId": "Z0123456789ABCDEFGHIJ"}
+    config = {"providerArn": platform["provider_arn"], "zoneId": "Z0123456789ABCDEFGHIJ"}
     iam = session.aws("iam")
     with running(session, "controllers", **config) as stack:
         for account in ("kube-system:external-dns", "cert-manager:cert-manager"):

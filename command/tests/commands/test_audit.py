@@ -386,8 +386,7 @@ def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
 @pytest.mark.parametrize("operation", ["state", "preview"])
 def test_a_role_has_one_verdict_whatever_else_is_in_the_stack(of_stack, operation):
     def made(name):
-        statements = CASES[name][0]
-        trust = {"Version": "2012-10-17", "Statement": statements}
+        trust = {"Version": "2012-10-17", "Statement": CASES[name][0]}
         more = {"name": name, "arn": UNKNOWN_OUTPUT if operation == "preview" else f"{ROLE}-{name}"}
         return ("aws:iam/role:Role", {**more, "assumeRolePolicy": json.dumps(trust)})
 

@@ -157,9 +157,8 @@ def test_no_statement_is_added_beside_one_whose_conditions_it_would_not_have():
 @pytest.mark.parametrize("named", [f"arn:aws:iam::{ACCOUNT_A}:role/s3app", NEIGHBOUR])
 def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     document = principal_arn_trust_policy([named], external_id="tenant-42")
-    target = replace(TARGET, external_id="tenant-42")
 
-    known = {"role": role_b(document), "target": target}
+    known = {"role": role_b(document), "target": replace(TARGET, external_id="tenant-42")}
     commands = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
 
     wanted = principal_arn_trust_policy([named, ROLE_ARN], external_id="tenant-42")
