@@ -1,6 +1,5 @@
 """All commands: help, missing packages, a closed pipe."""
 
-import subprocess
 import sys
 from functools import partial
 from shlex import quote
@@ -11,6 +10,7 @@ from lightkube.config import client_adapter
 
 from irsa.__main__ import COMMANDS, main
 from irsa_core import __version__
+from tests.support.processes import ran
 from tests.support.trial_pods import kubeconfig
 
 
@@ -33,8 +33,7 @@ def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments)
         "sys.exit(str(sys.modules.keys() & {'boto3', 'botocore', 'lightkube', 'jwt'}))"
     )
 
-    command = [sys.executable, "-c", program, *arguments.split()]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = ran(sys.executable, "-c", program, *arguments.split())
 
     assert done.stderr.splitlines()[-1] == "set()"
 
@@ -69,14 +68,11 @@ def test_an_api_server_that_does_not_answer_is_one_line(name, body, tmp_path, mo
 BUFFERED_IRSA = f"PYTHONUNBUFFERED= {quote(sys.executable)} -m irsa"
 
 
-def test_a_closed_pipe_is_no_error():
-    command = f"{BUFFERED_IRSA} doctor ExpiredTokenException | true"
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
-    assert done.returncode in (0, 141)  # 0 when the output was written before `true` ended
-    assert done.stderr == b""
-
-
-def test_a_full_disk_is_one_line():
-    command = f"{BUFFERED_IRSA} doctor ExpiredTokenException > /dev/full"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "[Errno 28] No space left on device\n")
+@pytest.mark.cases(("shell", "codes", "said"), {
+    # 0 when the output was written before `true` ended
+    "closed pipe": ("set -o pipefail; {} | true", (0, 141), ""),
+    "full disk": ("{} > /dev/full", (2,), "[Errno 28] No space left on device\n"),
+})  # fmt: skip
+def test_an_output_that_ends_early_is_no_traceback(shell, codes, said):
+    done = ran("bash", "-c", shell.format(f"{BUFFERED_IRSA} doctor ExpiredTokenException"))
+    assert (done.returncode in codes, done.stderr) == (True, said)

@@ -27,8 +27,6 @@ FOUND = audit(AUDITED)
 COMMAND = ShellCommand(("kubectl", THEIRS))
 FAILED = Check("annotation", "a role").failed(THEIRS, f"ask {THEIRS}", COMMAND)
 FACTS = ByToken(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
-
-
 REPORTS = {
     "verify": text(FACTS, [FAILED]),
     "explain": str(chain_tree(FACTS, [FAILED], lambda _: (), [])),

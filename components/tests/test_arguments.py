@@ -338,8 +338,7 @@ def test_a_component_among_the_providers_is_refused():
         clusters: Any = [irsa_components.EksCluster("dev", args)]
         irsa_components.DataBucket("x", BUCKET_ARGS, pulumi.ResourceOptions(providers=clusters))
 
-    with pytest.raises(ValueError, match="EksCluster in `providers` is no provider; give its kube"):
-        deploy(program)
+    assert "EksCluster in `providers` is no provider; give its kube" in refusal(deploy, program)
 
 
 def test_arguments_are_replaced_as_those_of_any_dataclass():

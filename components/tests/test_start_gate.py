@@ -89,8 +89,7 @@ def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: Tri
 
 @pytest.mark.cases("preview", {"up": False, "preview": True})
 def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
-    missing = (command("no-such-aws"), INPUTS)
-    assert refusal(run, missing, preview=preview, raised=RunError) == (
+    assert refusal(run, (command("no-such-aws"), INPUTS), preview=preview, raised=RunError) == (
         "Pods of dev/s3-app cannot be tried: the kubeconfig runs 'no-such-aws', which is not on "
         "PATH; install it, or leave out `kubeconfig` for no wait"
     )

@@ -42,11 +42,10 @@ class Registered:
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> Registered:
     engine = Registered()
-    append = engine.requests.append
     monkeypatch.setattr(
         MockMonitor,
         "RegisterResourceHook",
-        lambda _, request: append(request),
+        lambda _, request: engine.requests.append(request),
         raising=False,  # Pulumi's mocks have it since 3.260
     )
     return engine

@@ -136,8 +136,7 @@ def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch, head
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
         with pytest.raises(TrialError, match=r"did not answer: TimeoutError\('no end after"):
-            wait(kubeconfig(address, token="t"))
+            wait(kubeconfig(f"http://127.0.0.1:{server.server_address[1]}", token="t"))
         ended.set()
         server.shutdown()

@@ -54,11 +54,10 @@ def typescript() -> Path:
 
 def go() -> Path:
     """Return the folder of the example in Go, built."""
-    compiler = needed("go")
 
     def make(folder: Path) -> None:
         shutil.copytree(_sdk("go"), folder, dirs_exist_ok=True)
-        _run((compiler, "build", "-o", "reports", "."), folder)
+        _run((needed("go"), "build", "-o", "reports", "."), folder)
 
     return _with_sdk("go", make, *(EXAMPLES / "go" / name for name in ("Pulumi.yaml", "main.go")))
 
@@ -69,10 +68,9 @@ LANGUAGES: dict[str, Callable[[], Path]] = {"yaml": yaml, "typescript": typescri
 @cache
 def _sdk(language: str) -> Path:
     """Return the package's SDK for a language, by Pulumi's own generator."""
-    compiler = needed("go")
 
     def make(folder: Path) -> None:
-        _run((compiler, "build", "-o", "generate", "."), folder)
+        _run((needed("go"), "build", "-o", "generate", "."), folder)
 
     generator = cached_build("package-sdk_generator", _sources("sdk_generator"), make) / "generate"
 

@@ -149,8 +149,7 @@ def test_the_pods_of_a_team_reach_its_bucket_and_not_anothers(session, platform)
             eventually(lambda: lists(session, "billing", "app", buckets["billing"]))
             command = ["aws", "s3", "ls", f"s3://{buckets['search']}"]
             assert "(AccessDenied)" in session.in_pod("billing", "app", command).output
-        of_25 = SandboxStack(session.state, EXAMPLES / "teams").preview()
-        assert of_25["create"] == 23 * 15
+        assert SandboxStack(session.state, EXAMPLES / "teams").preview()["create"] == 23 * 15
 
 
 def test_the_compared_program_reaches_its_bucket_in_account_b(session, platform):
@@ -166,8 +165,7 @@ def test_the_compared_program_reaches_its_bucket_in_account_b(session, platform)
 
 
 def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platform):
-    provider_arn = platform["provider_arn"]
-    config = {"providerArn": provider_arn, "zoneId": "Z0123456789ABCDEFGHIJ"}
+    config = {"providerArn": platform["provider_arn"], "zoneId": "Z0123456789ABCDEFGHIJ"}
     iam = session.aws("iam")
     with running(session, "controllers", **config) as stack:
         for account in ("kube-system:external-dns", "cert-manager:cert-manager"):
@@ -243,15 +241,13 @@ def test_the_example_in_another_language(session, environment, run, language, tm
 
 @pytest.mark.parametrize("language", ["go"])  # the line is the plugin's, for every language
 def test_a_mistake_is_one_line_in_another_language(run, platform, language):
-    other = f"{platform['provider_arn'][:-4]}0000"
 
     for provider_arn, problem in {
         "nope": "'nope' is not an OIDC provider ARN; expected ",
-        other: "and the issuer of cluster 'platform' is ",
+        f"{platform['provider_arn'][:-4]}0000": "and the issuer of cluster 'platform' is ",
     }.items():
         output = run("preview", code=1, providerArn=provider_arn)
-        lines = [line for line in output.splitlines() if problem in line]
-        assert lines, output
+        assert [line for line in output.splitlines() if problem in line], output
         assert ".py" not in output, "nothing of the plugin's insides"
 
 

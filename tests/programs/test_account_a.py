@@ -11,10 +11,8 @@ from tests.support.engine import Engine, outputs_of, run_program, stack_file
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_OUTPUTS, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:"
-READS = f"{ARN}policy/s3-app-read"
 ROLE_B_NAME = shared_name("s3-app-B", "organization/irsa/dev")
 ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/{ROLE_B_NAME}"
-DEPLOYER = f"{ARN}role/deployer"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def test_each_role_trusts_its_own_service_accounts(engine, role, subject):
 
 def test_system_1_gives_the_pod_the_key_of_a_user_who_reads_the_bucket(engine):
     attachment = engine.one("UserPolicyAttachment").inputs
-    assert attachment == {"user": "s3-manager", "policyArn": READS}
+    assert attachment == {"user": "s3-manager", "policyArn": f"{ARN}policy/s3-app-read"}
     metadata = engine.one("ServiceAccount", "dev/s3-app-key").inputs["metadata"]
     assert "annotations" not in metadata
     assert engine.one("Secret").name == "s3-app-key"
@@ -78,7 +76,7 @@ def test_the_computed_arns_keep_the_partition():
     assert policy(engine, "s3-app-A-assume-role") == in_china
 
 
-@pytest.mark.parametrize("deployer", [DEPLOYER, None])
+@pytest.mark.parametrize("deployer", [f"{ARN}role/deployer", None])
 def test_the_provider_works_in_one_account_and_assumes_a_given_role(deployer):
     role = {"assumeRoleArn": deployer} if deployer else {}
     engine = run(tags={"team": "x"}, **role)

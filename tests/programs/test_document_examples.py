@@ -12,7 +12,6 @@ from tests.support.paths import ROOT
 from tests.support.versions import needs_deletion_protection
 from tests.support.world import ISSUER_URL
 
-PROGRAMS = {"# __main__.py": ".", "# account_b/__main__.py": "account_b"}
 ELSEWHERE = {
     "core/README.md": "core/tests/test_page.py",
     "docs/sandbox.md": "tests/sandbox/test_pytest_plugin.py",
@@ -40,7 +39,7 @@ def test_another_test_reads_the_page(page):
 )
 def test_python_of_a_document_runs(block, monkeypatch):
     engine = Engine(stacks={STACK_A: {**OUTPUTS_A, "issuer_url": ISSUER_URL}})
-    folder = PROGRAMS.get(block.first_line)
+    folder = {"# __main__.py": ".", "# account_b/__main__.py": "account_b"}.get(block.first_line)
     if folder is None:
         deploy(lambda: exec(block.content, {}), engine)  # noqa: S102
     else:

@@ -9,7 +9,6 @@ import yaml
 from tests.support.engine import refusal, run_program, stack_file
 
 MISTAKES = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text())
-FOLDERS = {"irsa": ".", "irsa-account-b": "account_b"}
 CASES = {
     f"{project}: {re.split('; | [(]', case['line'])[0]}": (project, case)
     for project, cases in MISTAKES.items()
@@ -19,7 +18,7 @@ CASES = {
 
 @pytest.mark.cases(("project", "case"), CASES)
 def test_a_mistake_is_one_line_with_key_value_and_fix(project, case):
-    folder = FOLDERS[project]
+    folder = {"irsa": ".", "irsa-account-b": "account_b"}[project]
     config = {**stack_file(folder), **case["change"]}
     config = {key: value for key, value in config.items() if value is not None}
 

@@ -16,7 +16,6 @@ STATES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 CLUSTER = {**CLUSTER_OUTPUTS, "role_a_arn": "arn:aws:iam::111122223333:role/s3-app-A"}
 CLUSTER["role_a_unique_id"] = "AROAEXAMPLE"
 # A mock account has one id; and what a program leaves out, the providers fill in.
-OTHER_ACCOUNT = ("444455556666", "111122223333")
 
 
 def account_a():
@@ -82,7 +81,7 @@ def test_no_resource_is_replaced_or_deleted(project):
     assert STATES[project].keys() <= today.keys(), "a missing one would be deleted"
     for urn, inputs in STATES[project].items():
         current = {key: today[urn][key] for key in inputs if key in today[urn]}
-        before = yaml.safe_load(yaml.safe_dump(inputs).replace(*OTHER_ACCOUNT))
+        before = yaml.safe_load(yaml.safe_dump(inputs).replace("444455556666", "111122223333"))
         if metadata := current.get("metadata"):
             keys = metadata.keys() & {"name", "namespace"}
             current["metadata"] = {key: metadata[key] for key in keys}

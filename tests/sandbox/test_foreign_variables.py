@@ -14,7 +14,7 @@ from irsa_core.identity.arns import session_arn_prefix
 from irsa_sandbox import lifecycle
 from irsa_sandbox.cache import cache_folder
 from tests.support.foreign_variables import table
-from tests.support.processes import ran
+from tests.support.processes import program, ran
 
 
 class Shell(NamedTuple):
@@ -43,8 +43,7 @@ def shell(tmp_path_factory):
     home, theirs = (tmp_path_factory.mktemp(name) for name in ("home", "theirs"))
     (home / ".aws").mkdir()
     for name in ("aws", "pulumi"):
-        (theirs / name).write_text("#!/bin/sh\nexit 9\n")
-        (theirs / name).chmod(0o700)
+        program(theirs / name, "exit 9")
     variables = table(theirs)
     shutil.copy(variables["AWS_CONFIG_FILE"], home / ".aws")
     environ = {

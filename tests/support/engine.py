@@ -253,8 +253,7 @@ def run_program(
         key: text if isinstance(text, str) else json.dumps(text) for key, text in config.items()
     }
     pulumi.runtime.set_all_config(texts)
-    main = str(ROOT / folder / "__main__.py")
-    return deploy(lambda: runpy.run_path(main), engine, project)
+    return deploy(lambda: runpy.run_path(str(ROOT / folder / "__main__.py")), engine, project)
 
 
 def refusal(config: Mapping[str, Any], *, folder: str = ".", lines: int = 1) -> str:

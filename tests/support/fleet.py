@@ -59,8 +59,7 @@ class Fleet:
         name = f"app-{number:05}"
         annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT_A, name)}
         namespace = f"team-{number % 100:02}"
-        metadata = {"name": name, "namespace": namespace, "annotations": annotations}
-        return {"metadata": metadata}
+        return {"metadata": {"name": name, "namespace": namespace, "annotations": annotations}}
 
     def _role(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"

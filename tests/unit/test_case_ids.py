@@ -25,8 +25,7 @@ def is_wrong(case_id, names):
 def test_every_id_of_the_suite_is_short_printable_and_no_index(request):
     """Of what this run collected: the whole suite in `make test`."""
     cases = [item for item in request.session.items if hasattr(item, "callspec")]
-    wrong = [e.nodeid for e in cases if is_wrong(e.callspec.id, e.callspec.params)]
-    assert wrong == []
+    assert [e.nodeid for e in cases if is_wrong(e.callspec.id, e.callspec.params)] == []
     assert len({item.nodeid for item in cases}) == len(cases)
 
 

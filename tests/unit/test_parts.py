@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import irsa_components
+from core.tests.decide.policies import document, trust
 from irsa_components.package.provider import IrsaProvider
 from irsa_core import REPOSITORY, __version__
 from tests.sandbox.support.clone import newcomer
@@ -27,7 +28,7 @@ from tests.support import requirements
 from tests.support.code_blocks import blocks
 from tests.support.imports import imports_of
 from tests.support.paths import ROOT
-from tests.support.processes import ran
+from tests.support.processes import program, ran
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 PARTS = {"core": "irsa_core", "command": "irsa", "components": "irsa_components"}
@@ -311,15 +312,12 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
 def previewed(*claims, op="create"):
     """`pulumi preview --json` of a program with one role, whose trust policy tests these claims."""
     values = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:shop:reports"}
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER}:{claim}": values[claim] for claim in claims}},
-    }
+    provider = {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"}
+    asked = {"StringEquals": {f"{ISSUER}:{claim}": values[claim] for claim in claims}}
+    statement = trust(provider, Action="sts:AssumeRoleWithWebIdentity", Condition=asked)
     kind = "aws:iam/role:Role"
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    inputs = {"__defaults": ["name"], "name": "reports-1a2b3c4", "assumeRolePolicy": trust}
+    inputs = {"__defaults": ["name"], "name": "reports-1a2b3c4"}
+    inputs["assumeRolePolicy"] = json.dumps(document(statement))
     new = {"urn": f"urn:pulumi:dev::shop::{kind}::reports", "type": kind, "inputs": inputs}
     states = {"newState": new} | ({"oldState": new} if op == "same" else {})
     return {"steps": [{"op": op, **states}], "changeSummary": {op: 1}}
@@ -342,14 +340,12 @@ def folder_of_a_user(tagged, released, tmp_path_factory):
     """Run lines of a shell in an empty folder: the repository's address is the clone, the package
     index is this environment's packages, and `pulumi` prints a preview."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("wheels", "bin"):
-        (home / name).mkdir()
+    (home / "wheels").mkdir()
     lines = (r for part in ("core", "command") for r in requirements_of(released[part]))
     packed(home / "wheels", [*(str(line) for line in lines if not line.url), "setuptools"])
     (home / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home}/wheels"]\n')
     for name, script in (("pulumi", "cat program.json"), ("gh", 'echo "$@"')):
-        (home / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
-        (home / "bin" / name).chmod(0o755)
+        program(home / "bin" / name, script)
     environment = {
         "PATH": f"{home}/bin:{sysconfig.get_path('scripts')}:{os.defpath}",
         "HOME": str(home),

@@ -6,6 +6,7 @@ import pytest
 
 from command.tests.audit.audited import cluster, facts, role
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BY_ASSOCIATION, TRUST, TRUST_EKS
+from core.tests.decide.policies import allow, deny, document
 from irsa.audit.findings import audit
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.pods import fleet_pod
@@ -135,16 +136,15 @@ def test_the_pods_of_an_association_where_no_agent_runs(pods, places):
 
 
 def permissions(*statements):
-    document = {"Version": "2012-10-17", "Statement": [*statements]}
-    return {"policies": (PermissionsPolicy("own", document),)}
+    return {"policies": (PermissionsPolicy("own", document(*statements)),)}
 
 
 def allowed(action, resource="*", **condition):
-    return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
+    return allow(action, resource, Condition=condition)
 
 
 def denied(action, resource="*", **condition):
-    return allowed(action, resource, **condition) | {"Effect": "Deny"}
+    return deny(action, resource, Condition=condition)
 
 
 CHAIN = permissions(allowed(["sts:AssumeRole", "sts:TagSession"], TARGET))
@@ -227,5 +227,4 @@ def test_the_role_of_an_association_may_assume_the_target_role(
 })  # fmt: skip
 def test_a_role_that_may_pass_any_role_to_pods_or_instances_may_become_it(statements, is_found):
     deployer = role({"Statement": []}, f"{OF_OWN}/deploy", **permissions(*statements))
-    told = rules(deployer)
-    assert told == ["pass-any-role"] * is_found
+    assert rules(deployer) == ["pass-any-role"] * is_found

@@ -22,7 +22,6 @@ from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN
 
 LINES = (ROOT / "command/tests/audit/corpus.jsonl").read_text().splitlines()
 CORPUS = [json.loads(each) for each in LINES]
-TRUST = [each for each in CORPUS if each["kind"] == "trust"]
 ANY_SUBJECT = {
     "no-sub", "broad-sub", "any-subject", "any-customer", "whole-organization", "whole-namespace",
 }  # fmt: skip
@@ -111,7 +110,7 @@ def test_what_is_wrong_is_found_and_nothing_else_is_an_alarm(answers):
     assert (missed, alarms) == (MISSED, set())
 
 
-@pytest.mark.parametrize("entry", TRUST, ids=where)
+@pytest.mark.parametrize("entry", [each for each in CORPUS if each["kind"] == "trust"], ids=where)
 def test_explain_names_callers_of_those_that_admit_some(entry):
     callers = callers_of(entry["document"])
     assert bool(callers.lines) == (entry["caller"] == "someone"), callers

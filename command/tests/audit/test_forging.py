@@ -65,7 +65,6 @@ OWN_STATEMENTS = st.builds(
 )
 DOCUMENTS = st.lists(OWN_STATEMENTS, max_size=2).map(lambda found: policies(*found))
 LIMITS = st.none() | DOCUMENTS.map(lambda found: found[0])
-POLICIES = st.lists(st.tuples(DOCUMENTS, LIMITS), min_size=4, max_size=4)
 
 
 def callers_with(policies):
@@ -91,7 +90,7 @@ def check(forgers, target):
 
 
 @settings(max_examples=300, deadline=None)
-@given(trusting(), POLICIES.map(callers_with))
+@given(trusting(), st.lists(st.tuples(DOCUMENTS, LIMITS), min_size=4, max_size=4).map(callers_with))
 def test_the_callers_are_those_that_the_evaluator_lets_in(statements, callers):
     target = role({"Version": "2012-10-17", "Statement": statements}, TARGET)
     trust = compile_trust_policy(target.trust_policy)

@@ -453,8 +453,6 @@ SHUT_OUT = {
     "key with https://", "tags alone", "sub is true", "another tag", "the host of EKS",
     "target role without tags", "repo:org:*",
 }  # fmt: skip
-
-
 TITLES = {f"{' '.join(broken) or 'none'}: {name}": name for name, (_, broken) in CASES.items()}
 
 

@@ -19,10 +19,8 @@ NAMES = "crossplane-system/aws-provider-*"
 GITHUB = "token.actions.githubusercontent.com"
 GITHUB_SUB, SUB = f"{GITHUB}:sub", f"{ISSUER}:sub"
 REPOSITORY = "repo:org/repo:*"
-ACTIONS = "tokens of GitHub Actions"
 EVERY = f"every service account of the cluster {ISSUER}"
-AUDIENCE = "aud StringEquals sts.amazonaws.com"
-OF_CLUSTER = f"of the cluster {ISSUER} if {AUDIENCE}"
+OF_CLUSTER = f"of the cluster {ISSUER} if aud StringEquals sts.amazonaws.com"
 
 
 def words(policy, account=""):
@@ -96,7 +94,7 @@ def test_the_principals_of_a_trust_policy_in_words(policy, expected):
 @pytest.mark.cases(("issuer", "condition", "expected"), {
     "GitHub": (GITHUB, {}, "every repository on GitHub"),
     "GitHub, one repository": (GITHUB, {"StringLike": {GITHUB_SUB: REPOSITORY}},
-        f"{ACTIONS} whose sub is {REPOSITORY}"),
+        f"tokens of GitHub Actions whose sub is {REPOSITORY}"),
     "EKS": (ISSUER, {}, EVERY),
     "sub like true": (ISSUER, {"StringLike": {SUB: True}}, unmet(f"StringLike {SUB} is true")),
     "sub not equal": (ISSUER, {"StringNotEquals": {SUB: "x"}}, f"{EVERY} if sub StringNotEquals x"),

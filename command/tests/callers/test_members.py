@@ -37,7 +37,6 @@ OPERATORS = st.builds(
     st.sampled_from(["Equals", "NotEquals", "Like", "NotLike", "EqualsIgnoreCase"]),
     st.sampled_from(["", "IfExists"]),
 )
-NULLS = st.dictionaries(KEYS, st.sampled_from(["true", "false"]), max_size=1)
 TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
 
 
@@ -158,7 +157,7 @@ def conditions(draw):
     tests = {}
     for key in draw(st.lists(KEYS, max_size=3, unique=True)):
         tests.setdefault(draw(OPERATORS), {})[key] = draw(values)
-    nulls = draw(NULLS)
+    nulls = draw(st.dictionaries(KEYS, st.sampled_from(["true", "false"]), max_size=1))
     return tests | ({"Null": nulls} if nulls else {})
 
 

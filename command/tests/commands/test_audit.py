@@ -229,8 +229,7 @@ def test_another_file_than_a_report_or_a_state_is_one_line(tmp_path, capsys, opt
 
 
 def annotated(arn):
-    annotations = {ROLE_ARN_ANNOTATION: arn}
-    metadata = {"namespace": "dev", "name": "app", "annotations": annotations}
+    metadata = {"namespace": "dev", "name": "app", "annotations": {ROLE_ARN_ANNOTATION: arn}}
     return ("kubernetes:core/v1:ServiceAccount", {"metadata": metadata})
 
 
@@ -321,11 +320,10 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
         {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"{ROLE_B_ARN}-read"},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     resources = [
         *(CLUSTER, role(EXACT), ACCOUNT_OF_APP, association("app", targetRoleArn=ROLE_B_ARN)),
         ("aws:iam/policy:Policy", {"arn": arn, "policy": policy}),
-        (attachment, {"role": "app", "policyArn": arn}),
+        ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", {"role": "app", "policyArn": arn}),
     ]
 
     [row] = json.loads(of_stack(resources, *JSON, command="list")[1])["service_accounts"]
@@ -388,8 +386,7 @@ def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
 @pytest.mark.parametrize("operation", ["state", "preview"])
 def test_a_role_has_one_verdict_whatever_else_is_in_the_stack(of_stack, operation):
     def made(name):
-        statements = CASES[name][0]
-        trust = {"Version": "2012-10-17", "Statement": statements}
+        trust = {"Version": "2012-10-17", "Statement": CASES[name][0]}
         more = {"name": name, "arn": UNKNOWN_OUTPUT if operation == "preview" else f"{ROLE}-{name}"}
         return ("aws:iam/role:Role", {**more, "assumeRolePolicy": json.dumps(trust)})
 
@@ -433,11 +430,10 @@ def test_an_output_inside_of_a_text_is_the_finding(of_stack, text):
 def test_what_a_stack_does_not_have_or_does_not_say_is_not_passed_in_silence(of_stack):
     """A role of another program, a secret policy, a role of another provider."""
     attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-    secret = {"role": "app", "name": "own", "policy": "[secret]"}
     resources = [
         role(EXACT),
         annotated(f"{ROLE}-misspelt"),
-        ("aws:iam/rolePolicy:RolePolicy", secret),
+        ("aws:iam/rolePolicy:RolePolicy", {"role": "app", "name": "own", "policy": "[secret]"}),
         *((attachment, {"role": "app", "policyArn": arn}) for arn in SHARED),
         ("aws-native:iam:Role", {"roleName": "n"}),
     ]

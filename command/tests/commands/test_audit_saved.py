@@ -52,6 +52,5 @@ def test_a_saved_account_is_audited_as_one_page_or_several(tmp_path, capsys):
 })  # fmt: skip
 def test_what_is_no_whole_account_is_one_line(tmp_path, capsys, text, problem):
     code, out, err = audited(tmp_path, capsys, text)
-    file = tmp_path / "account.json"
-    problem = f"{file}: {problem}; {SAVE}"
+    problem = f"{tmp_path / 'account.json'}: {problem}; {SAVE}"
     assert (code, json.loads(out)["problem"], err) == (2, problem, f"irsa audit: {problem}\n")

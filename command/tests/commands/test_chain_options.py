@@ -26,8 +26,6 @@ def test_aws_is_read_in_the_clusters_region(given, region, tmp_path, monkeypatch
 
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db"
-
-
 NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
 TWICE = "dev/app is given beside --namespace ops; give one namespace"
 GIVE = "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack"

@@ -21,8 +21,6 @@ from tests.support.world import ISSUER
 
 STATEMENT = "steps.1.identity_policies.0.Statement.0"
 BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
-
-
 TRUSTED = "trust policy, statement 1: allows it"
 GRANTED = "identity policy 1, statement 1: allows it"
 NOT_ENOUGH = [
@@ -52,8 +50,7 @@ def refused(text, tmp_path, capsys):
     file.write_text(text)
     code = main(["decide", str(file)])
     out, err = capsys.readouterr()
-    problem = json.loads(out)["problem"]
-    assert (code, err) == (2, f"irsa decide: {line(problem)}\n")
+    assert (code, err) == (2, f"irsa decide: {line(json.loads(out)['problem'])}\n")
     return err.removeprefix("irsa decide: ")
 
 

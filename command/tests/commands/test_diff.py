@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from core.tests.decide.policies import allow as statement
+from core.tests.decide.policies import document, trust
 from irsa.__main__ import main
 from irsa_core.identity import policies
 from irsa_core.identity.pod_identity import pod_identity_trust_policy
@@ -23,15 +25,11 @@ def by_token(*subjects):
 
 
 def by_arn(*arns):
-    statement = {"Effect": "Allow", "Principal": {"AWS": list(arns)}, "Action": "sts:AssumeRole"}
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return document(trust({"AWS": list(arns)}))
 
 
 def allow(actions, resource="*"):
-    return {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource}],
-    }
+    return document(statement(actions, resource))
 
 
 def resource(kind, logical, /, **outputs):
@@ -92,11 +90,10 @@ def diff(tmp_path, capsys):
 
     def run(*documents, output="text"):
         files = []
-        for number, document in enumerate(documents):
+        for number, content in enumerate(documents):
             files.append(tmp_path / f"{number}.json")
-            files[-1].write_text(json.dumps(document))
-        code = main(["diff", *map(str, files), "--output", output])
-        return (code, *capsys.readouterr())
+            files[-1].write_text(json.dumps(content))
+        return (main(["diff", *map(str, files), "--output", output]), *capsys.readouterr())
 
     return run
 

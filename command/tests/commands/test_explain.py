@@ -26,9 +26,7 @@ def test_a_tree_has_a_line_per_link_with_its_remedy_below():
     failed = Check("role", "").failed("there is none", "create it")
     facts = replace(GOOD, role=replace(GOOD.role, trust_policy=service_trust_policy("x.aws")))
 
-    tree = chain_tree(facts, [passed, failed], lambda _: (), ["dev/s3-app"])
-
-    assert str(tree) == (
+    assert str(chain_tree(facts, [passed, failed], lambda _: (), ["dev/s3-app"])) == (
         "dev/s3-app\n"
         "├── ✓ service-account: as expected\n"
         "├── ✗ role: there is none\n"
@@ -109,7 +107,6 @@ def by_operator(operator):
     return {"Statement": [{**statement, "Condition": {operator: {f"{ISSUER}:sub": "x"}}}]}
 
 
-OF_S3 = {"Statement": {"Effect": "Allow", "Action": "s3:*"}}
 POLICY_OF_EC2 = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 NO_PRINCIPAL = "file.json: not a trust policy: no statement names a principal\n"
 
@@ -123,7 +120,7 @@ NO_PRINCIPAL = "file.json: not a trust policy: no statement names a principal\n"
     "key twice in an object": (b'{"Statement": {"Condition": {"a": 1, "a": 2}}}', 2,
         "the key 'a' stands twice in one object"),
     **{f"no trust policy {json.dumps(each)}": (each, 2, NO_PRINCIPAL)
-        for each in ({}, {"Statement": "x"}, OF_S3)},
+        for each in ({}, {"Statement": "x"}, {"Statement": {"Effect": "Allow", "Action": "s3:*"}})},
 })  # fmt: skip
 def test_a_file_is_decided_or_refused_in_one_line(tmp_path, capsys, content, code, text):
     file = tmp_path / "file.json"

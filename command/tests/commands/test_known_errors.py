@@ -72,6 +72,8 @@ NAMED = {
     "The connection to the server localhost:8080 was refused": ["cluster-access"],
     "ClusterSecretStore: spec.provider.aws.region: Required value": ["region"],
     "not authorized to perform operation DescribeMountTargets": ["data-denied"],
+    # Line breaks and case do not matter.
+    web_identity_denied().message.upper().replace(" ", "\n  "): ["web-identity-denied"],
     # Two errors in one log are both found; the summaries between them are not.
     "failed to refresh cached credentials, Incorrect token audience; Unable to locate "
     "credentials; You must specify a region": ["audience", "region"],
@@ -129,11 +131,6 @@ def test_a_wrapping_error_is_an_answer_only_by_itself():
         if error.level < Level.FALLBACK and error.key != "malformed-policy":
             text = f"{wrapper}{error.error} NoCredentialProviders, no EC2 IMDS role found"
             assert keys(text) == [error.key]
-
-
-def test_line_breaks_and_case_do_not_matter():
-    message = web_identity_denied().message.upper().replace(" ", "\n  ")
-    assert keys(message) == ["web-identity-denied"]
 
 
 CAUSE_OF = {

@@ -170,8 +170,7 @@ def test_since_shows_rows_that_are_new_or_changed(listed, tmp_path):
 
     report = json.loads(listed.list("--output", "json", *since)[1])
 
-    names = [row["name"] for row in report["service_accounts"]]
-    assert names == ["app-00001", "renamed"]
+    assert [row["name"] for row in report["service_accounts"]] == ["app-00001", "renamed"]
     assert report["notes"][-1] == "against --since: 2 new or changed, 1 unchanged, 1 gone"
     out = listed.list(*since)[1]
     assert "app-00000" not in out

@@ -36,8 +36,7 @@ def test_a_controller_is_restarted_by_the_annotation_of_its_template(kind):
 
     [(method, path, body)] = asked
     assert (method, path) == ("PATCH", f"/apis/apps/v1/namespaces/dev/{kind}s/app")
-    annotations = body["spec"]["template"]["metadata"]["annotations"]
-    assert [*annotations] == [changes.RESTARTED_AT]
+    assert [*body["spec"]["template"]["metadata"]["annotations"]] == [changes.RESTARTED_AT]
     assert str(refused.value).endswith(f" dev/app: forbidden; grant patch on {kind}s")
 
 

@@ -26,7 +26,6 @@ RESTARTED = {**ASSOCIATED, "pods": NEW}
 MOVED_STATE = {**RESTARTED, "role": trusting(BY_ASSOCIATION), "annotated": False}
 ANNOTATED = {"role": BOTH, "annotated": True}
 BACK = {"annotated": True, "association": None, "pods": OLD}
-SHORT = {"eks.amazonaws.com/token-expiration": "600"}
 
 
 @pytest.mark.cases(("found", "wanted"), {
@@ -72,7 +71,7 @@ def test_the_plan_names_what_is_not_read_and_what_was_not_asked():
 
 def test_a_move_is_over_with_the_last_session_of_the_old_pods():
     """Tokens of ten minutes end before sessions; an unknown rollout with the newest Pod."""
-    short = pod(moves.POD_IDENTITY, annotations=SHORT)
+    short = pod(moves.POD_IDENTITY, annotations={"eks.amazonaws.com/token-expiration": "600"})
     alone = pod(moves.POD_IDENTITY, None, created="2027-01-15T07:30:00Z")
     over = [with_irsa(**ASSOCIATED, pods=(each,)).over for each in (short, alone)]
     assert over == [MOVED + 3600, MOVED + 1800 + DAY + LEEWAY]

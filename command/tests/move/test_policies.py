@@ -137,6 +137,5 @@ IN_ORG = {"aws:PrincipalOrgID": "o-1", "aws:ResourceOrgID": "o-1"}
                          deny("*", StringNotEquals={"aws:PrincipalAccount": "1" * 12})],
 })  # fmt: skip
 def test_an_ordinary_role_moves_in_both_directions(listed):
-    document = {"Version": "2012-10-17", "Statement": listed}
-    for found in moves([document], None):
+    for found in moves([{"Version": "2012-10-17", "Statement": listed}], None):
         assert [*refusals(found)] == []

@@ -42,7 +42,6 @@ FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
 SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
 SKIPS = {SKIP_LABEL: "true"}
 JOB = Owner("job", "j", moves.TEMPLATE)
-SKIPPED = pod({"name": "HOME"}, JOB, labels=SKIPS)
 NO_AGENT = {"cluster": DescribedCluster(CLUSTER_ARN), "agent": frozenset()}
 NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
@@ -209,7 +208,7 @@ def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
     "chain with tags": with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
     "bucket": with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
     "Job of Pod Identity": with_irsa(pods=(pod(moves.POD_IDENTITY, JOB),)),
-    "skipped Pod beside": with_irsa(pods=(pod(IRSA), SKIPPED)),
+    "skipped Pod beside": with_irsa(pods=(pod(IRSA), pod({"name": "HOME"}, JOB, labels=SKIPS))),
     "label, managed by kubectl": with_account(labels={"app.kubernetes.io/instance": "shop"},
         managers=(BY_KUBECTL,)),
     "by a tag of the role": with_policies(BY_ROLE_TAG, make=with_pod_identity),
@@ -268,8 +267,7 @@ def test_every_node_that_can_run_the_pods_is_judged():
 
 def test_nodes_whose_role_is_not_known_are_said_and_not_refused():
     """Only a call inside a Pod shows that their agent may ask EKS: the move ends with 3."""
-    unread = Unread("the node's role", "no label", "a managed node group")
-    found = with_irsa(agent=unread)
+    found = with_irsa(agent=Unread("the node's role", "no label", "a managed node group"))
 
     assert [each.partition("(")[0] for each in unproven(found)] == ["the agent of the Pods' nodes "]
     assert [*refusals(found)] == []

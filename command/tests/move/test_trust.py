@@ -62,8 +62,7 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
 
     after = answers(replace(role, trust_policy=document))
     kept = zip(statements(role.trust_policy), statements(document), strict=False)
-    changed = [(old, new) for old, new in kept if old["Principal"] != new["Principal"]]
-    assert changed == []
+    assert [(old, new) for old, new in kept if old["Principal"] != new["Principal"]] == []
     assert after[call] is Verdict.ALLOW
     no_gain(answers(role), after, but=lambda caller: caller == call)
 

@@ -8,6 +8,7 @@ from command.tests.verify.chains import links
 from irsa.observe.facts import Answer, Pod, Unread
 from irsa.observe.kubernetes import KubernetesCluster
 from irsa.verify.link import Status
+from tests.support.processes import program
 from tests.support.trial_pods import kubeconfig
 
 NOTHING = ("", "", "", "")
@@ -40,9 +41,7 @@ def asked(tmp_path, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", str(config))
         monkeypatch.setenv("PATH", str(tmp_path))
         if says is not None:
-            program = tmp_path / "kubectl"
-            program.write_text(f"#!/bin/sh\necho '{says}' >&{2 if code else 1}\nexit {code}\n")
-            program.chmod(0o755)
+            program(tmp_path / "kubectl", f"echo '{says}' >&{2 if code else 1}\nexit {code}")
         with KubernetesCluster() as cluster:
             return question(cluster)
 

@@ -12,6 +12,7 @@ from irsa.observe.errors import CollectError
 from irsa.observe.files import read_stack
 from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
+from tests.support.processes import program
 from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN
 
@@ -249,9 +250,7 @@ def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path)
 
 
 def test_a_stack_is_exported_by_the_cli_unless_a_file_has_its_name(monkeypatch, tmp_path):
-    program = tmp_path / "pulumi"
-    program.write_text('#!/bin/sh\necho "{\\"asked\\": \\"$*\\"}"\n')
-    program.chmod(0o755)
+    program(tmp_path / "pulumi", r'echo "{\"asked\": \"$*\"}"')
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.chdir(tmp_path)
     assert read_stack("dev") == {"asked": "stack export --stack dev"}

@@ -10,8 +10,7 @@ from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 IRSA = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "app")])
 READ = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-WITH_TAGS = ["sts:AssumeRole", "sts:TagSession"]
-SERVICE = trust({"Service": "pods.eks.amazonaws.com"}, Action=WITH_TAGS)
+SERVICE = trust({"Service": "pods.eks.amazonaws.com"}, Action=["sts:AssumeRole", "sts:TagSession"])
 
 
 def resource(part, id_, inputs, provider="default", **outputs):

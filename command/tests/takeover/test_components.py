@@ -30,8 +30,7 @@ def printed(tmp_path, capsys):
     def run(resources, *options):
         file = tmp_path / "state.json"
         file.write_text(json.dumps(state(*resources)))
-        code = main(["takeover", str(file), *options])
-        return (code, *capsys.readouterr())
+        return (main(["takeover", str(file), *options]), *capsys.readouterr())
 
     return run
 

@@ -31,11 +31,10 @@ OF_DELETED = {"role": chains.role_b({"Statement": DELETED}), "assumed": DENIED}
 REFUSING = chains.role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")]))
 REFUSED_B = {"role_b": replace(chains.TARGET, role=REFUSING)}
 JUDGED = ("trust", "permissions", "role-a-permission", "role-b-trust", "role-b-permissions")
-POWERLESS = replace(chains.ROLE, policies=())
 POWERLESS_EKS = replace(GOOD_EKS.role, policies=())
 CHAINS = {
     "IRSA": chains.GOOD,
-    "IRSA and role B": replace(chains.GOOD, role=POWERLESS, **REFUSED_B),
+    "IRSA and role B": replace(chains.GOOD, role=replace(chains.ROLE, policies=()), **REFUSED_B),
     "Pod Identity": GOOD_EKS,
     "Pod Identity and role B": replace(GOOD_EKS, role=POWERLESS_EKS, **REFUSED_B),
     "Pod Identity and target role": chains.targeted(REFUSING.trust_policy),

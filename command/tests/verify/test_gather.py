@@ -124,8 +124,7 @@ def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
     trusting = replace(ROLE, trust_policy={"Statement": allow | by_name})
 
     sources = file_sources(A + profile("B") + setting, trusting)
-    facts = gather(replace(QUESTION, profile="B"), sources)
-    assert facts.role_b.session_name == name
+    assert gather(replace(QUESTION, profile="B"), sources).role_b.session_name == name
 
 
 def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
@@ -226,7 +225,6 @@ def test_the_one_cluster_that_has_the_issuer_is_read():
 RESTARTS = ShellCommand(("kubectl", "rollout", "restart", "x"))
 OF_NB = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")])
 OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)
-SUBJECTS = "system:serviceaccount"
 FOREIGN = world.ROLE_ARN.replace(world.ACCOUNT_A, world.ACCOUNT_B)
 TYPO = world.ROLE_ARN[:-1]
 TO_OTHER = replace(chains.ASSOCIATION, role_arn=TYPO)
@@ -288,15 +286,14 @@ FAR, READER, WRITER = (replace(e, arn=f"arn:aws:iam::111122223333:role/{n}") for
 @pytest.mark.cases(("roles", "listed", "key", "creates", "text"), {
     "none near": ([FAR], None, "role", True, "create the role, or correct the annotation"),
     "role of a neighbour": ([NEAR], None, "role", False,
-        f"there is {NEAR.arn}, which trusts {SUBJECTS}:dev:nb"),
+        f"there is {NEAR.arn}, which trusts system:serviceaccount:dev:nb"),
     "role that trusts it": ([ROLE, READER], None, "annotation", False,
         "annotate the service account with the rig"),
     "two roles near": ([WRITER, READER], None, "role", False, "trust this service account"),
     "unread": ([ROLE], UNREAD, "role", False, "could not read it: needs a permission"),
 })  # fmt: skip
 def test_a_role_is_created_only_where_none_is_near(roles, listed, key, creates, text):
-    where = sources(of(TYPO), tuple(roles), listed=listed)
-    found, commands, link = cause(where)
+    found, commands, link = cause(sources(of(TYPO), tuple(roles), listed=listed))
     assert (found, any("create-role" in each for each in commands)) == (key, creates)
     assert text in link.remedy.text
 
@@ -322,8 +319,7 @@ def test_a_missing_service_account_is_answered_by_the_nearest_name(account, foun
 
 
 def test_a_role_that_is_reached_by_chaining_is_not_annotated():
-    where = sources(roles=(ROLE, OTHER))
-    key, commands, link = cause(where, expected_role=OTHER.arn)
+    key, commands, link = cause(sources(roles=(ROLE, OTHER)), expected_role=OTHER.arn)
     ask = f"python -m irsa verify dev/s3-app --role-b {OTHER.arn}"
     assert (key, commands) == ("annotation", (ask,))
     assert "which trusts the service account" in link.found
@@ -351,18 +347,16 @@ def test_a_deployment_of_that_name_is_asked_about_if_it_runs_otherwise():
 def test_commands_name_the_profile_of_the_account_that_they_change():
     where, other = sources(), FakeAws()
     other.account, other.profile = world.ACCOUNT_B, "b"
-    facts = replace(GOOD, role_b=TARGET)
     for key in ("trust", "role-a-permission", "role-b-trust"):
         link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
-        found = in_account(link, facts, replace(where, others=(other,)))
+        found = in_account(link, replace(GOOD, role_b=TARGET), replace(where, others=(other,)))
         end = "-x --profile b" if key == "role-b-trust" else "-x"
         assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
 
 
 def test_an_api_server_that_does_not_answer_ends_the_question():
-    where = sources(Unreached("it", "503", "a reachable API server"))
     with pytest.raises(CollectError, match="could not read it: needs a reachable") as raised:
-        gather(QUESTION, where)
+        gather(QUESTION, sources(Unreached("it", "503", "a reachable API server")))
     assert raised.value.undecided
 
 

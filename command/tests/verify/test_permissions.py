@@ -50,8 +50,6 @@ FROM = {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
 STOP = {"Statement": [deny("s3:GetObject", f"{B}/*", Principal="*")]}
 TO_B = replace(GOOD, role_b=replace(chains.TARGET, role=chains.role_b()))
 CHAINS = {"IRSA": GOOD, "Pod Identity": GOOD_EKS, "role B": TO_B, "target role": chains.targeted()}
-
-
 QUESTIONS = {
     "no policy": ((), {}, UNKNOWN),
     "no policy, a bucket": ((), {"bucket": BUCKET}, FAILED),

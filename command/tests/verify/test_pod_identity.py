@@ -10,6 +10,7 @@ from command.tests.verify import chains
 from command.tests.verify.chains import ROLE, ROLE_EKS, UNMADE, UNREAD, eks_links, identity, links
 from command.tests.verify.commands import RESTART, written
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, associated_pod, config, pod
+from core.tests.decide.policies import allow, document
 from irsa.observe.eks import AUTO_MODE, DescribedCluster, association_of
 from irsa.observe.facts import Answer, PermissionsPolicy, Role
 from irsa.observe.stack_chains import Resource, Stack
@@ -132,8 +133,8 @@ def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
 
 
 def node_role(effect, action="eks-auth:AssumeRoleForPodIdentity"):
-    document = {"Statement": {"Effect": effect, "Action": action, "Resource": "*"}}
-    return replace(NODE_ROLE, policies=(PermissionsPolicy("own", document),))
+    own = document(allow(action, "*", Effect=effect))
+    return replace(NODE_ROLE, policies=(PermissionsPolicy("own", own),))
 
 
 def with_role(role):
@@ -231,9 +232,7 @@ def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition):
 
 
 def allowing(action, resource="*", **condition):
-    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    document = {"Version": "2012-10-17", "Statement": {**statement, "Condition": condition}}
-    return PermissionsPolicy("own", document)
+    return PermissionsPolicy("own", document(allow(action, resource, Condition=condition)))
 
 
 BY_TAG = allowing("s3:*", "arn:aws:s3:::${aws:PrincipalTag/kubernetes-service-account}")

@@ -42,8 +42,6 @@ STRANGERS = [Role(f"arn:aws:iam::{each}:role/stranger", "AROASTRANGER", {}) for 
 CLUSTERS = [CLUSTER, f"{CLUSTER}-2"]
 TAGS = pod_tags(cluster_arn(CLUSTER), NB)
 CALLERS = {"issuers": [ISSUER, f"{ISSUER}0"], "clusters": CLUSTERS, "callers": STRANGERS}
-TRUST_EKS = pod_identity_trust_policy([CLUSTER], [ACCOUNT, NB])
-S3 = [("s3:ListBucket", BUCKET), ("s3:GetObject", f"{BUCKET}/a")]
 SID = "Guard\nof: (the) data"  # as bucket policies may have it
 PLACEHOLDER = re.compile(r"<[^>]*>|\{[a-z_]*\}|None|\.\.\.|…|deployment/ |=$")
 
@@ -123,7 +121,7 @@ class World:
         result = dict[Any, Verdict](session_answers(self.role, ACCOUNTS, now=world.NOW, **CALLERS))
         of_nb = any(e.account == "dev/nb" and v is Verdict.ALLOW for e, v in result.items())
         for caller, tags in ((self.role, TAGS), *((e, {}) for e in STRANGERS)):
-            for action, resource in S3:
+            for action, resource in [("s3:ListBucket", BUCKET), ("s3:GetObject", f"{BUCKET}/a")]:
                 asked: Any = {"resource_policy": self.bucket_policy, "tags": tags}
                 judged = allows(caller, action, resource, session_name="x", **asked).verdict
                 call = Sessions("s3", action, "dev/nb" if caller is self.role else "", caller.arn)
@@ -275,16 +273,15 @@ OF_EKS = {
     "uri-by-hand": lambda w: w.env(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9"),
     "web-identity": lambda w: w.env_from(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
     "trust-of-neighbour-alone": lambda w: w.trust(pod_identity_trust_policy([CLUSTER], [NB])),
-    "trust-of-cluster-2": lambda w: w.trust(TRUST_CLUSTER_2),
+    "trust-of-cluster-2": lambda w: w.trust(pod_identity_trust_policy(CLUSTERS[1:], [ACCOUNT, NB])),
     "trust-denies-dev": lambda w: w.trust(w.role.trust_policy, NOT_PROD),
     "trust-by-a-tag": lambda w: w.trust(TRUST_TEAM),
     "bucket-by-a-tag": lambda w: w.allow(allowing("s3:ListBucket", BY_TAG)),
 }
 IN_PROD = {"aws:RequestTag/kubernetes-namespace": "prod"}
 NOT_PROD = {**NO_SESSIONS, "Condition": {"StringNotEquals": IN_PROD}}
-TRUST_TEAM = deepcopy(TRUST_EKS)
+TRUST_TEAM = deepcopy(pod_identity_trust_policy([CLUSTER], [ACCOUNT, NB]))
 TRUST_TEAM["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/team"] = "data"
-TRUST_CLUSTER_2 = pod_identity_trust_policy(CLUSTERS[1:], [ACCOUNT, NB])
 TRUST_MISSPELT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])
 TRUST_VAULT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT], audience="vault")
 OF_IRSA = {

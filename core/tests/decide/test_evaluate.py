@@ -110,8 +110,6 @@ def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict
 LIMITS = "whether a boundary or session policy limits what"
 UNSURE = names(ROLE_A, **STRANGE)
 ANOTHER = document(*UNSURE["Statement"], *names(USER)["Statement"])
-
-
 ODD, OWN = "condition operator StringEqualz", "identity_policies"
 
 

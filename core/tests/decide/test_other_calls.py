@@ -17,6 +17,7 @@ KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"
 ROOT_B = f"arn:aws:iam::{ACCOUNT_B}:root"
 TAGS = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
 NO_TAGS = [document(allow("sts:GetWebIdentityToken", "*"))]
+NO_ARN = [document(allow("s3:*", "bucket"))]
 ANY = {"context": {}, "token": token(), "chained": True, "role_exists": True, "trust_policy": {}}
 
 
@@ -29,6 +30,7 @@ IN_US = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
 OUTSIDE = {"identity_policies": [document(allow("*:*", "*"), deny("*", "*", Condition=IN_US))]}
 NO_CALLS = {"service_control_policies": [document(deny("*", "*"))]}
 REPOSITORY, PULL = f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app", "ecr:BatchGetImage"
+HYPHENS = ["vpc-lattice:AssociateViaAWSService-EventsAndStates", "s3.x:Y", "s3:*"]
 BY_USER = {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": PULL}
 DECIDED = {
     "list of keys": (call("kms:ListKeys"), "allow"),
@@ -49,6 +51,10 @@ DECIDED = {
     # Whether control policies reach a web identity is not guessed.
     "web identity, control policy": (web_identity_step(**NO_CALLS), "unknown"),
     "web identity, not trusted": (web_identity_step(**NO_CALLS, **trusts()), "deny"),
+    "actions with hyphens": (
+        list_step(identity_policies=[document(allow(HYPHENS, "*"))], principal=None),
+        "unknown",
+    ),
     "claims without iat": (web_identity_step(token=token(iat=None)), "allow"),
 }
 
@@ -117,19 +123,17 @@ def test_scoped_credentials_scoped_again_have_what_both_allow():
         assert decision(*steps, list_step(resource_account=ACCOUNT_A)) == verdict, policies
 
 
-def test_scoped_credentials_take_one_policy():
-    with pytest.raises(InputError, match="GetScopedCredentials takes one policy"):
-        scenario_from(scenario(scoped(session_policies=ALL * 2)))
-
-
 @pytest.mark.cases(("step", "line"), {
     "GetSessionToken": (call("sts:GetSessionToken"), "is not modelled here"),
     "AssumeRoleWithSAML": (call("STS:AssumeRoleWithSAML"), "is not modelled here"),
     "ListObjectsV2": (call("s3:ListObjectsV2"),
         "s3:ListObjectsV2 is an operation .* s3:ListBucket$"),
     "unknown field": (web_identity_step(issuer="x"), r"steps\[1\]\.issuer: unknown field"),
+    "two policies": (scoped(session_policies=ALL * 2), "GetScopedCredentials takes one policy"),
+    "policy that IAM does not store": (call("s3:ListBucket", identity_policies=NO_ARN),
+        r"identity_policies\[1\]\.Statement\[1\]\.Resource: "),
 })  # fmt: skip
-def test_an_action_or_field_that_does_not_exist_here_is_refused(step, line):
+def test_what_does_not_exist_here_or_is_never_stored_is_refused(step, line):
     with pytest.raises(InputError, match=line):
         scenario_from(scenario(step))
 

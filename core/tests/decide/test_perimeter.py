@@ -58,9 +58,8 @@ def test_resource_control_policies_are_refused_where_aws_has_none(step, message)
 
 @pytest.mark.parametrize("principal", [{"AWS": USER}, {"AWS": ["*", USER]}, {"Service": "*"}])
 def test_an_endpoint_policy_for_some_callers_is_refused(principal):
-    policy = document(allow("*", "*", Principal=principal))
     with pytest.raises(InputError, match=r"endpoint_policy.Statement\[1\].Principal: only '\*'"):
-        answer(list_step(**OWN, endpoint_policy=policy))
+        answer(list_step(**OWN, endpoint_policy=document(allow("*", "*", Principal=principal))))
 
 
 @pytest.mark.cases(("steps", "missing"), {

@@ -18,6 +18,9 @@ USER = f"arn:aws:iam::{A}:user/team/bob"
 EC2 = "ec2.amazonaws.com"
 OTHERS = ["role/App", "role/team/other", "role/*", "user/app"]
 ROOT = f"arn:aws:iam::{A}:root"
+PATHED, OTHER_ROLE = f"arn:aws:iam::{A}:role/team/app", f"arn:aws:iam::{A}:role/other"
+CALLER, OF_PATHED = caller_from_arn(SESSION), caller_from_arn(SESSION, role_arn=PATHED)
+OF_ID = caller_from_arn(SESSION, unique_id="AROAEXAMPLE1")
 
 
 @pytest.mark.cases(("caller", "entries", "grant"), {
@@ -52,39 +55,35 @@ def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries,
     assert element.grant(caller) == (grant, DIRECT if element.everyone else grant)
 
 
-@pytest.mark.cases(("arn", "known_id", "entry", "grants", "facts"), {
-    "session, its role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
-    "session, another role's id": (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
-    "user, its id": (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1", (DIRECT, DIRECT), []),
-    "session of unknown id, a role's id": (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE),
+@pytest.mark.cases(("caller", "entries", "grants", "facts"), {
+    "session, its role's id": (OF_ID, {"AWS": ["AROAEXAMPLE1"]}, (ROLE, ROLE), []),
+    "session, another role's id": (OF_ID, {"AWS": ["AROAEXAMPLE2"]}, (NONE, NONE), []),
+    "user, its id": (caller_from_arn(USER, unique_id="AIDAEXAMPLE1"), {"AWS": ["AIDAEXAMPLE1"]},
+        (DIRECT, DIRECT), []),
+    "session of unknown id, a role's id": (CALLER, {"AWS": ["AROAEXAMPLE1"]}, (NONE, ROLE),
         [f"principal_id of {ROLE_ARN}"]),
-    "session of unknown id, a user's id": (SESSION, None, "AIDAEXAMPLE1", (NONE, NONE), []),
-    "user of unknown id": (USER, None, "AIDAEXAMPLE1", (NONE, DIRECT), [f"principal_id of {USER}"]),
+    "session of unknown id, a user's id": (CALLER, {"AWS": ["AIDAEXAMPLE1"]}, (NONE, NONE), []),
+    "user of unknown id": (caller_from_arn(USER), {"AWS": ["AIDAEXAMPLE1"]}, (NONE, DIRECT),
+        [f"principal_id of {USER}"]),
+    "session of unknown name": (session_of(ROLE_ARN, None), {"AWS": [SESSION]}, (NONE, DIRECT),
+        [f"role_session_name of {ROLE_ARN}"]),
+    "session of unknown name, another role": (session_of(OTHER_ROLE, None), {"AWS": [SESSION]},
+        (NONE, NONE), [f"role_session_name of {OTHER_ROLE}"]),
+    "role with its path": (OF_PATHED, {"AWS": [PATHED]}, (ROLE, ROLE), []),
+    "role without its path": (OF_PATHED, {"AWS": [ROLE_ARN]}, (NONE, NONE), []),
+    "role of unknown path": (CALLER, {"AWS": [PATHED]}, (NONE, ROLE),
+        [f"principal_role_arn: the path of role {ROLE_ARN}"]),
+    # An entry that cannot be resolved may name any caller.
+    "canonical user": (CALLER, {"CanonicalUser": ["79a59df900b949e5"]}, (NONE, DIRECT),
+        ["the account of a CanonicalUser"]),
+    "unknown output": (CALLER, {"AWS": [UNKNOWN_OUTPUT]}, (NONE, DIRECT),
+        ["an output that is not known yet"]),
+    "both": (CALLER, {"Federated": [UNKNOWN_OUTPUT], "CanonicalUser": ["79a59df900b949e5"]},
+        (NONE, DIRECT), ["the account of a CanonicalUser", "an output that is not known yet"]),
 })  # fmt: skip
-def test_a_unique_id_names_the_role_or_user_that_had_it(arn, known_id, entry, grants, facts):
-    element = PrincipalElement({"AWS": [entry]}, negated=False)
-    caller = caller_from_arn(arn, unique_id=known_id)
+def test_what_a_caller_or_an_entry_leaves_open_is_a_missing_fact(caller, entries, grants, facts):
+    element = PrincipalElement(entries, negated=False)
     assert (element.grant(caller), element.missing(caller)) == (grants, facts)
-
-
-def test_a_session_without_a_known_name_may_be_the_one_that_is_named():
-    element = PrincipalElement({"AWS": [SESSION]}, negated=False)
-    unnamed = session_of(ROLE_ARN, None)
-    other = session_of(f"arn:aws:iam::{A}:role/other", None)
-    assert element.grant(unnamed) == (NONE, DIRECT)
-    assert element.missing(unnamed) == [f"role_session_name of {ROLE_ARN}"]
-    assert element.grant(other) == (NONE, NONE)
-
-
-def test_a_role_with_a_path_is_named_with_it():
-    caller = caller_from_arn(SESSION, role_arn=f"arn:aws:iam::{A}:role/team/app")
-
-    with_path = PrincipalElement({"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, negated=False)
-    assert with_path.grant(caller) == (ROLE, ROLE)
-    assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
-    assert with_path.grant(caller_from_arn(SESSION)) == (NONE, ROLE)
-    path = f"principal_role_arn: the path of role {ROLE_ARN}"
-    assert with_path.missing(caller_from_arn(SESSION)) == [path]
 
 
 def test_a_caller_is_read_from_its_arn():
@@ -100,25 +99,12 @@ def test_what_is_no_principal_is_refused_by_value(wrong):
     assert f"{wrong!r} is neither the ARN of a session" in refusal(caller_from_arn, wrong)
 
 
-@pytest.mark.cases(("entries", "facts"), {
-    "canonical user": ({"CanonicalUser": ["79a59df900b949e5"]}, ["the account of a CanonicalUser"]),
-    "unknown output": ({"AWS": [UNKNOWN_OUTPUT]}, ["an output that is not known yet"]),
-    "both": ({"Federated": [UNKNOWN_OUTPUT], "CanonicalUser": ["79a59df900b949e5"]},
-        ["the account of a CanonicalUser", "an output that is not known yet"]),
-})  # fmt: skip
-def test_an_entry_that_cannot_be_resolved_may_name_any_caller(entries, facts):
-    element = PrincipalElement(entries, negated=False)
-    caller = caller_from_arn(SESSION)
-    assert (element.grant(caller), element.missing(caller)) == ((NONE, DIRECT), facts)
-
-
 def test_an_element_is_described_with_its_first_entries():
     many = PrincipalElement({"AWS": [f"{n:012}" for n in range(7)]}, negated=False)
     one = PrincipalElement({"AWS": [USER]}, negated=True)
-    caller = caller_from_arn(SESSION)
 
     five = ", ".join(f"AWS {n:012}" for n in range(5))
-    assert [many.describe(caller), one.describe(caller)] == [
+    assert [many.describe(CALLER), one.describe(CALLER)] == [
         f"principal: it names {five} and 2 more, the caller is {SESSION}",
         f"principal: it excepts AWS {USER}, the caller is {SESSION}",
     ]

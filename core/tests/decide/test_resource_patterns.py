@@ -5,12 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 
 import pytest
 
-from core.tests.decide.policies import allow, document
-from core.tests.decide.scenarios import decision, scenario
-from core.tests.decide.steps import list_step
-from irsa_core.decide.json_input import InputError
 from irsa_core.decide.patterns import Key, ResourceTemplate, resource_problem
-from irsa_core.decide.scenario import scenario_from
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 
 TABLE = "arn:aws:dynamodb:us-east-1:111122223333:table/foo"
@@ -92,15 +87,3 @@ def test_between_which_of_many_colons_a_star_ends_is_not_worked_out():
 )  # fmt: skip
 def test_a_resource_that_iam_does_not_store_is_named_in_its_words(text, problem):
     assert resource_problem(text) == problem
-
-
-def test_such_a_policy_is_wrong_input():
-    step = list_step(identity_policies=[document(allow("s3:*", "bucket"))])
-    with pytest.raises(InputError, match=r"identity_policies\[1\]\.Statement\[1\]\.Resource: "):
-        scenario_from(scenario(step))
-
-
-@pytest.mark.parametrize("action", ["vpc-lattice:AssociateViaAWSService-EventsAndStates", "s3.x:Y"])
-def test_an_action_may_have_a_hyphen(action):
-    step = list_step(identity_policies=[document(allow([action, "s3:*"], "*"))], principal=None)
-    assert decision(step) == "unknown"

@@ -25,8 +25,7 @@ def aws() -> Iterator[AwsCli]:
 @pytest.mark.parametrize("command", ["--version", "s3 ls", "s3 nothing", "configure list"])
 def test_code_and_output_are_those_of_a_process_of_its_own(aws, tmp_path: Path, command: str):
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **NOWHERE}
-    program = Path(sys.executable).with_name("aws")
-    alone = ran(program, *command.split(), env=environment)
+    alone = ran(Path(sys.executable).with_name("aws"), *command.split(), env=environment)
     code, output = aws.run(command.split(), environment)
     assert code == alone.returncode
     assert sorted(output.split()) == sorted((alone.stdout + alone.stderr).split())

@@ -286,8 +286,7 @@ def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeyp
     calls = cli.with_name("pulumi.homes").read_text().splitlines()
     assert len(calls) >= 2, "its version, and the stack"
     assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
-    with pytest.raises(RunError, match=r"__main__\.py does not exist"):
-        stack.run_main(tmp_path)
+    assert "__main__.py does not exist" in refusal(stack.run_main, tmp_path, raised=RunError)
     monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
     program(cli, "kill -9 $$")
     line = r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"

@@ -77,8 +77,7 @@ def test_tools_that_cannot_be_had_are_one_line(project, tmp_path):
 
 def test_one_folder_for_several_processes_is_refused_before_any_test(project):
     project.write(test_it=USES_IT)
-    done = project.pytest("-n", "2", "--irsa-sandbox", "shared")
-    assert done.stdout.strip() == (
+    assert project.pytest("-n", "2", "--irsa-sandbox", "shared").stdout.strip() == (
         "ERROR: --irsa-sandbox is one sandbox, and -n 2 are as many processes that would reset it "
         "under each other; leave it out, and each has a sandbox of its own"
     )

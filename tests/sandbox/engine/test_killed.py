@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -25,9 +24,9 @@ from irsa_sandbox.demo import left_overs
 from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, stack_of, unchanged
+from tests.support.processes import ran
 
 NAME = "killed"
-ROLE = "aws:iam/role:Role"
 
 
 def kill_during_up(stack, is_time):
@@ -36,11 +35,9 @@ def kill_during_up(stack, is_time):
     done = threading.Event()
 
     def engine() -> int:
-        children = ["pgrep", "-P", str(os.getpid()), "pulumi"]
         while not done.is_set():
-            pgrep = subprocess.run(children, capture_output=True, text=True, check=False)
-            if pgrep.stdout:
-                return int(pgrep.stdout.split()[0])
+            if children := ran("pgrep", "-P", os.getpid(), "pulumi").stdout.split():
+                return int(children[0])
         raise ProcessLookupError
 
     def kill() -> None:
@@ -64,6 +61,10 @@ def kill_during_up(stack, is_time):
     finally:
         done.set()
         killer.join()
+
+
+def under_creation(operations):
+    return [each["resource"] for each in operations or () if each["type"] == "creating"]
 
 
 @pytest.mark.parametrize("provider", ["aws and kubernetes", "eks"])
@@ -96,21 +97,17 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
 
     def is_time():
         file = session.state.path / PULUMI_BACKEND / ".pulumi" / "stacks" / NAME / "dev.json"
-        creating = []
+        kinds = []
         with suppress(FileNotFoundError, ValueError):  # it is being written
             latest = json.loads(file.read_text())["checkpoint"]["latest"]
-            pending = latest.get("pending_operations") or []
-            creating = [
-                operation["resource"]["type"]
-                for operation in pending
-                if operation["type"] == "creating"
-            ]
+            resources = under_creation(latest.get("pending_operations"))
+            kinds = [resource["type"] for resource in resources]
         if provider == "eks":
             # The provider has its request, or is about to get it.
-            tries = range(20 if any(kind.startswith("aws:eks/") for kind in creating) else 0)
+            tries = range(20 if any(kind.startswith("aws:eks/") for kind in kinds) else 0)
             clusters = session.aws("eks").list_clusters
             return any(NAME in clusters()["clusters"] or time.sleep(0.05) for _ in tries)
-        return bool(creating) and len(roles()) >= 5 and is_deployed()
+        return bool(kinds) and len(roles()) >= 5 and is_deployed()
 
     def opened(imported):
         program = cluster if provider == "eks" else workloads
@@ -120,14 +117,11 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
     stack = opened([])
     kill_during_up(stack, is_time)
     under_way = stack.export().get("pending_operations", [])
-    pending = {
-        (operation["resource"]["type"], operation["resource"].get("inputs", {}).get("name"))
-        for operation in under_way
-        if operation["type"] == "creating"
-    }
+    resources = under_creation(under_way)
+    pending = {(made["type"], made.get("inputs", {}).get("name")) for made in resources}
     kinds = {kind for kind, _ in pending}
     assert pending
-    made = [name for kind, name in pending if kind == ROLE and name in roles()]
+    made = [name for kind, name in pending if kind == "aws:iam/role:Role" and name in roles()]
     imported = [name for name in made if re.fullmatch(rf"{NAME}-\d\d", name)]
     for name in set(made) - set(imported):  # of the component, under a generated name
         session.aws("iam").delete_role(RoleName=name)

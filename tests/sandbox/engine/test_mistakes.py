@@ -54,8 +54,7 @@ MISTAKES = {
 @pytest.mark.cases(("program", "parts"), MISTAKES)
 def test_an_error_is_one_line_that_names_its_place(session, program, parts):
     shown: list[str] = []
-    stack = stack_of(session, "mistakes", program)
-    line = refusal(lambda: stack.preview(shown.append))
+    line = refusal(lambda: stack_of(session, "mistakes", program).preview(shown.append))
 
     assert [part for part in parts if part not in line] == []
     assert [text for text in shown if "Traceback" in text or "File " in text] == []

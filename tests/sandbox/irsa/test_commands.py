@@ -38,8 +38,7 @@ def test_the_aws_cli_is_the_role_in_a_session_that_says_who_ran_the_command(work
     caller = workload.session.run(["aws", "sts", "get-caller-identity"], environment)
 
     assert caller.code == 0, caller.output
-    arn = f"{workload.session_arn}irsa-{getpass.getuser()}"
-    assert json.loads(caller.output)["Arn"] == arn
+    assert json.loads(caller.output)["Arn"] == f"{workload.session_arn}irsa-{getpass.getuser()}"
 
 
 def test_a_terminal_gets_no_credentials(workload):

@@ -33,8 +33,6 @@ from tests.sandbox.support.workload import CLUSTER_ARN, NAME, AssociatedWorkload
 LATE = 2.0  # seconds
 LIFETIME = GRACE_SECONDS + eks.DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400  # seconds after which all tokens and sessions are over
-
-
 CALLS = int(os.environ.get("MOVE_CALLS", "120"))
 """Calls that a move there and back is to last at least."""
 

@@ -59,16 +59,13 @@ class Stacks:
         return self.world.irsa(command, "--stack", self.export(), "--output", "json", *options).json
 
 
-def _is_ending(namespace):
-    return namespace.metadata.deletionTimestamp is not None
-
-
 @pytest.fixture(scope="module")
 def both(session, tmp_path_factory):
     state, a = session.state, SandboxStack(session.state)
     with closing(Snapshots(state.path, state.snapshots)) as snapshots:
         a.destroy()  # an earlier module may have left it
-        eventually(lambda: not any(map(_is_ending, session.cluster.list(Namespace))))
+        listed = session.cluster.list
+        eventually(lambda: not any(e.metadata.deletionTimestamp for e in listed(Namespace)))
         first_preview = preview(a, *PREVIEW)
         a.up()
         b = SandboxStack(state, PROJECT_B)

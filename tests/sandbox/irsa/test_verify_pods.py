@@ -94,8 +94,7 @@ def test_a_pod_older_than_the_annotation_is_replaced(workload):
     workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
     [result] = workload.verify(deployment="").chains
     commands = str(link_of(result, "injection")["commands"])
-    named = [name in commands for name in ("early", "paused", f"/{NAME}")]
-    assert named == [True, True, False]
+    assert [name in commands for name in ("early", "paused", f"/{NAME}")] == [True, True, False]
     assert workload.verify().code == 0
 
     for name in ("early", "paused"):

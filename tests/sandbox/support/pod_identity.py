@@ -6,9 +6,7 @@ from typing import Any
 from lightkube.resources.core_v1 import Pod
 
 from irsa_core.identity.arns import aws_policy_arn
-from irsa_core.identity.pod_identity import (
-    pod_identity_trust_policy,
-)
+from irsa_core.identity.pod_identity import pod_identity_trust_policy
 from irsa_core.identity.policies import service_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION

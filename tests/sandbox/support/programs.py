@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pulumi_kubernetes as k8s
-import pytest
 from pulumi import ResourceOptions
 from pulumi.automation import EngineEvent, StepEventMetadata
 
@@ -15,6 +15,7 @@ from irsa_sandbox.aws.accounts import REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
+from tests.support.refusal import refusal as line_of_refusal
 
 POD_SPEC: Any = {"containers": [{"name": "app", "image": "app"}]}
 
@@ -56,12 +57,8 @@ def key_of(user: irsa.AccessKeyUser) -> irsa.AccessKeyArgs:
     return irsa.AccessKeyArgs(**key, region=REGION)
 
 
-def refusal(run: Callable[[], object]) -> str:
-    """Return the one line with which an operation ends."""
-    with pytest.raises(SandboxError) as raised:
-        run()
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
+refusal = partial(line_of_refusal, raised=SandboxError)
+"""The one line with which an operation ends."""
 
 
 def unchanged(stack: SandboxStack) -> None:

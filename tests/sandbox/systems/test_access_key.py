@@ -34,9 +34,8 @@ class Stack(NamedTuple):
     def _program(self, key_version: int) -> None:
         data = irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True, read_policy_name=BUCKET)
         bucket = irsa.DataBucket(BUCKET, data)
-        policies = {"data": bucket.read_policy_arn}
         user_args = irsa.AccessKeyUserArgs(
-            user_name=USER, policy_arns=policies, key_version=key_version
+            user_name=USER, policy_arns={"data": bucket.read_policy_arn}, key_version=key_version
         )
         user = irsa.AccessKeyUser(USER, user_args)
         account = irsa.ServiceAccount(namespace=NAMESPACE, name=KEY)
@@ -140,9 +139,7 @@ def test_a_second_key_of_another_client_stops_a_rotation_at_the_limit(stack: Sta
     foreign = iam.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
     before = stack.key_in_cluster()
 
-    line = refusal(lambda: stack.up(3))
-
-    assert "Cannot exceed quota for AccessKeysPerUser: 2" in line
+    assert "Cannot exceed quota for AccessKeysPerUser: 2" in refusal(lambda: stack.up(3))
     # The pod's key is untouched, and the rotation continues once there is room.
     assert stack.key_in_cluster() == before
     assert OBJECT in stack.session.in_pod(NAMESPACE, KEY, LIST).output

@@ -61,8 +61,7 @@ def program(session, folder):
         chain=irsa.RoleChainArgs(targets=[target], region=REGION),
     )
     identity = irsa.WorkloadIdentity("app", args, opts)
-    template = identity.pod_template(TEMPLATE)
-    spec = {"selector": {"match_labels": LABELS}, "template": template}
+    spec = {"selector": {"match_labels": LABELS}, "template": identity.pod_template(TEMPLATE)}
     app_opts = identity.options(opts)
     k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=app_opts)
     spec = {**spec, "service_name": "app"}

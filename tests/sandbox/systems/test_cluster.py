@@ -21,7 +21,6 @@ from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
-VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +70,8 @@ def test_a_cluster_changes_in_place(session, eks, where):
     unchanged(stack)
     made = eks.describe_cluster(name="vpc")["cluster"]
     assert made["resourcesVpcConfig"]["publicAccessCidrs"] == ["203.0.113.0/24"]
-    assert enabled_logs(made) == ["api"]
+    setups = made["logging"]["clusterLogging"]
+    assert [kind for setup in setups if setup["enabled"] for kind in setup["types"]] == ["api"]
     assert made["encryptionConfig"] == [{"resources": ["secrets"], "provider": {"keyArn": KEY}}]
     assert scope_of(eks, ANN) == {"type": "cluster", "namespaces": []}
 
@@ -104,15 +104,10 @@ def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(session, eks, 
     assert left_overs(session) == []
 
 
-def enabled_logs(cluster):
-    setups = cluster["logging"]["clusterLogging"]
-    return sorted(kind for setup in setups if setup["enabled"] for kind in setup["types"])
-
-
 def scope_of(eks, principal):
     found = eks.list_associated_access_policies(clusterName="vpc", principalArn=principal)
     (policy,) = found["associatedAccessPolicies"]
-    assert policy["policyArn"] == VIEW
+    assert policy["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
     return policy["accessScope"]
 
 

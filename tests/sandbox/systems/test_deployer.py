@@ -22,8 +22,7 @@ from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
 
 ACCOUNTS = {"a": ACCOUNT_A, "b": ACCOUNT_B}
-PROJECTS = {"a": "irsa", "b": "irsa-account-b"}
-FOLDERS = {"a": ROOT, "b": ROOT / "account_b"}
+PROGRAMS = {"a": (ROOT, "irsa"), "b": (ROOT / "account_b", "irsa-account-b")}
 POLICIES: dict[str, Any] = {
     each: json.loads((ROOT / f"docs/examples/deployer-{each}.json").read_text()) for each in "ab"
 }
@@ -46,7 +45,7 @@ class Deployers(NamedTuple):
 
     def open(self, account: str, edits: Mapping[str, str] = {}, **config: Any) -> SandboxStack:
         """Open the account's stack, with changes of its program's text."""
-        source, project = FOLDERS[account], PROJECTS[account]
+        source, project = PROGRAMS[account]
         program = (source / "__main__.py").read_text()
         for before, after in edits.items():
             assert program.count(before) == 1

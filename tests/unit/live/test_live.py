@@ -165,8 +165,7 @@ def test_the_only_identity_of_a_run_is_its_profile(tmp_path):
     "Pod": ("s3-app-6f84655765-qcc9h", "s3-app-POD"),
 })  # fmt: skip
 def test_a_report_holds_no_account_key_or_token(text, shown):
-    names = {"123456789012": "ACCOUNT_A", "irsa-live-x": "RUN"}
-    assert normalised(text, names) == shown
+    assert normalised(text, {"123456789012": "ACCOUNT_A", "irsa-live-x": "RUN"}) == shown
 
 
 def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():

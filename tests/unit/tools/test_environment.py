@@ -54,8 +54,7 @@ def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path, sh
         assert ran(tmp_path / python, "-c", code, cwd=folder).stdout == f"{package}\n"
     for program in ("python", shared / "bin/python"):  # the second is that of `pytest`
         activated = f'. .venv/bin/activate; cd /; {program} -c "{code}"'
-        shown = ran("bash", "-c", activated, cwd=tmp_path / "clone").stdout
-        assert shown == f"{package}\n"
+        assert ran("bash", "-c", activated, cwd=tmp_path / "clone").stdout == f"{package}\n"
 
 
 def test_a_shell_that_does_not_name_the_script_keeps_the_environment(tmp_path, shared):

@@ -39,8 +39,7 @@ def test_a_workflow_may_only_read_and_a_job_that_writes_checks_nothing_out(file)
     for name, job in jobs(file).items():
         if is_ours:
             checkouts = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
-            unsafe = [s for s in checkouts if s["with"] != {"persist-credentials": False}]
-            assert unsafe == []
+            assert [s for s in checkouts if s["with"] != {"persist-credentials": False}] == []
             assert not checkouts or "permissions" not in job
         else:
             written = {key for key, right in job["permissions"].items() if right == "write"}

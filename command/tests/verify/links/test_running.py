@@ -57,8 +57,7 @@ def test_a_pending_pod_is_no_pod_that_runs(changes, status, found):
 
 @pytest.mark.parametrize("gone", [{"phase": "Succeeded"}, {"phase": "Failed"}, {"ending": True}])
 def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
-    keys = container("app", ("AWS_ACCESS_KEY_ID", "AKIA"))
-    over = pod(spec(keys), "over", **gone)
+    over = pod(spec(container("app", ("AWS_ACCESS_KEY_ID", "AKIA"))), "over", **gone)
     assert statuses(links(pod(spec(container())), over)) == {}
     alone = links(over)
     assert (alone["pod"].status, alone["precedence"].status) == (Status.UNKNOWN, Status.UNKNOWN)

@@ -16,7 +16,6 @@ from tests.support.world import ACCOUNT_A, ROLE_ARN, ROLE_B_ARN
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
 HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
 NODE, FROM_A = "credential_source = Ec2InstanceMetadata", "source_profile = A"
-A_BEFORE = A.replace("s3-app", "before")
 PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
 TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
 TOKEN_SETTING = A.splitlines()[-1]
@@ -78,7 +77,7 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
     "A without a token": (NO_TOKEN + B, "A has no web_identity_token",
         f"set {TOKEN_SETTING} in [profile A]"),
     "A with two sources": (f"{A}{NODE}\n{B}", "A contains both", DROP.replace("B]", "A]")),
-    "A with another role": (A_BEFORE + B, "source_profile A names",
+    "A with another role": (A.replace("s3-app", "before") + B, "source_profile A names",
         f"set role_arn = {ROLE_ARN} in [profile A]"),
     "a for A": (TERSE, "source_profile a, which is no profile of the file", f"set {FROM_A} {IN_B}"),
     "two hours": (f"{A}{B}duration_seconds = 7200\n", "lasts at most an hour", AN_HOUR),
@@ -158,9 +157,8 @@ def test_no_statement_is_added_beside_one_whose_conditions_it_would_not_have():
 @pytest.mark.parametrize("named", [f"arn:aws:iam::{ACCOUNT_A}:role/s3app", NEIGHBOUR])
 def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     document = principal_arn_trust_policy([named], external_id="tenant-42")
-    target = replace(TARGET, external_id="tenant-42")
 
-    known = {"role": role_b(document), "target": target}
+    known = {"role": role_b(document), "target": replace(TARGET, external_id="tenant-42")}
     commands = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
 
     wanted = principal_arn_trust_policy([named, ROLE_ARN], external_id="tenant-42")

@@ -35,8 +35,7 @@ def one(condition, principal=PROVIDER_ARN, **more):
 
 
 def fixed(document, **facts):
-    role = replace(ROLE, trust_policy=document)
-    link = links(role=role, assumed=DENIED, **facts)["trust"]
+    link = links(role=replace(ROLE, trust_policy=document), assumed=DENIED, **facts)["trust"]
     assert link.status is Status.FAILED
     return link, [written(each) for each in link.remedy.shell]
 

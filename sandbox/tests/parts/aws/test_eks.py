@@ -27,7 +27,6 @@ INVALID = (400, "InvalidParameterException")
 LOGS = {"clusterLogging": [{"types": ["api"], "enabled": True}]}
 PRIVATE = {"endpointPrivateAccess": True}
 SECRETS = {"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}
-ENCRYPTED = {**AT, "encryptionConfig": [SECRETS]}
 ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-pods"
 ASSOCIATION = {**AT, "namespace": "dev", "serviceAccount": "s3-app", "roleArn": ROLE}
 NODE_ROLE = [{"serviceAccount": "aws-node", "roleArn": ROLE}]
@@ -65,7 +64,7 @@ def update_config(**change: Any) -> Callable[[Any], dict[str, Any]]:
     "access mode": ("AccessConfigUpdate", update_config(accessConfig={"authenticationMode": "API"}),
         {}),
     "encryption": ("AssociateEncryptionConfig",
-        lambda eks: eks.associate_encryption_config(**ENCRYPTED), {}),
+        lambda eks: eks.associate_encryption_config(**{**AT, "encryptionConfig": [SECRETS]}), {}),
     "nodes": ("ConfigUpdate", update_nodes, {"nodegroupName": "nodes"}),
     "add-on": ("AddonUpdate", update_addon, {"addonName": "coredns"}),
 })  # fmt: skip

@@ -15,6 +15,7 @@ import botocore.session
 import httpx2
 import pytest
 
+from core.tests.decide import policies
 from irsa_core.identity.arns import root_arn
 from irsa_core.identity.errors import AwsError, transitive_tag_is_set
 from irsa_core.identity.pod_identity import (
@@ -32,7 +33,7 @@ from irsa_sandbox.serving import servers
 from tests.sandbox.support import pod_identity as pods
 from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, STRANGER, VPC, Aws, refusal, token
 from tests.sandbox.support.aws_harness import allow as document
-from tests.support.world import BUCKET, ISSUER
+from tests.support.world import BUCKET, BUCKET_ARN, ISSUER
 
 pytestmark = pytest.mark.usefixtures("restored")
 
@@ -202,8 +203,7 @@ def test_a_token_that_is_not_the_clusters_for_a_pod_is_refused(world, raw, code,
 def test_a_node_needs_the_permission(world: Associated):
     arn = pods.node_role(world.iam, "bare")
     world.iam.detach_role_policy(RoleName="bare", PolicyArn=pods.NODE_POLICY)
-    bare = world.aws.emulator.instance(arn)("eks-auth")
-    ask = bare.assume_role_for_pod_identity
+    ask = world.aws.emulator.instance(arn)("eks-auth").assume_role_for_pod_identity
     status, code, message = refusal(ask, clusterName=CLUSTER, token=pod_token())
     assert (status, code) == (400, "AccessDeniedException")
     assert message.endswith(f"eks-auth:AssumeRoleForPodIdentity on resource: {CLUSTER_ARN}")
@@ -226,28 +226,23 @@ def test_without_session_tags_a_target_role_is_given_the_external_id(world: Asso
 
 def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
     s3, bucket = world.aws.emulator.client("s3", ACCOUNT_A), {"Bucket": BUCKET}
-    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket"}
     for namespace in ("dev", "prod"):
         condition = {
             "StringNotEquals": {"aws:PrincipalTag/kubernetes-namespace": namespace},
             "StringLike": {"aws:PrincipalArn": world.role_arn},
         }
-        statement = {**denied, "Resource": f"arn:aws:s3:::{BUCKET}", "Condition": condition}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        s3.put_bucket_policy(**bucket, Policy=policy)
+        of_all = {"Principal": "*", "Condition": condition}
+        policy = policies.document(policies.deny("s3:ListBucket", BUCKET_ARN, **of_all))
+        s3.put_bucket_policy(**bucket, Policy=json.dumps(policy))
         if namespace == "dev":
             assert world.session()("s3").list_objects_v2(**bucket)["KeyCount"] == 0
     assert refusal(world.session()("s3").list_objects_v2, **bucket)[1] == "AccessDenied"
 
 
 def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": root_arn(ACCOUNT_A)},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}},
-    }
-    world.target({"Version": "2012-10-17", "Statement": [statement]})
+    asked = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
+    asked["Condition"] = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}}
+    world.target(policies.document(policies.trust({"AWS": root_arn(ACCOUNT_A)}, **asked)))
     sts = world.session()("sts")
     keys = sts.assume_role(RoleArn=TARGET_ARN, RoleSessionName="next")["Credentials"]
     access_keys = AccessKeys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])

@@ -127,8 +127,7 @@ def test_names_and_durations_are_within_the_limits_of_the_api(iam):
 def test_the_principal_arn_of_a_session_is_its_role(aws: Aws, iam_b):
     sts = aws.session()("sts")
     without_path = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"
-    session = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app/app"
-    for arn in (without_path, session, ROLE_ARN):
+    for arn in (without_path, f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app/app", ROLE_ARN):
         condition = {"ArnEquals": {"aws:PrincipalArn": arn}}
         policy = trusting(f"arn:aws:iam::{ACCOUNT_A}:root", Condition=condition)
         iam_b.update_assume_role_policy(RoleName="s3-app-B", PolicyDocument=policy)
@@ -151,8 +150,7 @@ def test_the_default_version_of_a_policy_decides(aws: Aws, iam):
     versions = iam.list_policy_versions(**at)["Versions"]
     assert [v["VersionId"] for v in versions if v["IsDefaultVersion"]] == [version]
     for wrong in ({**at, "VersionId": "v9"}, {"PolicyArn": f"{policy}-other", "VersionId": "v1"}):
-        refused = refusal(iam.set_default_policy_version, **wrong)
-        assert refused[:2] == (404, "NoSuchEntity")
+        assert refusal(iam.set_default_policy_version, **wrong)[:2] == (404, "NoSuchEntity")
     assert iam.get_policy(**at)["Policy"]["DefaultVersionId"] == version
 
 

@@ -44,8 +44,7 @@ def test_tags_change_and_s3_shows_the_same(s3control, s3, bucket):
     s3control.untag_resource(**bucket, TagKeys=["team", "other"])
     assert tags_of(s3control, bucket) == [changed]
     s3control.untag_resource(**bucket, TagKeys=["tier"])
-    missing = refusal(s3.get_bucket_tagging, Bucket=name_of(bucket))
-    assert missing[:2] == (404, "NoSuchTagSet")
+    assert refusal(s3.get_bucket_tagging, Bucket=name_of(bucket))[:2] == (404, "NoSuchTagSet")
 
 
 @pytest.mark.cases(("operation", "inputs"), {

@@ -188,11 +188,10 @@ def test_a_workload_needs_permissions_for_calls_that_the_sandbox_answers(aws: Aw
     ec2, eks, iam = (workload(name) for name in ("ec2", "eks", "iam"))
     version = {"PolicyArn": f"arn:aws:iam::{ACCOUNT_A}:policy/x", "VersionId": "v1"}
     client = {"OpenIDConnectProviderArn": PROVIDER_ARN, "ClientID": "mine"}
-    tags = {"Resources": ["sg-default"], "Tags": [{"Key": "a", "Value": "b"}]}
     denied = [
         refusal(call, **inputs)[:2]
         for call, inputs in (
-            (ec2.create_tags, tags),
+            (ec2.create_tags, {"Resources": ["sg-default"], "Tags": [{"Key": "a", "Value": "b"}]}),
             (ec2.describe_vpcs, {}),
             (eks.create_addon, {"clusterName": "dev", "addonName": "vpc-cni"}),
             (eks.create_cluster, {"name": "x", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}),
@@ -221,8 +220,7 @@ def test_a_secret_is_read_by_callers_whose_policy_names_it_in_its_account(aws: A
         (ours.list_secrets, {}),
     ):
         assert refusal(call, **inputs)[1] == "AccessDeniedException"
-    theirs = aws.emulator.client("secretsmanager", ACCOUNT_B)
-    assert theirs.list_secrets()["SecretList"] == []
+    assert aws.emulator.client("secretsmanager", ACCOUNT_B).list_secrets()["SecretList"] == []
 
 
 def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):

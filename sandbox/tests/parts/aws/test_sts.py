@@ -37,8 +37,6 @@ def test_the_token_of_the_pod_becomes_a_session_of_the_role(aws: Aws):
 
 @pytest.mark.cases(("claims", "request_", "expected"), {
     "another subject": ({"sub": f"{SUBJECT}-2"}, {}, DENIED),
-    "another audience": ({"aud": ["unknown"]}, {},
-        (400, "InvalidIdentityToken", "Incorrect token audience")),
     "ARN of a user": ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:user/a"}, NO_ARN),
     "role without its path": ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"}, DENIED),
     "too long a session": ({}, {"DurationSeconds": 7201}, (400, "ValidationError", LONG)),

@@ -15,8 +15,6 @@ from tests.support.world import ROLE_ARN
 
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
-NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
-NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 
 
 def addresses(cluster, namespace, kind) -> set[str]:
@@ -78,9 +76,9 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespac
 
 @pytest.mark.cases(("spec", "waiting"), {
     "ConfigMap of a volume": ({"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]},
-        NO_CONFIG),
+        {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}),
     "Secret of a variable": ({"initContainers": [{"name": "init", "image": "init", **ENV}]},
-        NO_SECRET),
+        {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}),
 })  # fmt: skip
 def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, spec, waiting):
     def first_waiting() -> object:

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.usefixtures("restored")
 
 CLUSTER, NODES = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup"
 ADDON, TEMPLATE = "aws:eks/addon:Addon", "aws:ec2/launchTemplate:LaunchTemplate"
-ENTRY = "aws:eks/accessEntry:AccessEntry"
 ACCESS_POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 DEFAULT_VPC = "vpc-00000001"
@@ -183,8 +182,7 @@ def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, els
     assert line == "aws.ec2.getVpc: the sandbox does not know tags"
     of_eks = {"addonName": "kube-proxy", "kubernetesVersion": "1.34"}
     for arguments, is_newest in (({}, False), ({"mostRecent": True}, True)):
-        version = "aws:eks/getAddonVersion:getAddonVersion"
-        answer = engine.invoke(version, **of_eks, **arguments)
+        answer = engine.invoke("aws:eks/getAddonVersion:getAddonVersion", **of_eks, **arguments)
         assert (answer["version"][:6], answer["mostRecent"]) == ("v1.34.", is_newest)
     answer = engine.invoke("aws:index/getPartition:getPartition")
     assert (answer["partition"], answer["dnsSuffix"]) == ("aws", "amazonaws.com")
@@ -205,7 +203,7 @@ def test_an_account_without_a_default_vpc_is_one_line(engine, ec2):
 def test_an_id_of_another_form_is_refused(engine):
     for token, form in (
         (NODES, "CLUSTER:NODE-GROUP"),
-        (ENTRY, "CLUSTER:PRINCIPAL-ARN"),
+        ("aws:eks/accessEntry:AccessEntry", "CLUSTER:PRINCIPAL-ARN"),
         (ADDON, "CLUSTER:ADD-ON"),
         (ACCESS_POLICY, "CLUSTER#PRINCIPAL-ARN#POLICY-ARN"),
         (ASSOCIATION, "CLUSTER,ASSOCIATION-ID"),

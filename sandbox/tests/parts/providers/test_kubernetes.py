@@ -25,8 +25,7 @@ SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 
 @pytest.fixture(scope="module")
 def provider(cluster):
-    kubeconfig = str(cluster.control_plane.kubeconfig_file)
-    with serving(package({"KUBECONFIG": kubeconfig})) as running:
+    with serving(package({"KUBECONFIG": str(cluster.control_plane.kubeconfig_file)})) as running:
         yield running
 
 
@@ -125,8 +124,7 @@ def test_a_name_is_checked_in_the_preview_and_replaces_when_it_leaves(engine, na
     made = engine.create(SERVICE_ACCOUNT, named(namespace))
     assert "name" not in engine.check(SERVICE_ACCOUNT, unnamed, made.inputs)["metadata"]
     assert engine.diff(made, unnamed).replacing == ["metadata.name"]
-    account = engine.create(SERVICE_ACCOUNT, unnamed, name="own")
-    assert engine.diff(account, unnamed) == NOTHING
+    assert engine.diff(engine.create(SERVICE_ACCOUNT, unnamed, name="own"), unnamed) == NOTHING
 
 
 @pytest.mark.parametrize("kind", [SERVICE_ACCOUNT, SERVICE_ACCOUNT_PATCH])
@@ -195,8 +193,7 @@ def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
 
 
 def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace):
-    theirs = ObjectMeta(name="app", namespace=namespace)
-    content = ConfigMap(metadata=theirs, data={"a": "1"})
+    content = ConfigMap(metadata=ObjectMeta(name="app", namespace=namespace), data={"a": "1"})
     cluster.client.create(content, field_manager="kubectl-create")
     found = engine.read(CONFIG_MAP, f"{namespace}/app")
     assert found.inputs == {"apiVersion": "v1", "kind": "ConfigMap", **config(namespace, a="1")}
@@ -243,5 +240,4 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     held = "example.com/hold in 1 resource instances"
     eventually(lambda: held in refused(engine.delete, made))
     assert engine.refresh(made) is not None, "what is held up is there"
-    body = {"metadata": {"finalizers": None}}
-    cluster.client.patch(ConfigMap, "app", body, namespace="held")
+    cluster.client.patch(ConfigMap, "app", {"metadata": {"finalizers": None}}, namespace="held")

@@ -236,8 +236,7 @@ def test_both_create_the_same_resources(plugin: str, both: Both):
     ours, theirs = _settled(ours, theirs), _settled(theirs, ours)
 
     assert ours.keys() == theirs.keys()
-    diffs = differences(compared(ours), compared(theirs))
-    explained(diffs, STATES[plugin])
+    explained(differences(compared(ours), compared(theirs)), STATES[plugin])
 
 
 def test_both_preview_the_same_changes(plugin: str, both: Both):

@@ -168,8 +168,7 @@ def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_serv
         return not ran("ps", "-p", pid).returncode
 
     async def leave() -> list[str]:
-        script = "sleep 600 & echo $! $$; wait"
-        async with api_server.open("sh", "-c", script) as connection:
+        async with api_server.open("sh", "-c", "sleep 600 & echo $! $$; wait") as connection:
             pids = (await connection.recv())[1:].decode().split()
             assert [*filter(is_alive, pids)] == pids
         return pids

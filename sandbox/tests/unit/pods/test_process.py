@@ -18,7 +18,6 @@ NO_CONFIG = pod_of(
     {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
     [{"name": "v", "configMap": {"name": "gone"}}],
 )
-NO_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_a_container_is_chosen_by_name_and_nothing_is_left_afterwards(running, t
     "token": (POD, lambda r: status(403, "no token") if r.method == "POST" else Api()(r),
         ".*no token"),
     "ConfigMap": (NO_CONFIG, Api(), '.*configmap "gone" not found'),
-    "service account": (NO_ACCOUNT, Api(),
+    "service account": ({**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}, Api(),
         "FailedMount: no token for service account 'gone': .*/token not found"),
 })  # fmt: skip
 def test_what_is_missing_is_named_and_nothing_is_left(running, tmp_path, pod, api, message):
@@ -120,8 +119,7 @@ def test_what_is_missing_is_named_and_nothing_is_left(running, tmp_path, pod, ap
 def test_a_mount_shows_its_part_of_the_volume_where_it_may(running, mount, shown):
     mounts = [{"name": "v", "mountPath": "/v", **mount}]
     container = {"env": [{"name": "KEY", "value": "config"}], "volumeMounts": mounts}
-    pod = pod_of(container, [{"name": "v", "secret": {"secretName": "keys"}}])
-    with running(pod) as process:
+    with running(pod_of(container, [{"name": "v", "secret": {"secretName": "keys"}}])) as process:
         assert [*files(process)] == shown
         assert [content(process, path) for path in shown] == [CONFIG] * len(shown)
 
@@ -154,11 +152,10 @@ def test_only_a_path_of_its_own_is_mapped(text, mapped):
 
 
 def test_the_agents_address_is_mapped_and_no_other():
-    process = PodProcess({}, ROOT, (), "http://127.0.0.1:5")
     for text, mapped in (
         ("http://169.254.170.23/v1/credentials", "http://127.0.0.1:5/v1/credentials"),
         ("uri = http://169.254.170.23:80/v1", "uri = http://127.0.0.1:5/v1"),
         *((f"http://169.254.170.23{more}/",) * 2 for more in ("1", ":8080")),
     ):
-        assert process.local(text) == mapped
+        assert PodProcess({}, ROOT, (), "http://127.0.0.1:5").local(text) == mapped
         assert PodProcess({}, ROOT, ()).local(text) == text

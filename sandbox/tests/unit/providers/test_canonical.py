@@ -4,8 +4,6 @@ import pytest
 
 from irsa_sandbox.providers.aws.canonical import canonical
 
-ROOT = "arn:aws:iam::111122223333:root"
-SECURE = {"Bool": {"aws:SecureTransport": False}}
 A, B = {"Sid": "a"}, {"Sid": "b"}
 EQUALS, LIKE = ({each: {"k": "a*"}} for each in ("StringEquals", "StringLike"))
 
@@ -20,10 +18,10 @@ def policy(**elements: object) -> dict[str, object]:
     "list of one": (policy(Action=["a"]), policy(Action="a")),
     "resource twice": (policy(Resource=["x", "x"]), policy(Resource="x")),
     "account and its root": (policy(Principal={"AWS": ["111122223333"]}),
-        policy(Principal={"AWS": ROOT})),
+        policy(Principal={"AWS": "arn:aws:iam::111122223333:root"})),
     "account as a number": (policy(Principal={"AWS": 111122223333}),
         policy(Principal={"AWS": "111122223333"})),
-    "condition as a list": (policy(Condition=SECURE),
+    "condition as a list": (policy(Condition={"Bool": {"aws:SecureTransport": False}}),
         policy(Condition={"Bool": {"aws:SecureTransport": ["false"]}})),
     "one statement": (policy(), {**policy(), "Statement": policy()["Statement"][0]}),
     "empty Sid": (policy(), policy(Sid="")),

@@ -93,8 +93,7 @@ def test_every_container_but_ephemeral_ones_is_patched(given, changed, skipped):
     "volume of its name": ([{"name": "aws-iam-token", "emptyDir": {}}], {}),
 })  # fmt: skip
 def test_the_volume_goes_first_or_makes_the_list_unless_there_is_one(volumes, added):
-    operations = patch_of(volumes=volumes)
-    assert operations[:-1] == ([{"op": "add", **added}] if added else [])
+    assert patch_of(volumes=volumes)[:-1] == ([{"op": "add", **added}] if added else [])
 
 
 @pytest.mark.cases(("preset", "added", "jittered"), {
