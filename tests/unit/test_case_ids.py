@@ -1,17 +1,14 @@
 """Ids of parametrized cases tell a reader which case failed."""
 
 import re
-from enum import Enum
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.case_ids import LIMIT, ROOM, SilentCase, pytest_make_parametrize_id
 
-Colour = Enum("Colour", ["RED"])
 id_of = partial(pytest_make_parametrize_id, None, argname="seconds")
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
@@ -37,25 +34,6 @@ def test_a_value_of_any_form_is_told_whole_or_refused(value):
         return
     assert 0 < len(told) <= ROOM
     assert not re.fullmatch(r"seconds_?\d+", told)
-
-
-@pytest.mark.cases(("value", "expected"), {
-    "number": (7, "seconds=7"),
-    "true": (True, "seconds=True"),
-    "null": (None, "seconds=None"),
-    "text like an index": ("seconds7", "seconds=seconds7"),
-    "empty text": ("", "seconds=''"),
-    "class": (Colour, "Colour"),
-    "member of a class": (Colour.RED, "seconds=RED"),
-    "mapping": ({"a": {"b": [1, 2]}, "c": {}}, "a=b=1,2,c={}"),
-    "set, in the order of its texts": ({"c", "a", "b"}, "a,b,c"),
-    "long text": (f"a{'bc' * 50}d", f"a{'bc' * 13}b…{'cb' * 13}cd"),
-    "control character": ("a\x1b", "a\\x1b"),
-    "a letter many times": (f"a{'b' * 99}", "ab{99}"),
-    "output of a resource": (f"x{UNKNOWN_OUTPUT}", "x<unknown output>"),
-})  # fmt: skip
-def test_a_value_is_told_by_its_text(value, expected):
-    assert id_of(value) == expected
 
 
 @pytest.mark.cases("value", {
