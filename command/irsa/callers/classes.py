@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
 from irsa_core.decide.patterns import PolicyVariable, Wildcard, pieces
@@ -263,8 +263,9 @@ class _Walk:
         below = node or {}
         for mask, characters in self._alike.items():
             if state & (mask[0] | mask[1]):
-                free = (symbol for symbol in characters if symbol not in below)
-                yield from ((symbol, mask, None) for symbol in islice(free, 1))
+                free = next((symbol for symbol in characters if symbol not in below), "")
+                if free:
+                    yield free, mask, None
         for character, after in below.items():
             if character:
                 yield character, self._masks[character], after

@@ -60,6 +60,8 @@ class Document(NamedTuple):
 
     def with_atoms(self, atoms: Mapping[Condition, Test]) -> "Document":
         """Return it with some conditions as atoms."""
+        if not atoms:
+            return self
 
         def among(policy: Policy) -> Policy:
             listed = (

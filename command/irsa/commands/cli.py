@@ -159,7 +159,8 @@ def parser(name: str) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    for default in row.outputs[:1]:
+    if row.outputs:
+        default = row.outputs[0]
         text = f"default: {default}"
         command.add_argument("-o", "--output", choices=row.outputs, default=default, help=text)
     import_module(row.module).add_options(command)

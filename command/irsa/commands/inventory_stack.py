@@ -9,7 +9,7 @@ from irsa.commands import cli
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
-from irsa.observe.facts import Role, ServiceAccountObject, Unread
+from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccountObject, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
 from irsa.observe.pulumi import HIDDEN, LATER, NO_POLICY, StackResources, StackRole, stack_resources
@@ -107,10 +107,8 @@ def _of_others(stack: StackResources, arns: Collection[str]) -> str:
 
 def _malformed(role: StackRole) -> Iterator[Finding]:
     """Find what stands in the place of a policy and is none."""
-    texts = {"it": role.trust_policy}
-    unread = [(e.name, e.document) for e in role.policies if isinstance(e.document, Unread)]
-    texts |= {f"policy {name}": document.reason for name, document in unread}
-    for what, text in texts.items():
+    unread = ((f"policy {each.name}", reason) for each, reason in _without_document(role))
+    for what, text in [("it", role.trust_policy), *unread]:
         if text in NO_POLICY:
             found = f"{what} is {str(text).strip('()')}"
             yield Finding("malformed", f"role {role.label}", found, account=role.account)
@@ -118,12 +116,18 @@ def _malformed(role: StackRole) -> Iterator[Finding]:
 
 def _unread_policies(stack: StackResources) -> Iterator[str]:
     for role in stack.roles:
-        for each in role.policies:
+        for each, reason in _without_document(role):
             # AWS's own policies are public, and the account cannot change them.
             of_account = not each.arn or is_account_id(account_of(each.arn))
-            reason = each.document.reason if isinstance(each.document, Unread) else ""
-            if of_account and reason not in ("", *NO_POLICY):
+            if of_account and reason not in NO_POLICY:
                 yield f"policy {each.name} of {role.label} {reason}"
+
+
+def _without_document(role: StackRole) -> Iterator[tuple[PermissionsPolicy, str]]:
+    """Yield the policies whose document is not known, and why."""
+    for each in role.policies:
+        if isinstance(each.document, Unread):
+            yield each, each.document.reason
 
 
 def _clusters(

@@ -220,13 +220,14 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
 
     def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
         """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
-        wanted, objects = list(references), dict[tuple[str, str], Values | Unread | None]()
-        for kind, name in dict.fromkeys((each.kind, each.name) for each in wanted):
+        by_object: dict[tuple[str, str], list[Reference]] = {}
+        for reference in references:
+            by_object.setdefault((reference.kind, reference.name), []).append(reference)
+        objects: dict[tuple[str, str], Values | Unread | None] = {}
+        for (kind, name), of_it in by_object.items():
             fact = self._one(kind, namespace, name)
-            if isinstance(fact, dict):
-                of_it = (each for each in wanted if (each.kind, each.name) == (kind, name))
-                fact = kept(kind, fact.get("data") or {}, of_it)
-            objects[kind, name] = fact
+            document = isinstance(fact, dict)
+            objects[kind, name] = kept(kind, fact.get("data") or {}, of_it) if document else fact
         return objects
 
     @reads(

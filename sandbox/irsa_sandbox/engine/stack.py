@@ -219,13 +219,7 @@ class SandboxStack:
         self._error = ""
         try:
             with exported(**self._environment):
-                try:
-                    return operation()
-                except automation.errors.ConcurrentUpdateError as error:
-                    if not diagnostics.left_locked(error):
-                        raise
-                self._stack.cancel()
-                return operation()
+                return self._unlocked(operation)
         except automation.errors.CommandError as error:
             line, text = self._error or diagnostics.explain(error, self._lines), str(error)
         line = line.replace("Pulumi.STACK.yaml", f"Pulumi.{self._name}.yaml")
@@ -237,6 +231,15 @@ class SandboxStack:
             write_private(log, text.encode())
             line += f" (all of it: {log})"
         raise SandboxError(line)
+
+    def _unlocked(self, operation: Callable[[], T]) -> T:
+        try:
+            return operation()
+        except automation.errors.ConcurrentUpdateError as error:
+            if not diagnostics.left_locked(error):
+                raise
+        self._stack.cancel()
+        return operation()
 
 
 def run_main(project: Path) -> None:
