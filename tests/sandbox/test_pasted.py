@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+import sysconfig
 from typing import NamedTuple
 
 import pytest
@@ -222,9 +223,10 @@ def test_commands_for_a_real_account_are_ones_of_the_aws_cli():
     names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "MAX_ATTEMPTS")
     closed = {f"AWS_{name}": "1" for name in names}
     closed |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
+    closed["PATH"] = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
     asked = "aws() { command aws \"$@\" 2>&1 | grep 'Could not connect'; }"
     starts = tuple(start for start, test in EXCUSED.items() if test == AWS_CLI)
-    for block in (each for each in blocks() if each.first_line.startswith(starts)):
+    for block in filter(lambda block: block.first_line.startswith(starts), blocks()):
         done = ran("bash", "-ec", f"{asked}\n{block.content}", env={**os.environ, **closed})
         assert done.returncode == 0, block.where
 
