@@ -60,14 +60,14 @@ def ways(statements: Sequence[CompiledStatement], facts: RoleFacts) -> Iterator[
     """Yield each way by which a caller may come to a role with one of the documents.
 
     Of a whole account that is one user or role with any name; of everyone, one of each account that
-    some condition names, and of one that none does.
+    some statement or condition names, and of one that none does.
     """
     conditions = Asked(statements).conditions
     facts = facts._replace(partition=_partition(statements, conditions))
     elements = [grant.principal for grant in statements if grant.allow and grant.principal]
     everyone = any(element.everyone or element.negated for element in elements)
 
-    def named(kind: str, *, denied: bool = False) -> set[str]:
+    def named(kind: str, *, denied: bool = everyone) -> set[str]:
         of = [s.principal for s in statements if s.principal and (denied or s.allow)]
         return {one for element in of for one in element.entries.get(kind, ())} - {"*"}
 

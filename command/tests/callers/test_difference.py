@@ -19,7 +19,7 @@ from irsa_core.decide.simulate import simulate
 from irsa_core.decide.statements import compile_policy
 from irsa_core.decide.steps import ResourceCall, Scenario
 from irsa_core.decide.trust_policy import compile_trust_policy
-from tests.support.world import ACCOUNT_A, ISSUER, PROVIDER_ARN
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
 
 CHUNK = 20
 SEEDS = int(os.environ.get("IRSA_PAIRS", "300"))
@@ -170,6 +170,18 @@ APP = "system:serviceaccount:dev:app"
 })  # fmt: skip
 def test_a_change_of_who_may_come_is_named(old, new, expected):
     assert [effect.value for effect, _ in trust_changes(old, new)] == expected
+
+
+@pytest.mark.cases("denied", {
+    "role": {"AWS": ROLES[-1]}, "user": {"AWS": f"arn:aws:iam::{ACCOUNT_B}:user/u"},
+    "session": {"AWS": f"arn:aws:sts::{ACCOUNT_B}:assumed-role/a/s"},
+    "account": {"AWS": ACCOUNT_B}, "service": {"Service": "lambda.amazonaws.com"},
+})  # fmt: skip
+def test_a_denial_is_lost_by_those_that_it_alone_names(denied):
+    everyone = trust("*")
+    but = document(everyone, trust(denied, Effect="Deny"))
+    assert [effect for effect, _ in trust_changes(document(everyone), but)] == [Effect.LOSES]
+    assert [effect for effect, _ in trust_changes(but, document(everyone))] == [Effect.GAINS]
 
 
 def test_several_values_of_a_key_are_told_apart_from_each_of_them():
