@@ -23,7 +23,8 @@ from command.tests.verify.pods import config, pod, with_config
 from irsa.access import trusts_token
 from irsa.observe.facts import PermissionsPolicy
 from irsa.verify.link import Status
-from irsa.verify.links.precedence import FILE_HOSTS
+from irsa.verify.links.injection import injection
+from irsa.verify.links.precedence import FILE_HOSTS, precedence
 from irsa_core.decide.condition_keys import OF_PLACE
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.eks import CREDENTIALS_URI
@@ -169,16 +170,19 @@ def test_what_botocore_refuses_is_named_and_what_it_takes_does_not_fail(row, tmp
         variables = {**REGIONS, **token, "AWS_CONFIG_FILE": f"{file}", **env}
         error = ""
         with mock.patch.dict(os.environ, variables, clear=True):
-            session = botocore.session.Session()
+            session = botocore.session.Session(include_builtin_handlers=False)
             session.register_component("data_loader", _loader)
             try:
                 session.create_client(service).close()
             except (AttributeError, ValueError, BotoCoreError) as raised:
                 error = str(raised)
-        of_file = links(pod(with_config()), **config(text))
-        by_env = [links(pod_with(e, env, from_config_map=False), facts=e) for e in (GOOD, GOOD_EKS)]
-        for report in [of_file] if by_file else by_env:
-            judged = [report[link_key] for link_key in ("injection", "precedence")]
+        if by_file:
+            changed = [chains.seen(GOOD, pods=[pod(with_config())], **config(text))]
+        else:
+            pods = [(e, pod_with(e, env, from_config_map=False)) for e in (GOOD, GOOD_EKS)]
+            changed = [chains.seen(facts, pods=[one]) for facts, one in pods]
+        for facts in changed:
+            judged = [injection(facts), precedence(facts)]
             failed = [link for link in judged if link.status is Status.FAILED]
             said = " ".join(link.found for link in judged if link.status is not Status.PASSED)
             named = error or (by_file and key in FILE_HOSTS)
