@@ -104,12 +104,17 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
                 name = f"{reference.prefix}{key}"
                 by_name[name] = Variable(value, reference.kind, reference.name, key, whole=True)
     for env in parts(container, "env"):
-        if env.get("valueFrom"):
-            variable = _taken(env, objects)
-            if variable is not None:
-                by_name[env["name"]] = variable
+        name, reference = env["name"], _single(env)
+        if reference:
+            kind, of, _, key, _ = reference
+            values = objects.get((kind, of))
+            taken = values if isinstance(values, Mapping) else {key: None}
+            if key in taken:
+                by_name[name] = Variable(taken[key], kind, of, key)
+        elif env.get("valueFrom"):
+            by_name[name] = Variable(env.get("value"))  # which `with_fields` has put there
         else:
-            by_name[env["name"]] = Variable(_expanded(env.get("value") or "", by_name))
+            by_name[name] = Variable(_expanded(env.get("value") or "", by_name))
     return by_name
 
 
@@ -124,19 +129,6 @@ def with_fields(pod: Json) -> Json:
         if isinstance(value := mapping(pod.get(part)).get(name), str):
             entry["value"] = value
     return pod["spec"]
-
-
-def _taken(entry: Json, objects: Objects) -> Variable | None:
-    """A variable with ``valueFrom``; None when the key that it names is not there."""
-    reference = _single(entry)
-    if reference is None:
-        return Variable(entry.get("value"))  # which `with_fields` has put there
-    values = objects.get((reference.kind, reference.name))
-    is_read = isinstance(values, Mapping)
-    if is_read and reference.key not in values:
-        return None
-    value = values[reference.key] if is_read else None
-    return Variable(value, reference.kind, reference.name, reference.key)
 
 
 def _expanded(text: str, env: Mapping[str, Variable]) -> str | None:
