@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from irsa import PROGRAM, printable
 from irsa.commands import cli
-from irsa.commands.chain_options import add_chain_options, places, questions
+from irsa.commands.chain_options import add_chain_options, questions
+from irsa.commands.sources import places
 from irsa.observe.facts import Role
 from irsa.observe.files import read_text
 from irsa.verify.facts import Facts
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         for question in chosen
     ]
     program, again = (*PROGRAM.split(), "verify"), same_place(options)
-    with places(options) as where:
+    with places(options.context, options.region, options.trusting_profile) as where:
         results = [
             (facts, [link.with_words(program, *again) for link in walk(facts, where)])
             for question in asked
@@ -97,20 +98,19 @@ def report(
     unchecked: Sequence[str],
 ) -> dict[str, object]:
     """Return the results for ``--output json``."""
-    return {**place, "chains": [_chain(*result) for result in results], "unchecked": unchecked}
-
-
-def _chain(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
-    failing = failing_link(links)
-    return {
-        "namespace": facts.namespace,
-        "service_account": facts.name,
-        "profile": facts.profile or None,
-        "role_b": facts.role_b.role_arn if facts.role_b else None,
-        "verdict": status_of(links).value,
-        "failing_link": failing.key if failing else None,
-        "links": [link.as_json() for link in links],
-    }
+    chains = [
+        {
+            "namespace": facts.namespace,
+            "service_account": facts.name,
+            "profile": facts.profile or None,
+            "role_b": facts.role_b.role_arn if facts.role_b else None,
+            "verdict": status_of(links).value,
+            "failing_link": failing.key if (failing := failing_link(links)) else None,
+            "links": [link.as_json() for link in links],
+        }
+        for facts, links in results
+    ]
+    return {**place, "chains": chains, "unchecked": unchecked}
 
 
 def colours() -> Mapping[Status, str]:
