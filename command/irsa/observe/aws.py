@@ -212,27 +212,25 @@ class Aws(AbstractContextManager["Aws", None]):
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
-        what, name = f"role {arn}", name_of(arn)
+        what, name, managed = f"role {arn}", name_of(arn), "iam:GetPolicy and iam:GetPolicyVersion"
 
         def read() -> Role:
-            return self._role(self.client("iam").get_role(RoleName=name)["Role"])
+            iam = self.client("iam")
+            role: Json = iam.get_role(RoleName=name)["Role"]
+            needed = (
+                f"iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, {managed}"
+            )
+            policies = _aws(
+                f"policies of role {name}", needed, lambda: tuple(read_policies(iam, name))
+            )
+            limit = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+            boundary = limit and _aws(
+                f"boundary {limit}", managed, lambda: read_managed(iam, limit)
+            )
+            return role_of(role, policies, boundary)
 
         there = _unless(["NoSuchEntity"], read)
         return self._elsewhere(what, account_of(arn)) or _aws(what, "iam:GetRole", there)
-
-    def _role(self, role: Json) -> Role:
-        name, what = role["RoleName"], f"policies of role {role['RoleName']}"
-        arn = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-        needed = (
-            "iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, "
-            "iam:GetPolicy and iam:GetPolicyVersion"
-        )
-        policies = _aws(what, needed, lambda: tuple(read_policies(self.client("iam"), name)))
-        needed = "iam:GetPolicy and iam:GetPolicyVersion"
-        boundary = arn and _aws(
-            f"boundary {arn}", needed, lambda: read_managed(self.client("iam"), arn)
-        )
-        return role_of(role, policies, boundary)
 
     def roles(self) -> AccountPrincipals | Unread:
         """All roles of the credentials' account, with the policies that are the account's own.
