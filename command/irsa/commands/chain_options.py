@@ -3,7 +3,6 @@
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import fields
 from itertools import product, starmap
 
 from irsa.commands import cli
@@ -129,12 +128,11 @@ def _chosen(options: argparse.Namespace, document: Json) -> tuple[Sequence[Stack
 
 
 def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:
-    named = {field.name: getattr(chain, field.name) for field in fields(chain)}
     names = ("deployment", "bucket", "profile", "external_id")
     overrides = {name: getattr(options, name) for name in names}
     overrides |= {"expected_role": options.role_arn, "role_b_arn": options.role_b}
     return Question(
-        **named | {name: value for name, value in overrides.items() if value},
+        **vars(chain) | {name: value for name, value in overrides.items() if value},
         expects_association=bool(chain.association_id),
         containers=tuple(options.container),
         grants=_grants(options),

@@ -85,10 +85,9 @@ def _associated_pod(cluster: KubernetesCluster, account: ServiceAccountObject) -
     ``credential_process`` that is this very program.
     """
     workloads = cluster.workloads(account.namespace)
-    for pod in () if isinstance(workloads, Unread) else workloads.pods:
-        if pod.service_account == account.name and pod.phase == RUNNING and is_associated(pod.spec):
-            return pod
-    return None
+    pods = () if isinstance(workloads, Unread) else workloads.pods
+    running = (e for e in pods if e.service_account == account.name and e.phase == RUNNING)
+    return next((pod for pod in running if is_associated(pod.spec)), None)
 
 
 def _for_pod(

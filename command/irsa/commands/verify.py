@@ -23,7 +23,7 @@ from irsa.verify.links.to_bucket import asked_grants
 from irsa.verify.walk import walk
 from irsa_core.identity.errors import AwsError
 from irsa_core.identity.policy_json import as_list
-from irsa_core.identity.token import Token, decode_unverified
+from irsa_core.identity.token import decode_unverified
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
 WAIT = 90.0  # seconds
@@ -52,7 +52,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    token = _read_token(options.token_file) if options.token_file else None
+    token = None
+    if options.token_file:
+        with cli.stopping(f"--token-file {options.token_file}: ", on=AwsError):
+            token = decode_unverified(read_text(options.token_file).strip())
     chosen, skipped = questions(options)
     asked = [
         replace(question, given_token=token, wait=options.wait, inside=options.inside)
@@ -83,13 +86,6 @@ def same_place(options: argparse.Namespace) -> list[str]:
     given = [(name, getattr(options, name)) for name in names]
     listed = [(name, e) for name, value in given for e in as_list(value or [])]
     return [word for name, e in listed for word in (f"--{name.replace('_', '-')}", e)]
-
-
-def _read_token(file: str) -> Token:
-    try:
-        return decode_unverified(read_text(file).strip())
-    except AwsError as error:
-        raise cli.Stop(f"--token-file {file}: {error.message}") from error
 
 
 def report(

@@ -39,17 +39,12 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
 
     ValueError for a document that is neither a state nor a preview.
     """
-    missing = ""
+    listed, missing = state_resources(document), ""
     if is_preview(document):
         listed, missing = _previewed(document)
-        if before:
-            states = (mapping(step.get("oldState")) for step in mappings(document.get("steps")))
-            listed = [*filter(None, states)]
-    else:
-        state = state_resources(document)
-        if state is None:
-            raise ValueError("neither a `pulumi stack export` nor a `pulumi preview --json`")
-        listed = state
+        listed = old_states(document) if before else listed
+    if listed is None:
+        raise ValueError("neither a `pulumi stack export` nor a `pulumi preview --json`")
     # The engine's own order differs between runs.
     resources = sorted(map(StateResource, listed), key=attrgetter("urn"))
     native = [role.name for role in typed(resources, types.NATIVE_ROLE)]
@@ -73,6 +68,12 @@ def state_resources(document: Json) -> list[Json] | None:
     if mapping(deployment) is not deployment:
         return None
     return [e for e in mappings(mapping(deployment).get("resources")) if not e.get("delete")]
+
+
+def old_states(document: Json) -> list[Json]:
+    """The resources before a `pulumi preview --json`."""
+    states = (mapping(step.get("oldState")) for step in mappings(document.get("steps")))
+    return [*filter(None, states)]
 
 
 def _previewed(document: Json) -> tuple[list[Json], str]:

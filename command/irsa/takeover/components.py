@@ -11,6 +11,7 @@ from irsa.callers.lines import callers_of
 from irsa.observe.pulumi import (
     StateResource,
     association_of,
+    old_states,
     policy_document,
     state_resources,
     typed,
@@ -94,9 +95,7 @@ def follow_move(taken: Sequence[Takeover], document: Json) -> None:
 
 def _states(document: Json) -> list[Json]:
     states = state_resources(document)
-    if states is None:
-        states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
-    return states
+    return old_states(document) if states is None else states
 
 
 def _takeover(resource: StateResource, resources: Sequence[StateResource]) -> Takeover:
