@@ -226,14 +226,13 @@ def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | N
     file = mount.get("subPath") or path.rpartition("/")[2]
     for volume in parts(spec, "volumes"):
         if volume["name"] == mount["name"]:
-            for kind, source in _sources(volume):
+            for kind, name, source in _sources(volume):
                 keys = {item["path"]: item["key"] for item in parts(source, "items")}
-                name = source.get("name") or source.get("secretName", "")
                 return Reference(kind, name, key=keys.get(file, file))
     return None
 
 
-def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
+def _sources(volume: Json) -> Iterator[tuple[str, str, Json]]:
     """Return the ConfigMaps and Secrets of a volume."""
     return _refs(volume, *parts(volume.get("projected") or {}, "sources"))
 
@@ -278,40 +277,36 @@ def references(spec: Json) -> list[Reference]:
 
 def needed(spec: Json) -> list[Reference]:
     """Every ConfigMap and Secret without which a container cannot start."""
-    objects: list[Reference] = []
-    for volume in parts(spec, "volumes"):
-        for kind, source in _sources(volume):
-            name = source.get("name") or source.get("secretName", "")
-            objects += [] if source.get("optional") else [Reference(kind, name)]
+    refs = [ref for volume in parts(spec, "volumes") for ref in _sources(volume)]
     for item in containers(spec):
         entries: list[Json] = [env.get("valueFrom") or {} for env in parts(item.spec, "env")]
-        refs = _refs(*parts(item.spec, "envFrom"), *entries)
-        objects += [Reference(kind, ref["name"]) for kind, ref in refs if not ref.get("optional")]
-    return objects
+        refs += _refs(*parts(item.spec, "envFrom"), *entries)
+    return [Reference(kind, name) for kind, name, ref in refs if not ref.get("optional")]
 
 
 def whole_objects(container: Json) -> list[Reference]:
     """The objects that a container's ``envFrom`` takes in whole."""
     return [
-        Reference(kind, source["name"], entry.get("prefix") or "")
+        Reference(kind, name, entry.get("prefix") or "")
         for entry in parts(container, "envFrom")
-        for kind, source in _refs(entry)
+        for kind, name, _ in _refs(entry)
     ]
 
 
 def _single(entry: Json) -> Reference | None:
     """The key that a variable's ``valueFrom`` takes; None for fields of the Pod and the like."""
-    for kind, source in _refs(entry.get("valueFrom") or {}):
-        return Reference(kind, source["name"], key=source["key"], variable=entry["name"])
+    for kind, name, source in _refs(entry.get("valueFrom") or {}):
+        return Reference(kind, name, key=source["key"], variable=entry["name"])
     return None
 
 
-def _refs(*entries: Json) -> Iterator[tuple[str, Json]]:
-    """The ConfigMaps and Secrets of volumes, of their sources or of variables."""
+def _refs(*entries: Json) -> Iterator[tuple[str, str, Json]]:
+    """Kind, name and fields of the ConfigMaps and Secrets of volumes, of their sources or of
+    variables."""
     for field, source in (each for entry in entries for each in entry.items()):
         kind = _KINDS.get(field.removesuffix("Ref").removesuffix("Key"))
         if source and kind:
-            yield kind, source
+            yield kind, source.get("name") or source.get("secretName", ""), source
 
 
 _KINDS = {"configMap": "ConfigMap", "secret": "Secret"}

@@ -83,14 +83,6 @@ class StackChain:
         return f"{self.component} ({self.namespace}/{self.name}{profile})"
 
 
-class StackChains(NamedTuple):
-    """The chains in a state, and the components without one."""
-
-    chains: Sequence[StackChain]
-    skipped: Sequence[tuple[str, str]]
-    """Logical name and reason of each component that has no chain to check."""
-
-
 def stack_of(document: Json, name: str = "") -> Stack:
     """Return the stack of a state; ``name`` is the user's, if they gave a name and not a file.
 
@@ -106,8 +98,9 @@ def stack_of(document: Json, name: str = "") -> Stack:
     return Stack(name, owned)
 
 
-def chains_of(document: Json) -> StackChains:
-    """Return the chains of the components in a state.
+def chains_of(document: Json) -> tuple[list[StackChain], list[tuple[str, str]]]:
+    """Return the chains of the components in a state, and logical name and reason of each component
+    that has no chain to check.
 
     ValueError for a document that is not a state, and for a state without such components.
     """
@@ -143,7 +136,7 @@ def chains_of(document: Json) -> StackChains:
         if role.output("role_arn") not in used:
             add(role, _role_chains(role))
     policies = {role.arn: role.policies for role in stack_resources(document).roles}
-    return StackChains([_with_policies(chain, policies) for chain in chains], skipped)
+    return [_with_policies(chain, policies) for chain in chains], skipped
 
 
 def _with_policies(
