@@ -136,7 +136,7 @@ class StateResource:
 
     def __init__(self, state: Json) -> None:
         self.state = state
-        self.urn, self.parent, self.id = (str(state.get(e, "")) for e in ("urn", "parent", "id"))
+        self.urn, self.parent, self.id = (str(state.get(e) or "") for e in ("urn", "parent", "id"))
         self.kind = types.without_version(str(state.get("type")))
         """Its type in Pulumi, as pulumi-aws calls it today."""
         self.provider = str(state.get("provider")).rpartition("::")[0]
