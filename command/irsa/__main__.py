@@ -49,7 +49,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if name not in COMMANDS:
             root(*COMMANDS if name.startswith("--print") else ()).parse_args(arguments)
-        options = cli.options_of(cli.parser(name), rest)
+        command = cli.parser(name)
+        options = command.parse_args(rest, cli.Options())
+        values = vars(options).items()
+        options.unread = {key for key, value in values if value != command.get_default(key)}
         code = import_module(COMMANDS[name].module).run(options)
         for option in sorted(options.unread):
             flag = f"--{option.replace('_', '-')}"

@@ -2,25 +2,21 @@
 
 import argparse
 import re
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from collections.abc import Sequence
 from itertools import product, starmap
 
 from irsa.commands import cli
-from irsa.commands.sources import add_cluster, cluster_and_aws
-from irsa.observe.aws import Aws
+from irsa.commands.sources import add_cluster
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.stack_chains import Stack, StackChain, chains_of, stack_of
 from irsa.verify.facts import Grant, Question
-from irsa.verify.gather import Sources
 from irsa_core.identity.arns import check_role_arn, parse_arn
 from irsa_core.identity.names import check_bucket_name
 from irsa_core.identity.policy_json import Json
 
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:
-    """The options that `questions` and `places` read."""
+    """The options of `questions`, and those that name the places."""
     cli.add_account(command, "?")
     group = command.add_argument_group("stack and Pods")
     group.add_argument(
@@ -69,18 +65,6 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     text = "AWS profile of this machine that can read role B's account; may be repeated"
     group.add_argument("--trusting-profile", **cli.repeated(text))
     add_cluster(command)
-
-
-@contextmanager
-def places(options: argparse.Namespace) -> Generator[Sources]:
-    """The cluster and the accounts that the options name."""
-    with ExitStack() as opened:
-        cluster, aws = opened.enter_context(cluster_and_aws(options))
-        trusting = [
-            opened.enter_context(Aws(profile=name, region=options.region))
-            for name in options.trusting_profile
-        ]
-        yield Sources(cluster, aws, tuple(trusting))
 
 
 def questions(options: argparse.Namespace) -> tuple[list[Question], list[str]]:
@@ -144,12 +128,11 @@ def _chosen(options: argparse.Namespace, document: Json) -> tuple[Sequence[Stack
 
 
 def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:
-    named = {field.name: getattr(chain, field.name) for field in fields(chain)}
     names = ("deployment", "bucket", "profile", "external_id")
     overrides = {name: getattr(options, name) for name in names}
     overrides |= {"expected_role": options.role_arn, "role_b_arn": options.role_b}
     return Question(
-        **named | {name: value for name, value in overrides.items() if value},
+        **vars(chain) | {name: value for name, value in overrides.items() if value},
         expects_association=bool(chain.association_id),
         containers=tuple(options.container),
         grants=_grants(options),

@@ -28,6 +28,8 @@ TEXT = ("text", "json")
 REVIEW = (*TEXT, "markdown", "sarif")
 """Values of ``--output``, of which the first is the default; some commands have others."""
 
+REGION = "AWS region (default: the cluster's, or boto3's)"
+
 
 class Command(NamedTuple):
     """A command, known without loading it."""
@@ -139,14 +141,6 @@ class Parser(argparse.ArgumentParser):
             problem = "negative" if negative else "empty"
             raise Stop(f"{name} {arg_string!r}: the value is {problem}; give another one")
         return super()._get_value(action, arg_string)
-
-
-def options_of(command: argparse.ArgumentParser, arguments: Sequence[str]) -> Options:
-    """Return the options of a command line, of which none was read yet."""
-    options = command.parse_args(arguments, Options())
-    given = vars(options).items()
-    options.unread = {name for name, value in given if value != command.get_default(name)}
-    return options
 
 
 def parser(name: str) -> Parser:

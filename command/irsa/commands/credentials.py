@@ -14,7 +14,7 @@ import sys
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.commands.sources import add_cluster, cluster_and_aws
+from irsa.commands.sources import add_cluster, places
 from irsa.observe.aws import Aws
 from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccountObject, Unread
 from irsa.observe.kubernetes import KubernetesCluster
@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
             "stdout is a terminal, and these are credentials; use the command as "
             "credential_process of an AWS profile, or redirect its output"
         )
-    with cluster_and_aws(options) as (cluster, aws):
-        credentials = _credentials(options, cluster, aws)
+    with places(options.context, options.region) as where:
+        credentials = _credentials(options, where.cluster, where.aws)
     print(json.dumps(process_output(credentials)))
     return cli.HOLDS
 
@@ -85,10 +85,9 @@ def _associated_pod(cluster: KubernetesCluster, account: ServiceAccountObject) -
     ``credential_process`` that is this very program.
     """
     workloads = cluster.workloads(account.namespace)
-    for pod in () if isinstance(workloads, Unread) else workloads.pods:
-        if pod.service_account == account.name and pod.phase == RUNNING and is_associated(pod.spec):
-            return pod
-    return None
+    pods = () if isinstance(workloads, Unread) else workloads.pods
+    running = (e for e in pods if e.service_account == account.name and e.phase == RUNNING)
+    return next((pod for pod in running if is_associated(pod.spec)), None)
 
 
 def _for_pod(

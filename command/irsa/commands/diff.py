@@ -3,7 +3,6 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from itertools import starmap
 
 from irsa.callers.difference import Effect, permission_changes, trust_changes
 from irsa.callers.sets import Undecided
@@ -47,7 +46,10 @@ def run(options: argparse.Namespace) -> int:
         print(cli.json_text(roles=[_as_json(role) for role in changes], unchecked=missing))
     elif options.output == "sarif":
         rules = [{"id": _rule(effect)} for effect in Effect]
-        results = list(starmap(_result, _rows(changes)))
+        results = [
+            Result(_rule(e), _LEVELS[_SIGNS[e]], f"role {role}", f"{e.value}: {words}", words)
+            for role, e, words in _rows(changes)
+        ]
         print(json.dumps(report("irsa diff", rules, results, missing), indent=1))
     elif options.output == "markdown":
         rows = [[code(role), f"**{e.value}**", code(words)] for role, e, words in _rows(changes)]
@@ -119,11 +121,6 @@ def _text(changes: Sequence[RoleChange]) -> Iterator[str]:
 
 def _rule(effect: Effect) -> str:
     return effect.value.replace(" ", "-")
-
-
-def _result(role: str, effect: Effect, words: str) -> Result:
-    level = _LEVELS[_SIGNS[effect]]
-    return Result(_rule(effect), level, f"role {role}", f"{effect.value}: {words}", words)
 
 
 def _as_json(role: RoleChange) -> Json:

@@ -15,7 +15,8 @@ from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import Callers, callers_of
 from irsa.callers.members import Members, who_may
 from irsa.commands import cli
-from irsa.commands.chain_options import add_chain_options, places, questions
+from irsa.commands.chain_options import add_chain_options, questions
+from irsa.commands.sources import places
 from irsa.commands.tree import TreeNode, flowchart
 from irsa.observe.facts import Principal, Role, Unread
 from irsa.observe.files import read_json
@@ -102,7 +103,7 @@ def _explain_cluster(options: argparse.Namespace) -> int:
     trees: list[TreeNode] = []
     codes = {cli.HOLDS}
     asked, unchecked = questions(options)
-    with places(options) as where:
+    with places(options.context, options.region, options.trusting_profile) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
         for facts in chain.from_iterable(gather_each(question, where) for question in asked):
             code, problem = _problem(facts)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from irsa.commands import cli
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
-from irsa.observe.facts import RegisteredProvider, ServiceAccountObject, Unread
+from irsa.observe.facts import RegisteredProvider, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.kubernetes import KubernetesCluster
 from irsa.printable import line
@@ -25,13 +26,6 @@ Problems = dict[str, str]
 """Reasons why clusters and accounts were not read, by context or account id."""
 Reading = Callable[[str, str], AbstractContextManager[None]]
 """Context for the reading of a cluster or an account, of that name."""
-
-
-class _Cluster(NamedTuple):
-    name: str
-    issuer_url: str
-    service_accounts: Sequence[ServiceAccountObject]
-    client: KubernetesCluster
 
 
 class _Account(NamedTuple):
@@ -59,18 +53,16 @@ def read_clusters(
     named = len([*filter(None, clients), *assume_role]) > 1
     reading = partial(_reading, problems, named=named)
     clusters = list(_clusters(issuer, clients, reading))
-    issuers = [cluster.issuer_url for cluster in clusters]
-    if same := [cluster.name for cluster in clusters if issuers.count(cluster.issuer_url) > 1]:
+    issuers = [cluster.issuer_url for cluster, _ in clusters]
+    if same := [cluster.name for cluster, _ in clusters if issuers.count(cluster.issuer_url) > 1]:
         raise cli.Stop(f"--context {', '.join(same)}: they are one cluster; give one of them")
-    accounts = list(_accounts(assume_role, aws, clusters, reading))
+    owners = {cluster.account for cluster, _ in clusters}
+    accounts = list(_accounts(assume_role, aws, owners, reading))
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
     trusting = {e.name for e in accounts if any(role.trusts_pod_identity for role in e.roles.roles)}
-    listed = [
-        _facts(cluster_name, cluster, accounts, trusting, whole=whole) for cluster in clusters
-    ]
     facts = AuditFacts(
-        clusters=listed,
+        clusters=[_whole(*e, accounts, trusting, cluster_name, whole=whole) for e in clusters],
         accounts=[account.name for account in accounts],
         roles=[role for account in accounts for role in account.roles.roles],
         providers=[provider for account in accounts for provider in account.providers],
@@ -94,25 +86,26 @@ def read_clusters(
 
 def _clusters(
     issuer: str | None, clients: Mapping[str, KubernetesCluster], reading: Reading
-) -> Iterator[_Cluster]:
+) -> Iterator[tuple[ClusterFacts, KubernetesCluster]]:
+    """The clusters with their service accounts; of no account where the kubeconfig says none."""
     for context, client in clients.items():
         with reading("cluster", context):
-            yield _Cluster(
-                context if len(clients) > 1 else "",
-                issuer or cli.known(client.issuer_url()),
-                cli.known(client.service_accounts()),
-                client,
+            cluster = ClusterFacts(
+                name=context if len(clients) > 1 else "",
+                issuer_url=issuer or cli.known(client.issuer_url()),
+                account=client.eks.account,
+                service_accounts=cli.known(client.service_accounts()),
             )
+            yield cluster, client
 
 
 def _accounts(
-    assume_role: Sequence[str], aws: Aws, clusters: Sequence[_Cluster], reading: Reading
+    assume_role: Sequence[str], aws: Aws, owners: Collection[str], reading: Reading
 ) -> Iterator[_Account]:
     """The account of the credentials, unless others are given and all clusters are theirs; and
-    those of the roles to assume."""
-    home, owners = cli.known(aws.account), {cluster.client.eks.account for cluster in clusters}
-    roles = {account_of(arn): arn for arn in assume_role}
-    if not roles or (home not in roles and {home, ""} & owners):
+    those of the roles to assume. ``owners`` are the clusters' accounts."""
+    home, roles = cli.known(aws.account), {account_of(arn): arn for arn in assume_role}
+    if not roles or (home not in roles and {home, ""} & {*owners}):
         roles = {home: "", **roles}
     for account, arn in roles.items():
         with reading("account", account):
@@ -146,18 +139,19 @@ def _unread_accounts(facts: AuditFacts, problems: Problems) -> Problems:
     }
 
 
-def _facts(
-    cluster_name: str | None,
-    cluster: _Cluster,
+def _whole(
+    cluster: ClusterFacts,
+    client: KubernetesCluster,
     accounts: Sequence[_Account],
     trusting: Collection[str],
+    cluster_name: str | None,
     *,
     whole: bool,
 ) -> ClusterFacts:
     """Read the rest of a cluster; ``trusting`` are accounts with roles that trust EKS."""
-    eks, url = cluster.client.eks, cluster.issuer_url
+    eks, url = client.eks, cluster.issuer_url
     registered = (e.name for e in accounts if any(p.issuer_url == url for p in e.providers))
-    account = eks.account or next(registered, accounts[0].name)
+    account = cluster.account or next(registered, accounts[0].name)
     owner = next((candidate for candidate in accounts if candidate.name == account), None)
     name = cluster_name or eks.name
     associations: Sequence[Association] | Unread = ()
@@ -179,15 +173,8 @@ def _facts(
                 partition = partition_of(owner.roles.roles[0].arn)
                 arn = str(ClusterArn(partition, regional.region, account, names[0]))
     reads_pods = whole or (associations and not isinstance(associations, Unread))
-    return ClusterFacts(
-        name=cluster.name,
-        arn=arn,
-        issuer_url=url,
-        account=account,
-        service_accounts=cluster.service_accounts,
-        associations=associations,
-        pods=cluster.client.pods() if reads_pods else (),
-    )
+    pods = client.pods() if reads_pods else ()
+    return replace(cluster, arn=arn, account=account, associations=associations, pods=pods)
 
 
 def _texts(facts: Iterable[object]) -> str:

@@ -8,7 +8,6 @@ from irsa.commands import cli
 from irsa.commands.inventory_clusters import read_clusters
 from irsa.commands.inventory_saved import read_saved_account
 from irsa.commands.inventory_stack import read_stack_inventory
-from irsa.commands.sources import REGION
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.kubernetes import KubernetesCluster
@@ -27,7 +26,7 @@ def add_inventory_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("clusters and accounts")
     text = "context of the kubeconfig (default: the current one); repeated: several clusters"
     group.add_argument("--context", **cli.repeated(text))
-    group.add_argument("--region", help=REGION)
+    group.add_argument("--region", help=cli.REGION)
     text = (
         "role by which its account is read, instead of the credentials' own; may be repeated, once "
         "for each account"

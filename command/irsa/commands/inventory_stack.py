@@ -51,14 +51,12 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
     planned = [*losses(document), *chain.from_iterable(map(_malformed, stack.roles))]
-    issuers = [issuer_url] if issuer_url else [*stack.issuers]
-    guessed = [] if issuer_url else [url for url in _trusted_issuers(roles) if url not in issuers]
     live = cli.known(aws.roles()) if aws else None
     arns = {role.arn for role in roles}
     associations = [pair for pair in stack.associations if pair.role_arn in arns]
     return Inventory(
         facts=AuditFacts(
-            clusters=[*_clusters(stack, roles, issuers, guessed, associations)] if roles else [],
+            clusters=[*_clusters(stack, roles, issuer_url, associations)] if roles else [],
             accounts=list(dict.fromkeys(role.account or LATER for role in roles)) or [LATER],
             roles=roles,
             untold=untold,
@@ -133,14 +131,17 @@ def _without_document(role: StackRole) -> Iterator[tuple[PermissionsPolicy, str]
 def _clusters(
     stack: StackResources,
     roles: Sequence[Role],
-    certain: Sequence[str],
-    guessed: Sequence[str],
+    issuer_url: str | None,
     associations: Sequence[Association],
 ) -> Iterator[ClusterFacts]:
     """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
     it is in one that its role trusts, or else in the first."""
-    issuers = [*certain, *guessed] or [_NO_ISSUER]
     trusted = {role.arn: federated(role.trust_policy) for role in roles}
+    certain = [issuer_url] if issuer_url else stack.issuers
+    named = [arn for arns in trusted.values() for arn in arns if is_oidc_provider(arn)]
+    guessed = [e for e in dict.fromkeys(map(issuer_of_principal, named)) if known_issuer(e) is None]
+    urls = (f"https://{issuer}" for issuer in guessed if not issuer_url)
+    issuers = [*certain, *urls] or [_NO_ISSUER]
     accounts = [account for account in stack.accounts if _is_judged(account, trusted)]
     annotated = {(account.namespace, account.name) for account in accounts}
     unannotated = (pair.account for pair in associations if pair.account not in annotated)
@@ -168,12 +169,6 @@ def _is_judged(account: ServiceAccountObject, trusted: Collection[str]) -> bool:
     if LATER in (account.namespace, account.name):
         return False
     return arn in trusted or (arn not in (LATER, HIDDEN) and parse_role_arn(arn) is None)
-
-
-def _trusted_issuers(roles: Sequence[Role]) -> list[str]:
-    named = (arn for role in roles for arn in federated(role.trust_policy))
-    issuers = dict.fromkeys(issuer_of_principal(arn) for arn in named if is_oidc_provider(arn))
-    return [f"https://{each}" for each in issuers if known_issuer(each) is None]
 
 
 def _foreign_keys(aws: Aws, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

@@ -8,7 +8,7 @@ import argparse
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.commands.sources import add_cluster, cluster_and_aws
+from irsa.commands.sources import add_cluster, places
 from irsa.move.changes import Stopped, Unknown
 from irsa.move.plan import NAMES, Step, notes, owned, program, standing, steps
 from irsa.move.refusals import ask, unproven
@@ -19,7 +19,6 @@ from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.stack_chains import stack_of
 from irsa.printable import lines
 from irsa.verify.facts import Question
-from irsa.verify.gather import Sources
 
 STEPS_LEFT = 4
 """Exit code: nothing failed, and steps are left."""
@@ -57,8 +56,7 @@ def run(options: argparse.Namespace) -> int:
             named = "" if is_file(options.stack) else options.stack
             stack = stack_of(read_stack(options.stack), named)
     question = Question(namespace=namespace, name=name, stack=stack)
-    with cluster_and_aws(options) as (cluster, aws):
-        where = Sources(cluster, aws)
+    with places(options.context, options.region) as where:
         runner = Runner(question, options.to, where, lambda: KubernetesCluster(options.context))
         with (
             cli.stopping("", on=Stopped, code=cli.FAILS),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from irsa.commands import cli
 from irsa.observe.files import read_stack
-from irsa.observe.pulumi import logical_name, stack_resources
+from irsa.observe.pulumi import stack_resources
 from irsa.printable import lines
 from irsa.takeover.children import part
 from irsa.takeover.components import Takeover, follow_move, takeovers
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         print(cli.json_text(move=move, components=listed, unchecked=[missing] if missing else []))
     else:
         first = [shlex.join(move), "# then take them out of that stack's program"] if move else []
-        named = [e for e in chosen if e.component and e.resource["type"] in (POLICY, ROLE)]
+        named = [e for e in chosen if e.component and e.resource.kind in (POLICY, ROLE)]
         outputs = Counter(map(_output, named))
         # Of two roles a-b and a_b each keeps its ARN: they would share a variable.
         arns = {plan.arn: _output(plan) for plan in named if outputs[_output(plan)] == 1}
@@ -89,7 +89,7 @@ def _move(chosen: Sequence[Takeover], to: Sequence[str] | None) -> list[str]:
 def _as_json(each: Takeover) -> Json:
     return {
         "component": each.component or None,
-        "name": logical_name(each.resource),
+        "name": each.resource.name,
         "arguments": each.arguments,
         "taken_over": {key: part(urn) for key, urn in each.taken_over.items()},
         "by_hand": each.by_hand,
@@ -98,13 +98,13 @@ def _as_json(each: Takeover) -> Json:
 
 def _output(each: Takeover) -> str:
     """Return the ARN of a role or policy, as an output of the variable that the lines set."""
-    kind, output = ("policy", "arn") if each.resource["type"] == POLICY else ("role", "role_arn")
-    return re.sub(r"\W", "_", f"{kind}_{logical_name(each.resource)}") + f".{output}"
+    kind, output = ("policy", "arn") if each.resource.kind == POLICY else ("role", "role_arn")
+    return re.sub(r"\W", "_", f"{kind}_{each.resource.name}") + f".{output}"
 
 
 def _source(plan: Takeover, arns: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of a program, and comments on what they leave out."""
-    name, urns = json.dumps(logical_name(plan.resource)), plan.taken_over
+    name, urns = json.dumps(plan.resource.name), plan.taken_over
     arguments = [f"{key}={_python(key, value, arns)}," for key, value in plan.arguments.items()]
     made = f"{arns[plan.arn].partition('.')[0]} = " if plan.arn in arns else ""
     if plan.component == "aws.iam.Policy":
@@ -119,7 +119,7 @@ def _source(plan: Takeover, arns: Mapping[str, str]) -> Iterator[str]:
             yield f"            {json.dumps(key)}: {json.dumps(part(urn))},"
         yield from ("        },", "    ),", ")")
     else:
-        yield f"# no component makes {plan.resource['urn']}"
+        yield f"# no component makes {plan.resource.urn}"
     yield from (f"# by hand: {line}" for line in plan.by_hand)
 
 

@@ -27,11 +27,9 @@ class TreeNode:
     fails: bool = False
     """True for the first link that does not hold; a flowchart marks it."""
 
-    def add(self, label: str, *labels: str) -> "TreeNode":
-        """Add a node, with leaves of its own, and return it."""
-        node = TreeNode(label, [TreeNode(each) for each in labels])
-        self.children.append(node)
-        return node
+    def add(self, label: str, *labels: str) -> None:
+        """Add a node, with leaves of its own."""
+        self.children.append(TreeNode(label, [TreeNode(leaf) for leaf in labels]))
 
     def as_json(self) -> Json:
         """The tree for ``--output json``."""

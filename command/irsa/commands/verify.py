@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from irsa import PROGRAM, printable
 from irsa.commands import cli
-from irsa.commands.chain_options import add_chain_options, places, questions
+from irsa.commands.chain_options import add_chain_options, questions
+from irsa.commands.sources import places
 from irsa.observe.facts import Role
 from irsa.observe.files import read_text
 from irsa.verify.facts import Facts
@@ -22,7 +23,7 @@ from irsa.verify.links.to_bucket import asked_grants
 from irsa.verify.walk import walk
 from irsa_core.identity.errors import AwsError
 from irsa_core.identity.policy_json import as_list
-from irsa_core.identity.token import Token, decode_unverified
+from irsa_core.identity.token import decode_unverified
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
 WAIT = 90.0  # seconds
@@ -51,14 +52,17 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    token = _read_token(options.token_file) if options.token_file else None
+    token = None
+    if options.token_file:
+        with cli.stopping(f"--token-file {options.token_file}: ", on=AwsError):
+            token = decode_unverified(read_text(options.token_file).strip())
     chosen, skipped = questions(options)
     asked = [
         replace(question, given_token=token, wait=options.wait, inside=options.inside)
         for question in chosen
     ]
     program, again = (*PROGRAM.split(), "verify"), same_place(options)
-    with places(options) as where:
+    with places(options.context, options.region, options.trusting_profile) as where:
         results = [
             (facts, [link.with_words(program, *again) for link in walk(facts, where)])
             for question in asked
@@ -84,33 +88,25 @@ def same_place(options: argparse.Namespace) -> list[str]:
     return [word for name, e in listed for word in (f"--{name.replace('_', '-')}", e)]
 
 
-def _read_token(file: str) -> Token:
-    try:
-        return decode_unverified(read_text(file).strip())
-    except AwsError as error:
-        raise cli.Stop(f"--token-file {file}: {error.message}") from error
-
-
 def report(
     place: Mapping[str, str],
     results: Sequence[tuple[Facts, Sequence[Link]]],
     unchecked: Sequence[str],
 ) -> dict[str, object]:
     """Return the results for ``--output json``."""
-    return {**place, "chains": [_chain(*result) for result in results], "unchecked": unchecked}
-
-
-def _chain(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
-    failing = failing_link(links)
-    return {
-        "namespace": facts.namespace,
-        "service_account": facts.name,
-        "profile": facts.profile or None,
-        "role_b": facts.role_b.role_arn if facts.role_b else None,
-        "verdict": status_of(links).value,
-        "failing_link": failing.key if failing else None,
-        "links": [link.as_json() for link in links],
-    }
+    chains = [
+        {
+            "namespace": facts.namespace,
+            "service_account": facts.name,
+            "profile": facts.profile or None,
+            "role_b": facts.role_b.role_arn if facts.role_b else None,
+            "verdict": status_of(links).value,
+            "failing_link": failing.key if (failing := failing_link(links)) else None,
+            "links": [link.as_json() for link in links],
+        }
+        for facts, links in results
+    ]
+    return {**place, "chains": chains, "unchecked": unchecked}
 
 
 def colours() -> Mapping[Status, str]:

@@ -1,6 +1,7 @@
 """The service accounts of clusters, each with the AWS identities of its Pods. Pure."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -97,16 +98,6 @@ class ServiceAccountRow:
     when that is not known, or it has no role here."""
 
     @property
-    def name(self) -> str:
-        """``dev/s3-app``."""
-        return f"{self.account.namespace}/{self.account.name}"
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """ARNs of the roles that it gets, or should."""
-        return _roles(self.identities)
-
-    @property
     def matters(self) -> bool:
         """True if it has an identity or a finding, or should have an association."""
         return bool(self.identities or self.findings or self.trusted_by)
@@ -194,7 +185,16 @@ def _rows(
     for pod in cluster.known_pods:
         pods.setdefault((pod.namespace, pod.service_account), []).append(pod)
     associations = {association.account: association for association in cluster.known_associations}
-    rules = _rules(findings, cluster)
+    rules: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        if finding.cluster in ("", cluster.name):
+            rules[finding.subject].append(finding.rule)
+    last_used = {
+        arn: time
+        for account in inventory.accounts
+        if not isinstance(account.last_used, Unread)
+        for arn, time in account.last_used.items()
+    }
     roles = {role.arn: role for role in inventory.facts.roles}
     trusting = [role for role in roles.values() if role.account == cluster.account]
     by_account = roles_by_account(trusting if cluster.arn else (), cluster.arn)
@@ -207,6 +207,7 @@ def _rows(
             for identity in _identities(account, account_pods or (), associations.get(at))
         )
         arns = _roles(identities)
+        rooms = [further_clusters(roles[arn].trust_policy) for arn in arns if arn in roles]
         subjects = [f"service account {account.namespace}/{account.name}"]
         subjects += [f"role {arn}" for arn in arns]
         rows.append(
@@ -219,8 +220,8 @@ def _rows(
                 trusted_by=()
                 if any(i.source for i in identities)
                 else tuple(role.arn for role in by_account.get(at, ())),
-                further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
-                role_used=_last_used(inventory.accounts, arns),
+                further_clusters=min((e for e in rooms if e is not None), default=None),
+                role_used=max((last_used[e] for e in arns if e in last_used), default=None),
             )
         )
     return rows
@@ -231,13 +232,6 @@ def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
     roles = [each.source for each in identities if each.kind in kinds]
     roles += [each.association.target_role_arn for each in identities if each.association]
     return tuple(dict.fromkeys(filter(None, roles)))
-
-
-def _rules(findings: Sequence[Finding], cluster: ClusterFacts) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for each in (each for each in findings if each.cluster in ("", cluster.name)):
-        found.setdefault(each.subject, []).append(each.rule)
-    return found
 
 
 def _identities(
@@ -266,16 +260,6 @@ def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
     for arn in dict.fromkeys(named):
         if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"} and arn != target_arn:
             yield arn
-
-
-def _last_used(accounts: Sequence[AccountPrincipals], arns: Sequence[str]) -> str | None:
-    known = [each.last_used for each in accounts if not isinstance(each.last_used, Unread)]
-    return max((used[arn] for used in known for arn in arns if arn in used), default=None)
-
-
-def _room(roles: Sequence[Role]) -> int | None:
-    found = [further_clusters(each.trust_policy) for each in roles]
-    return min((each for each in found if each is not None), default=None)
 
 
 def _notes(

@@ -5,12 +5,13 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 """
 # pyright: reportMissingTypeStubs=false
 
+import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from irsa.observe.eks import (
     AGENT,
@@ -30,9 +31,8 @@ from irsa.observe.iam import (
     read_policies,
     role_of,
 )
-from irsa.observe.resource_policies import NO_POLICY, READERS, read_resource_policy
 from irsa_core.identity.arns import Arn, account_of, cluster_arn, name_of, parse_arn
-from irsa_core.identity.policy_json import Json
+from irsa_core.identity.policy_json import Json, mapping
 from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.identity.token import Token
@@ -43,6 +43,31 @@ _ASSOCIATIONS = "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAsso
 _DETAILS_CALL = "get_account_authorization_details"
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
+
+
+class PolicyReader(NamedTuple):
+    """The call that reads the policies of a service's resources."""
+
+    action: str
+    """The call's name, also of its permission."""
+    parameter: str
+    """Takes the ARN, or for S3 and SQS what their calls name a resource by."""
+    element: str = "Policy"
+    """Element of the answer, or of its attributes."""
+
+
+POLICY_READERS: Final = {
+    "s3": PolicyReader("GetBucketPolicy", "Bucket"),
+    "sqs": PolicyReader("GetQueueAttributes", "QueueUrl"),
+    "sns": PolicyReader("GetTopicAttributes", "TopicArn"),
+    "kms": PolicyReader("GetKeyPolicy", "KeyId"),
+    "secretsmanager": PolicyReader("GetResourcePolicy", "SecretId", "ResourcePolicy"),
+    "dynamodb": PolicyReader("GetResourcePolicy", "ResourceArn"),
+    "lambda": PolicyReader("GetPolicy", "FunctionName"),
+}
+"""Of the resources of each service; the others decide by the caller's policies, or are not read."""
+NO_POLICY: Final = ("NoSuchBucketPolicy", "PolicyNotFoundException", "ResourceNotFoundException")
+"""Error codes of a resource without a policy."""
 
 T = TypeVar("T")
 
@@ -187,27 +212,25 @@ class Aws(AbstractContextManager["Aws", None]):
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
-        what, name = f"role {arn}", name_of(arn)
+        what, name, managed = f"role {arn}", name_of(arn), "iam:GetPolicy and iam:GetPolicyVersion"
 
         def read() -> Role:
-            return self._role(self.client("iam").get_role(RoleName=name)["Role"])
+            iam = self.client("iam")
+            role: Json = iam.get_role(RoleName=name)["Role"]
+            needed = (
+                f"iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, {managed}"
+            )
+            policies = _aws(
+                f"policies of role {name}", needed, lambda: tuple(read_policies(iam, name))
+            )
+            limit = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+            boundary = limit and _aws(
+                f"boundary {limit}", managed, lambda: read_managed(iam, limit)
+            )
+            return role_of(role, policies, boundary)
 
         there = _unless(["NoSuchEntity"], read)
         return self._elsewhere(what, account_of(arn)) or _aws(what, "iam:GetRole", there)
-
-    def _role(self, role: Json) -> Role:
-        name, what = role["RoleName"], f"policies of role {role['RoleName']}"
-        arn = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-        needed = (
-            "iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, "
-            "iam:GetPolicy and iam:GetPolicyVersion"
-        )
-        policies = _aws(what, needed, lambda: tuple(read_policies(self.client("iam"), name)))
-        needed = "iam:GetPolicy and iam:GetPolicyVersion"
-        boundary = arn and _aws(
-            f"boundary {arn}", needed, lambda: read_managed(self.client("iam"), arn)
-        )
-        return role_of(role, policies, boundary)
 
     def roles(self) -> AccountPrincipals | Unread:
         """All roles of the credentials' account, with the policies that are the account's own.
@@ -325,13 +348,30 @@ class Aws(AbstractContextManager["Aws", None]):
     def resource_policy(self, arn: str) -> Json | Unread | None:
         """The policy of a resource; None when it has none, or its service knows none."""
         parsed = parse_arn(arn)
-        if parsed is None or parsed.service not in READERS or "*" in arn:
+        if parsed is None or parsed.service not in POLICY_READERS or "*" in arn:
             return None
         return self.in_region(parsed.region)._policy(f"policy of {arn}", parsed)
 
     def _policy(self, what: str, arn: Arn) -> Json | Unread | None:
-        client, needed = self.client(arn.service), f"{arn.service}:{READERS[arn.service].action}"
-        return _aws(what, needed, _unless(NO_POLICY, lambda: read_resource_policy(client, arn)))
+        """The policy of a resource, by the call of its service.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html
+        """
+        client, reader = self.client(arn.service), POLICY_READERS[arn.service]
+        asked: Json = {reader.parameter: str(arn)}
+        if arn.service == "s3":
+            asked = {reader.parameter: arn.resource.partition("/")[0]}
+        elif arn.service == "sqs":
+            url = f"{client.meta.endpoint_url}/{arn.account}/{arn.resource}"
+            asked = {reader.parameter: url, "AttributeNames": [reader.element]}
+
+        def read() -> Json | None:
+            methods = {action: name for name, action in client.meta.method_to_api_mapping.items()}
+            answer: Json = getattr(client, methods[reader.action])(**asked)
+            policy = (mapping(answer.get("Attributes")) or answer).get(reader.element)
+            return json.loads(policy) if policy else None
+
+        return _aws(what, f"{arn.service}:{reader.action}", _unless(NO_POLICY, read))
 
     def assume_with_web_identity(self, role_arn: str, token: Token, session_name: str) -> Answer:
         """Call AssumeRoleWithWebIdentity, which is not signed."""
@@ -347,18 +387,12 @@ class Aws(AbstractContextManager["Aws", None]):
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
         """
-
-        def call() -> Json:
-            answer = self.client("eks-auth").assume_role_for_pod_identity(
+        answer = _answer(
+            lambda: self.client("eks-auth").assume_role_for_pod_identity(
                 clusterName=cluster_name, token=token.raw
-            )
-            keys: Json = answer["credentials"]
-            return {
-                "AssumedRoleUser": {"Arn": answer["assumedRoleUser"]["arn"]},
-                "Credentials": {f"{key[0].upper()}{key[1:]}": value for key, value in keys.items()},
-            }
-
-        answer = _answer(call, _granted)
+            ),
+            _granted,
+        )
         # EKS has AccessDeniedException as well for a role that it may not assume.
         if FOR_POD_IDENTITY in answer.message or answer.code == "NoCredentialsError":
             return Unread("a session of EKS Pod Identity", answer.text, FOR_POD_IDENTITY)
@@ -433,11 +467,15 @@ def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | N
 
 
 def _granted(answer: Json) -> Answer:
-    """The session that AWS granted, with its credentials."""
-    keys = answer["Credentials"]
-    secrets = keys["SecretAccessKey"], keys["SessionToken"]
-    session = Credentials(keys["AccessKeyId"], *secrets, keys["Expiration"].isoformat())
-    return Answer(True, answer["AssumedRoleUser"]["Arn"], credentials=session)
+    """The session that AWS granted, with its credentials; EKS's names begin with a small letter."""
+    answer = {name.lower(): value for name, value in answer.items()}
+    user, keys = (
+        {name.lower(): value for name, value in answer[element].items()}
+        for element in ("assumedroleuser", "credentials")
+    )
+    secrets = keys["secretaccesskey"], keys["sessiontoken"]
+    session = Credentials(keys["accesskeyid"], *secrets, keys["expiration"].isoformat())
+    return Answer(True, user["arn"], credentials=session)
 
 
 def _answer(

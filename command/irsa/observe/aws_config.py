@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from configparser import (
     DuplicateOptionError,
     DuplicateSectionError,
@@ -131,52 +131,48 @@ class ProfileChain:
     """The reason why SDKs refuse the profile; empty if they do not."""
 
 
-def profile_chain(
-    by_name: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()
-) -> ProfileChain:
+def profile_chain(by_name: Mapping[str, Profile], name: str) -> ProfileChain:
     """Return the chain of a profile, which must be in the file.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
     """
-    profile = by_name[name]
-    if not profile.role_arn:
-        start = "keys" if profile.has_keys else profile.other_source
-        return ProfileChain((), start)
-    problem = "; ".join(role_problems(by_name, profile, seen))
-    if problem:
-        return ProfileChain(problem=problem)
-    start = "token" if profile.web_identity_token_file else profile.credential_source
-    start = start or ("keys" if profile.source_profile == name else "")
-    if start:
-        return ProfileChain((profile.role_arn,), start)
-    before = profile_chain(by_name, profile.source_profile, (*seen, name))
-    if before.problem:
-        return before
-    if not before.start:
-        return ProfileChain(problem=f"source_profile {profile.source_profile} has no credentials")
-    return ProfileChain((*before.roles, profile.role_arn), before.start)
+    roles: list[str] = []
+    asking: list[str] = []
+    while (profile := by_name[name]).role_arn:
+        if problem := _problem(by_name, profile, asking):
+            return ProfileChain(problem=problem)
+        roles.insert(0, profile.role_arn)
+        start = "token" if profile.web_identity_token_file else profile.credential_source
+        if start or profile.source_profile == name:
+            return ProfileChain(tuple(roles), start or "keys")
+        asking.append(name)
+        name = profile.source_profile
+    start = "keys" if profile.has_keys else profile.other_source
+    if roles and not start:
+        return ProfileChain(problem=f"source_profile {name} has no credentials")
+    return ProfileChain(tuple(roles), start)
 
 
-def role_problems(
-    by_name: Mapping[str, Profile], profile: Profile, seen: tuple[str, ...] = ()
-) -> Iterator[str]:
-    """Return the reasons why SDKs refuse a profile that has a role, without asking AWS."""
+def _problem(by_name: Mapping[str, Profile], profile: Profile, asking: Sequence[str]) -> str:
+    """The reason why SDKs refuse a profile that has a role, without asking AWS; empty without one.
+    ``asking`` are the profiles that have it as their source."""
     settings, source = sources(profile), profile.source_profile
     if len(settings) > 1:
         # With a token file, boto3 ignores the other one, Go refuses, JavaScript takes the other.
         end = "SDKs do different things" if settings[-1] == TOKEN_FILE else "SDKs refuse that"
-        yield f"profile {profile.name} contains both {' and '.join(settings)}: {end}"
-    elif not settings:
-        yield (
+        return f"profile {profile.name} contains both {' and '.join(settings)}: {end}"
+    if not settings:
+        return (
             f"profile {profile.name} has a role_arn, and neither source_profile nor "
             "credential_source nor web_identity_token_file"
         )
-    elif source and source not in by_name:
-        yield (
+    if source and source not in by_name:
+        return (
             f"profile {profile.name} has source_profile {source}, which is no profile of the file"
         )
-    elif source and (source in seen or (source == profile.name and not profile.has_keys)):
-        yield f"profile {profile.name} is its own source"
+    if source and (source in asking or (source == profile.name and not profile.has_keys)):
+        return f"profile {profile.name} is its own source"
+    return ""
 
 
 def sources(profile: Profile) -> list[str]:

@@ -7,6 +7,7 @@ comes back as `Unread`; nothing here judges what it finds.
 import re
 import shlex
 import subprocess
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -22,7 +23,6 @@ from irsa.observe.facts import (
     ServiceAccountObject,
     Unreached,
     Unread,
-    Values,
     Webhook,
     Workloads,
 )
@@ -35,8 +35,7 @@ from irsa.observe.pods import (
     kept,
     kind_of,
     listed,
-    read_controllers,
-    read_webhook,
+    owner_of,
     read_workloads,
 )
 from irsa_core.identity.arns import ClusterArn, parse_arn
@@ -74,6 +73,10 @@ EXEC_PROBLEMS = {
     ),
 }
 """Missing permissions, with the fix where it is another one, by messages of `kubectl exec`."""
+
+WEBHOOK_NAMES = ("iam-for-pods.amazonaws.com", "pod-identity-webhook")
+"""The webhook's name on EKS, and what its name contains where one runs it oneself:
+https://github.com/aws/amazon-eks-pod-identity-webhook/tree/v0.6.17/deploy"""
 
 TERMINATING = "wait until the namespace is gone, as it is being terminated, and create it again"
 
@@ -205,8 +208,12 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
         "list statefulsets, daemonsets and cronjobs in namespace {namespace}",
     )
     def controllers(self, namespace: str) -> tuple[Owner, ...]:
-        """The StatefulSets, DaemonSets and CronJobs of a namespace."""
-        return read_controllers(self.client, namespace)
+        """The StatefulSets, DaemonSets and CronJobs of a namespace, with and without Pods."""
+        return tuple(
+            owner_of(kind.lower(), each)
+            for kind in ("StatefulSet", "DaemonSet", "CronJob")
+            for each in listed(self.client, kind, namespace=namespace)
+        )
 
     @reads(_kubernetes, "permission {verb} {resource}", "create selfsubjectaccessreviews")
     def may(self, namespace: str, verb: str, resource: str, name: str) -> bool:
@@ -220,15 +227,16 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
 
     def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
         """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
-        by_object: dict[tuple[str, str], list[Reference]] = {}
+        by_object: dict[tuple[str, str], list[Reference]] = defaultdict(list)
         for reference in references:
-            by_object.setdefault((reference.kind, reference.name), []).append(reference)
-        objects: dict[tuple[str, str], Values | Unread | None] = {}
-        for (kind, name), of_it in by_object.items():
-            fact = self._one(kind, namespace, name)
-            document = isinstance(fact, dict)
-            objects[kind, name] = kept(kind, fact.get("data") or {}, of_it) if document else fact
-        return objects
+            by_object[reference.kind, reference.name].append(reference)
+        facts = {(kind, name): self._one(kind, namespace, name) for kind, name in by_object}
+        return {
+            key: kept(key[0], fact.get("data") or {}, by_object[key])
+            if isinstance(fact, dict)
+            else fact
+            for key, fact in facts.items()
+        }
 
     @reads(
         _kubernetes,
@@ -236,8 +244,13 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
         "list mutatingwebhookconfigurations in the cluster",
     )
     def webhook(self) -> Webhook | None:
-        """Return the registration of the pod identity webhook."""
-        return read_webhook(self.client)
+        """Return the registration of the pod identity webhook; None when there is none."""
+        for configuration in listed(self.client, "MutatingWebhookConfiguration"):
+            name = configuration["metadata"]["name"]
+            for webhook in configuration.get("webhooks") or ():
+                if any(part in text for text in (webhook["name"], name) for part in WEBHOOK_NAMES):
+                    return Webhook(name, webhook)
+        return None
 
     @reads(_kubernetes, f"Pods of {AGENT}", "list pods in namespace kube-system")
     def agent(self) -> frozenset[str]:
@@ -319,17 +332,11 @@ class KubernetesCluster(AbstractContextManager["KubernetesCluster", None]):
 
         EKS Pod Identity takes only a token that is bound to a Pod.
         """
-        from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
-        from lightkube.models.meta_v1 import ObjectMeta
-        from lightkube.resources.core_v1 import ServiceAccountToken
-
-        bound = pod and BoundObjectReference(
-            apiVersion="v1", kind="Pod", name=pod.name, uid=pod.uid
-        )
-        spec = TokenRequestSpec(
-            audiences=[audience], boundObjectRef=bound, expirationSeconds=TOKEN_SECONDS
-        )
-        request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
+        spec: Json = {"audiences": [audience], "expirationSeconds": TOKEN_SECONDS}
+        if pod:
+            bound = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}
+            spec["boundObjectRef"] = bound
+        request = kind_of("ServiceAccountToken").from_dict({"metadata": {}, "spec": spec})
         answer = self.client.create(request, name, namespace=namespace).to_dict()
         return decode_unverified(answer["status"]["token"])
 

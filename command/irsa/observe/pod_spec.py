@@ -104,12 +104,17 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
                 name = f"{reference.prefix}{key}"
                 by_name[name] = Variable(value, reference.kind, reference.name, key, whole=True)
     for env in parts(container, "env"):
-        if env.get("valueFrom"):
-            variable = _taken(env, objects)
-            if variable is not None:
-                by_name[env["name"]] = variable
+        name, reference = env["name"], _single(env)
+        if reference:
+            kind, of, _, key, _ = reference
+            values = objects.get((kind, of))
+            taken = values if isinstance(values, Mapping) else {key: None}
+            if key in taken:
+                by_name[name] = Variable(taken[key], kind, of, key)
+        elif env.get("valueFrom"):
+            by_name[name] = Variable(env.get("value"))  # which `with_fields` has put there
         else:
-            by_name[env["name"]] = Variable(_expanded(env.get("value") or "", by_name))
+            by_name[name] = Variable(_expanded(env.get("value") or "", by_name))
     return by_name
 
 
@@ -124,19 +129,6 @@ def with_fields(pod: Json) -> Json:
         if isinstance(value := mapping(pod.get(part)).get(name), str):
             entry["value"] = value
     return pod["spec"]
-
-
-def _taken(entry: Json, objects: Objects) -> Variable | None:
-    """A variable with ``valueFrom``; None when the key that it names is not there."""
-    reference = _single(entry)
-    if reference is None:
-        return Variable(entry.get("value"))  # which `with_fields` has put there
-    values = objects.get((reference.kind, reference.name))
-    is_read = isinstance(values, Mapping)
-    if is_read and reference.key not in values:
-        return None
-    value = values[reference.key] if is_read else None
-    return Variable(value, reference.kind, reference.name, reference.key)
 
 
 def _expanded(text: str, env: Mapping[str, Variable]) -> str | None:
@@ -234,14 +226,13 @@ def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | N
     file = mount.get("subPath") or path.rpartition("/")[2]
     for volume in parts(spec, "volumes"):
         if volume["name"] == mount["name"]:
-            for kind, source in _sources(volume):
+            for kind, name, source in _sources(volume):
                 keys = {item["path"]: item["key"] for item in parts(source, "items")}
-                name = source.get("name") or source.get("secretName", "")
                 return Reference(kind, name, key=keys.get(file, file))
     return None
 
 
-def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
+def _sources(volume: Json) -> Iterator[tuple[str, str, Json]]:
     """Return the ConfigMaps and Secrets of a volume."""
     return _refs(volume, *parts(volume.get("projected") or {}, "sources"))
 
@@ -286,40 +277,36 @@ def references(spec: Json) -> list[Reference]:
 
 def needed(spec: Json) -> list[Reference]:
     """Every ConfigMap and Secret without which a container cannot start."""
-    objects: list[Reference] = []
-    for volume in parts(spec, "volumes"):
-        for kind, source in _sources(volume):
-            name = source.get("name") or source.get("secretName", "")
-            objects += [] if source.get("optional") else [Reference(kind, name)]
+    refs = [ref for volume in parts(spec, "volumes") for ref in _sources(volume)]
     for item in containers(spec):
         entries: list[Json] = [env.get("valueFrom") or {} for env in parts(item.spec, "env")]
-        refs = _refs(*parts(item.spec, "envFrom"), *entries)
-        objects += [Reference(kind, ref["name"]) for kind, ref in refs if not ref.get("optional")]
-    return objects
+        refs += _refs(*parts(item.spec, "envFrom"), *entries)
+    return [Reference(kind, name) for kind, name, ref in refs if not ref.get("optional")]
 
 
 def whole_objects(container: Json) -> list[Reference]:
     """The objects that a container's ``envFrom`` takes in whole."""
     return [
-        Reference(kind, source["name"], entry.get("prefix") or "")
+        Reference(kind, name, entry.get("prefix") or "")
         for entry in parts(container, "envFrom")
-        for kind, source in _refs(entry)
+        for kind, name, _ in _refs(entry)
     ]
 
 
 def _single(entry: Json) -> Reference | None:
     """The key that a variable's ``valueFrom`` takes; None for fields of the Pod and the like."""
-    for kind, source in _refs(entry.get("valueFrom") or {}):
-        return Reference(kind, source["name"], key=source["key"], variable=entry["name"])
+    for kind, name, source in _refs(entry.get("valueFrom") or {}):
+        return Reference(kind, name, key=source["key"], variable=entry["name"])
     return None
 
 
-def _refs(*entries: Json) -> Iterator[tuple[str, Json]]:
-    """The ConfigMaps and Secrets of volumes, of their sources or of variables."""
+def _refs(*entries: Json) -> Iterator[tuple[str, str, Json]]:
+    """Kind, name and fields of the ConfigMaps and Secrets of volumes, of their sources or of
+    variables."""
     for field, source in (each for entry in entries for each in entry.items()):
         kind = _KINDS.get(field.removesuffix("Ref").removesuffix("Key"))
         if source and kind:
-            yield kind, source
+            yield kind, source.get("name") or source.get("secretName", ""), source
 
 
 _KINDS = {"configMap": "ConfigMap", "secret": "Secret"}

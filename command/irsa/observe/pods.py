@@ -8,14 +8,14 @@ Part of `irsa.observe.kubernetes`, whose `Cluster` makes the calls and turns ref
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
 from irsa.observe.aws_config import without_secrets
-from irsa.observe.facts import ENDED, Owner, Pod, Values, Webhook, Workloads
+from irsa.observe.facts import ENDED, Owner, Pod, Values, Workloads
 from irsa.observe.pod_spec import (
     CREDENTIALS,
     Reference,
@@ -56,9 +56,6 @@ PUBLIC = frozenset(
     }
 )
 """Variables that are not secret, although a Secret may hold them."""
-WEBHOOK_NAMES = ("iam-for-pods.amazonaws.com", "pod-identity-webhook")
-"""The webhook's name on EKS, and what its name contains where one runs it oneself:
-https://github.com/aws/amazon-eks-pod-identity-webhook/tree/v0.6.17/deploy"""
 
 
 _KINDS = {
@@ -66,7 +63,15 @@ _KINDS = {
     "apps_v1": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
     "authorization_v1": ("SelfSubjectAccessReview",),
     "batch_v1": ("CronJob", "Job"),
-    "core_v1": ("ConfigMap", "Namespace", "Node", "Pod", "Secret", "ServiceAccount"),
+    "core_v1": (
+        "ConfigMap",
+        "Namespace",
+        "Node",
+        "Pod",
+        "Secret",
+        "ServiceAccount",
+        "ServiceAccountToken",
+    ),
     "discovery_v1": ("EndpointSlice",),
     "networking_v1": ("NetworkPolicy",),
 }
@@ -90,7 +95,7 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
     sets = listed(client, "ReplicaSet", namespace=namespace)
     pods = listed(client, "Pod", namespace=namespace)
     pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
-    owners = {owner["metadata"]["uid"]: _owner("deployment", owner) for owner in deployments}
+    owners = {owner["metadata"]["uid"]: owner_of("deployment", owner) for owner in deployments}
     replica_sets = {replica_set["metadata"]["uid"]: replica_set for replica_set in sets}
     newest = _newest(sets)
     others = cache(partial(_other_owner, client, namespace))  # read only if a Pod names them
@@ -108,15 +113,6 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
     return Workloads(tuple(owned), tuple(owners.values()))
 
 
-def read_controllers(client: Any, namespace: str) -> tuple[Owner, ...]:
-    """The StatefulSets, DaemonSets and CronJobs, with and without Pods."""
-    return tuple(
-        _owner(kind.lower(), each)
-        for kind in ("StatefulSet", "DaemonSet", "CronJob")
-        for each in listed(client, kind, namespace=namespace)
-    )
-
-
 def _other_owner(client: Any, namespace: str, kind: str, name: str) -> tuple[Owner, str, str]:
     """An owner that is no Deployment, and the label and value that its newest Pods have."""
     import httpx2
@@ -127,7 +123,7 @@ def _other_owner(client: Any, namespace: str, kind: str, name: str) -> tuple[Own
     # Without its template the Pods can still be judged; only some remedies are missing then.
     except (KeyError, httpx2.HTTPError, LoadResourceError):
         return Owner(kind.lower(), name), "", ""
-    owner = _owner(kind.lower(), document)
+    owner = owner_of(kind.lower(), document)
     if kind == "DaemonSet":
         generation = _part(document["metadata"], "annotations").get(DAEMON_GENERATION, "")
         return owner, DAEMON_REVISION, generation
@@ -150,7 +146,8 @@ def _controller(document: Json) -> Json:
     return next((each for each in owners if each.get("controller")), dict[str, Any]())
 
 
-def _owner(kind: str, document: Json) -> Owner:
+def owner_of(kind: str, document: Json) -> Owner:
+    """A controller, from the API server's JSON."""
     spec: Json = document.get("spec") or {}
     conditions = parts(_part(document, "status"), "conditions")
     failures = [e for e in conditions if e["type"] == "ReplicaFailure" and e["status"] == "True"]
@@ -211,35 +208,20 @@ def annotated_at(metadata: Json) -> str:
     return max(times, default="")
 
 
-def kept(kind: str, data: Mapping[str, str], references: Iterable[Reference]) -> Values:
+def kept(kind: str, data: Mapping[str, str], references: Sequence[Reference]) -> Values:
     """The values that the checks need; of a Secret the names of all keys, and no secrets."""
     if kind == "ConfigMap":
         return dict(data)
-    wanted = list(references)
-    return {key: _kept(key, value, wanted) for key, value in data.items()}
-
-
-def _kept(key: str, value: str, references: Iterable[Reference]) -> str | None:
-    text = base64.b64decode(value).decode(errors="replace")
-    for reference in references:
-        variable = reference.variable if reference.key == key else ""
-        if reference.prefix is not None:
-            variable = f"{reference.prefix}{key}"
-        if variable in PUBLIC:
-            return text
-        if reference.prefix is None and not reference.variable and reference.key == key:
-            return without_secrets(text)
-    return None
-
-
-def read_webhook(client: Any) -> Webhook | None:
-    """The registration of the pod identity webhook; None when there is none."""
-    for configuration in listed(client, "MutatingWebhookConfiguration"):
-        for webhook in configuration.get("webhooks") or ():
-            name = configuration["metadata"]["name"]
-            if any(part in text for text in (webhook["name"], name) for part in WEBHOOK_NAMES):
-                return Webhook(name, webhook)
-    return None
+    values: dict[str, str | None] = dict.fromkeys(data)
+    for reference in reversed(references):  # the first one decides
+        whole = reference.prefix is not None
+        for key in data if whole else data.keys() & {reference.key}:
+            text = base64.b64decode(data[key]).decode(errors="replace")
+            if (f"{reference.prefix}{key}" if whole else reference.variable) in PUBLIC:
+                values[key] = text
+            elif not whole and not reference.variable:
+                values[key] = without_secrets(text)
+    return values
 
 
 def _part(document: Json, field: str) -> Json:

@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import attrgetter
 from typing import cast
 
 from irsa.observe import eks
@@ -37,20 +39,15 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
 
     ValueError for a document that is neither a state nor a preview.
     """
-    missing = ""
+    listed, missing = state_resources(document), ""
     if is_preview(document):
         listed, missing = _previewed(document)
-        if before:
-            states = (mapping(step.get("oldState")) for step in mappings(document.get("steps")))
-            listed = [*filter(None, states)]
-    else:
-        state = state_resources(document)
-        if state is None:
-            raise ValueError("neither a `pulumi stack export` nor a `pulumi preview --json`")
-        listed = state
+        listed = old_states(document) if before else listed
+    if listed is None:
+        raise ValueError("neither a `pulumi stack export` nor a `pulumi preview --json`")
     # The engine's own order differs between runs.
-    resources = sorted(listed, key=lambda resource: str(resource.get("urn")))
-    native = [logical_name(role) for role in typed(resources, types.NATIVE_ROLE)]
+    resources = sorted(map(StateResource, listed), key=attrgetter("urn"))
+    native = [role.name for role in typed(resources, types.NATIVE_ROLE)]
     if native:
         missing += f"{'; ' * bool(missing)}roles of aws-native are not read: {', '.join(native)}"
     return replace(
@@ -71,6 +68,12 @@ def state_resources(document: Json) -> list[Json] | None:
     if mapping(deployment) is not deployment:
         return None
     return [e for e in mappings(mapping(deployment).get("resources")) if not e.get("delete")]
+
+
+def old_states(document: Json) -> list[Json]:
+    """The resources before a `pulumi preview --json`."""
+    states = (mapping(step.get("oldState")) for step in mappings(document.get("steps")))
+    return [*filter(None, states)]
 
 
 def _previewed(document: Json) -> tuple[list[Json], str]:
@@ -105,7 +108,7 @@ def _state_after(operation: object, old: Json, new: Json) -> Json:
     as the program gives them."""
     inputs, outputs = mapping(new.get("inputs")), mapping(new.get("outputs"))
     if operation in _CREATES and "name" in as_list(inputs.get("__defaults")):
-        new = {**new, _MADE: inputs.get("name") != logical_name(new)}
+        new = {**new, _MADE: inputs.get("name") != StateResource(new).name}
     if operation != "same":
         outputs = {name: outputs[name] for name in outputs if name not in inputs}
     before = mapping(old.get("outputs"))
@@ -126,6 +129,52 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a 
 """https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""
 _BLINDED = "[secret]"
 """Replaces a secret in `pulumi preview --json`."""
+
+
+class StateResource:
+    """A resource of a state, or of a step of a preview."""
+
+    def __init__(self, state: Json) -> None:
+        self.state = state
+        self.urn, self.parent, self.id = (str(state.get(e) or "") for e in ("urn", "parent", "id"))
+        self.kind = types.without_version(str(state.get("type")))
+        """Its type in Pulumi, as pulumi-aws calls it today."""
+        self.provider = str(state.get("provider")).rpartition("::")[0]
+        """The URN of its provider, whose id is not known before it exists."""
+        self.inputs, self.outputs = (mapping(state.get(e)) for e in ("inputs", "outputs"))
+
+    @property
+    def name(self) -> str:
+        """The name that the program gives it."""
+        return self.urn.split("::", 3)[-1]
+
+    @cached_property
+    def fields(self) -> Json:
+        """Its outputs, and the inputs that are not among them, without secrets."""
+        fields = {**self.inputs, **self.outputs}
+        return {name: revealed(value) for name, value in fields.items()}
+
+    def text(self, name: str) -> str:
+        """A field that is a text; `LATER` for any other."""
+        return _text(self.fields, name)
+
+    def output(self, name: str) -> str:
+        """An output that is a text; empty for one that is missing, unknown or unreadable."""
+        return readable(self.outputs.get(name))
+
+    @property
+    def physical_name(self) -> str:
+        """Its name in AWS; `LATER` for one of which the engine makes another end."""
+        return LATER if self.state.get(_MADE) else self.text("name")
+
+    def sources(self, name: str) -> list[str]:
+        """The URNs of the resources whose outputs an input is made of."""
+        return [*map(str, as_list(mapping(self.state.get("propertyDependencies")).get(name) or []))]
+
+
+def typed(resources: Sequence[StateResource], *kinds: str) -> list[StateResource]:
+    """The resources of some types."""
+    return [each for each in resources if each.kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,23 +229,16 @@ class StackResources:
     """Reason why resources of the stack are missing; empty when none is."""
 
 
-def typed(resources: Sequence[Json], kind: str) -> list[Json]:
-    """The resources of a type."""
-    return [each for each in resources if each.get("type") == kind]
-
-
-def _typed_fields(resources: Sequence[Json], kind: str) -> list[Json]:
-    return [fields_of(each) for each in typed(resources, kind)]
-
-
-def _roles(resources: Sequence[Json]) -> list[StackRole]:
+def _roles(resources: Sequence[StateResource]) -> list[StackRole]:
     """The IAM roles among resources, with the policies that they have."""
-    attached: dict[tuple[str, str], list[PermissionsPolicy]] = {}
+    attached: dict[tuple[str, str], list[PermissionsPolicy]] = defaultdict(list)
     for key, policy in _attachments(resources):
-        attached.setdefault(key, []).append(policy)
-    allowed = _allowed_accounts(resources)
-    with_urn = (role for role in typed(resources, types.ROLE) if role.get("urn"))
-    roles = [_role(role, attached, allowed) for role in with_urn]
+        attached[key].append(policy)
+    allowed = {
+        provider.urn: re.findall(r"\d{12}", str(provider.fields.get("allowedAccountIds")))
+        for provider in typed(resources, "pulumi:providers:aws")
+    }
+    roles = [_role(e, attached, allowed) for e in typed(resources, types.ROLE) if e.urn]
     labels = Counter(role.label for role in roles)
     return [
         # Components of several types may have children of one name.
@@ -205,23 +247,15 @@ def _roles(resources: Sequence[Json]) -> list[StackRole]:
     ]
 
 
-def _allowed_accounts(resources: Sequence[Json]) -> dict[str, list[str]]:
-    """The accounts in which an AWS provider may work, by its URN."""
-    return {
-        str(each.get("urn")): re.findall(r"\d{12}", str(fields_of(each).get("allowedAccountIds")))
-        for each in typed(resources, "pulumi:providers:aws")
-    }
-
-
 def _role(
-    resource: Json,
+    resource: StateResource,
     attached: Mapping[tuple[str, str], Sequence[PermissionsPolicy]],
     allowed: Mapping[str, Sequence[str]],
 ) -> StackRole:
-    fields, inputs = fields_of(resource), mapping(resource.get("inputs"))
-    urn, parent = str(resource.get("urn")), str(resource.get("parent"))
-    keys = [("name", _text(fields, "name")), ("urn", urn), ("parent", urn), ("parent", parent)]
-    name = _name(resource, fields)
+    """A role; ``allowed`` are the accounts in which an AWS provider may work, by its URN."""
+    fields, inputs, urn = resource.fields, resource.inputs, resource.urn
+    keys = [("name", resource.text("name")), ("urn", urn), ("parent", urn)]
+    keys.append(("parent", resource.parent))
     policies = [policy for key in keys for policy in attached.get(key, ())]
     # Its inputs: the outputs list what others attached, too.
     policies += [
@@ -233,8 +267,8 @@ def _role(
         _policy(name_of(arn), None, arn)
         for arn in map(str, as_list(inputs.get("managedPolicyArns") or []))
     ]
-    arn = _text(fields, "arn")
-    accounts = allowed.get(str(resource.get("provider")).rpartition("::")[0], ())
+    name, arn = resource.physical_name, resource.text("arn")
+    accounts = allowed.get(resource.provider, ())
     if arn == LATER and len(accounts) == 1:
         with suppress(ValueError):  # name or path is known later, or none that IAM takes
             arn = role_arn(accounts[0], name, path=str(fields.get("path", "/")))
@@ -245,77 +279,61 @@ def _role(
         name=name,
         arn=arn,
         account=account_of(arn) or (accounts[0] if len(accounts) == 1 else ""),
-        label=next(names, logical_name(resource)),
+        label=next(names, resource.name),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
         policies=tuple({(e.name, e.arn): e for e in by_name}.values()),
-        boundary=_text(fields, "permissionsBoundary") if fields.get("permissionsBoundary") else "",
-        awaits=[urn.split("::", 3)[-1] for urn in _used(resource, "assumeRolePolicy")],
+        boundary=resource.text("permissionsBoundary") if fields.get("permissionsBoundary") else "",
+        awaits=[urn.split("::", 3)[-1] for urn in resource.sources("assumeRolePolicy")],
         tags={n: str(v) for n, v in mapping(fields.get("tagsAll") or fields.get("tags")).items()},
     )
 
 
-def _key(resource: Json, role: str) -> Iterator[tuple[str, str]]:
-    """Yield by what a role is found to which a resource gives a policy. In a preview the role's
-    name may not be known; then the program's own reference says so, or for want of it what is
-    the parent of both."""
-    named = [urn for argument in _ROLE_INPUTS for urn in _used(resource, argument)]
-    parent = str(resource.get("parent"))
-    if role != LATER:
-        yield "name", role
-    elif named:
-        yield from (("urn", urn) for urn in named)
-    elif "::pulumi:pulumi:Stack::" not in parent:
-        yield "parent", parent
-
-
-_ROLE_INPUTS = ("role", "roles", "roleName")
-
-
-def _name(resource: Json, fields: Json) -> str:
-    return LATER if resource.get(_MADE) else _text(fields, "name")
-
-
-def _used(resource: Json, name: str) -> list[str]:
-    """The URNs of the resources whose outputs an input is made of."""
-    return [*map(str, as_list(mapping(resource.get("propertyDependencies")).get(name) or []))]
-
-
-def _attachments(resources: Sequence[Json]) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
+def _attachments(
+    resources: Sequence[StateResource],
+) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
     """Yield every policy that a resource of its own gives to a role, with the key of the role."""
-    written = {
-        str(policy.get("urn")): fields_of(policy) for policy in typed(resources, types.POLICY)
-    }
-    documents = {_text(policy, "arn"): policy.get("policy") for policy in written.values()}
+    written = {policy.urn: policy for policy in typed(resources, types.POLICY)}
+    documents = {policy.text("arn"): policy.fields.get("policy") for policy in written.values()}
     documents.pop(LATER, None)
     for resource in resources:
-        fields, kind = fields_of(resource), resource.get("type")
-        policies: list[PermissionsPolicy] = []
-        if kind == types.INLINE_POLICY:
-            name = _name(resource, fields)
-            name = logical_name(resource) if name == LATER else name
+        fields, policies = resource.fields, list[PermissionsPolicy]()
+        if resource.kind == types.INLINE_POLICY:
+            name = resource.physical_name
+            name = resource.name if name == LATER else name
             policies = [_policy(name, fields.get("policy"))]
-        elif kind in (types.ATTACHMENT, types.SHARED_ATTACHMENT):
-            arn = _text(fields, "policyArn")
+        elif resource.kind in (types.ATTACHMENT, types.SHARED_ATTACHMENT):
+            arn = resource.text("policyArn")
             name, document = name_of(arn), documents.get(arn)
             if arn == LATER:
-                used = [written[urn] for urn in _used(resource, "policyArn") if urn in written]
-                name = logical_name(resource)
-                document = used[0].get("policy") if len(used) == 1 else None
+                used = [written[urn] for urn in resource.sources("policyArn") if urn in written]
+                name = resource.name
+                document = used[0].fields.get("policy") if len(used) == 1 else None
             policies = [_policy(name, document, arn)]
-        elif kind == types.EXCLUSIVE:
+        elif resource.kind == types.EXCLUSIVE:
             arns = map(str, as_list(fields.get("policyArns") or []))
             # An attachment says more of a policy without an ARN.
             known_arns = (arn for arn in arns if _known(arn) != LATER)
             policies = [_policy(name_of(arn), documents.get(arn), arn) for arn in known_arns]
         roles = fields.get("roles") or fields.get("role") or fields.get("roleName") or LATER
         for role in as_list(roles) if policies else ():
-            for key in _key(resource, _known(role) if isinstance(role, str) else LATER):
+            for key in _keys(resource, _known(role) if isinstance(role, str) else LATER):
                 yield from ((key, policy) for policy in policies)
 
 
-def logical_name(resource: Json) -> str:
-    """The name that the program gives a resource."""
-    return str(resource.get("urn")).split("::", 3)[-1]
+def _keys(resource: StateResource, role: str) -> Iterator[tuple[str, str]]:
+    """Yield by what a role is found to which a resource gives a policy. In a preview the role's
+    name may not be known; then the program's own reference says so, or for want of it what is
+    the parent of both."""
+    named = [urn for argument in _ROLE_INPUTS for urn in resource.sources(argument)]
+    if role != LATER:
+        yield "name", role
+    elif named:
+        yield from (("urn", urn) for urn in named)
+    elif "::pulumi:pulumi:Stack::" not in resource.parent:
+        yield "parent", resource.parent
+
+
+_ROLE_INPUTS = ("role", "roles", "roleName")
 
 
 def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
@@ -325,32 +343,32 @@ def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
     return PermissionsPolicy(name, read, arn)
 
 
-def _identities(resources: Sequence[Json]) -> StackResources:
+def _identities(resources: Sequence[StateResource]) -> StackResources:
     """The service accounts, associations and OIDC providers among resources."""
     accounts: list[ServiceAccountObject] = []
     associations: list[Association] = []
     providers: list[RegisteredProvider] = []
     unknown: list[str] = []
     for resource in resources:
-        kind, fields, texts = str(resource.get("type")), fields_of(resource), list[str]()
-        if kind.startswith(types.SERVICE_ACCOUNT):
-            metadata = mapping(fields.get("metadata"))
+        texts: list[str] = []
+        if resource.kind.startswith(types.SERVICE_ACCOUNT):
+            metadata = mapping(resource.fields.get("metadata"))
             annotations = mapping(metadata.get("annotations"))
             if ROLE_ARN_ANNOTATION in annotations:
                 role_arn = _text(annotations, ROLE_ARN_ANNOTATION)
                 texts = [_text(metadata, "namespace"), _text(metadata, "name"), role_arn]
                 role = {ROLE_ARN_ANNOTATION: role_arn}
                 accounts.append(ServiceAccountObject(texts[0], texts[1], role))
-        elif kind == types.ASSOCIATION:
-            association = association_of(fields)
+        elif resource.kind == types.ASSOCIATION:
+            association = association_of(resource.fields)
             texts = [association.arn, *association.account, association.role_arn]
             associations += [] if LATER in texts else [association]
             texts.append(association.target_role_arn)
-        elif kind == types.PROVIDER:
-            ids, arn = as_list(fields.get("clientIdLists") or []), _text(fields, "arn")
+        elif resource.kind == types.PROVIDER:
+            ids, arn = as_list(resource.fields.get("clientIdLists") or []), resource.text("arn")
             texts = [] if parse_provider_arn(arn) else [LATER]
             providers += [] if texts else [RegisteredProvider(arn, tuple(map(str, ids)))]
-        unknown += [logical_name(resource)] if LATER in texts else []
+        unknown += [resource.name] if LATER in texts else []
     return StackResources(
         accounts=accounts, associations=associations, providers=providers, unknown=unknown
     )
@@ -365,43 +383,32 @@ def association_of(fields: Json) -> Association:
     return eks.association_of({**texts, "disableSessionTags": tags_off})
 
 
-def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
+def _access_keys(resources: Sequence[StateResource]) -> dict[str, list[str]]:
     of_user: dict[str, list[str]] = {}
     for each in typed(resources, "aws:iam/accessKey:AccessKey"):
-        of_user.setdefault(_text(fields_of(each), "user"), []).append(str(each.get("id")))
+        of_user.setdefault(each.text("user"), []).append(each.id)
     return {
-        arn: of_user.get(_text(user, "name"), [])
-        for user in _typed_fields(resources, types.USER)
-        if (arn := _text(user, "arn")) != LATER
+        arn: of_user.get(user.text("name"), [])
+        for user in typed(resources, types.USER)
+        if (arn := user.text("arn")) != LATER
     }
 
 
-def _issuers(resources: Sequence[Json]) -> list[str]:
-    known = [_text(each, "issuer_url") for each in _typed_fields(resources, types.OWN_CLUSTER)]
+def _issuers(resources: Sequence[StateResource]) -> list[str]:
+    known = [each.text("issuer_url") for each in typed(resources, types.OWN_CLUSTER)]
     known += [
         _text(mapping(oidc), "issuer")
-        for each in _typed_fields(resources, types.CLUSTER)
-        for identity in mappings(each.get("identities"))
+        for each in typed(resources, types.CLUSTER)
+        for identity in mappings(each.fields.get("identities"))
         for oidc in mappings(identity.get("oidcs"))
     ]
     return [*dict.fromkeys(each for each in known if each not in (LATER, HIDDEN))]
-
-
-def output(resource: Json, name: str) -> str:
-    """An output that is a text; empty for one that is missing, unknown or unreadable."""
-    return readable(mapping(resource.get("outputs")).get(name))
 
 
 def readable(value: object) -> str:
     """A text; empty for one that is missing, unknown or unreadable."""
     found = revealed(value)
     return found if isinstance(found, str) and _known(found) not in (LATER, HIDDEN) else ""
-
-
-def fields_of(resource: Json) -> Json:
-    """Return a resource's outputs, and the inputs that are not among them, without secrets."""
-    fields = {**mapping(resource.get("inputs")), **mapping(resource.get("outputs"))}
-    return {name: revealed(value) for name, value in fields.items()}
 
 
 def revealed(value: object) -> object:

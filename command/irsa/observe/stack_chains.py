@@ -7,13 +7,13 @@ read.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, cast
+from operator import attrgetter
+from typing import NamedTuple
 
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.pulumi import (
     HIDDEN,
-    logical_name,
-    output,
+    StateResource,
     readable,
     revealed,
     stack_resources,
@@ -83,68 +83,60 @@ class StackChain:
         return f"{self.component} ({self.namespace}/{self.name}{profile})"
 
 
-class StackChains(NamedTuple):
-    """The chains in a state, and the components without one."""
-
-    chains: Sequence[StackChain]
-    skipped: Sequence[tuple[str, str]]
-    """Logical name and reason of each component that has no chain to check."""
-
-
-STACK_TYPE = "pulumi:pulumi:Stack"
-_WORKLOADS = ("irsa:index:Workload", "irsa:index:WorkloadIdentity")
-_ROLE = "irsa:index:ServiceAccountRole"
-_ASSOCIATION = "irsa:index:PodIdentityAssociation"
-
-
 def stack_of(document: Json, name: str = "") -> Stack:
     """Return the stack of a state; ``name`` is the user's, if they gave a name and not a file.
 
     ValueError for a document that is not a state.
     """
     resources = _resources(document)
-    own = [each for each in resources if not each.get("external")]
-    owned = frozenset(each for resource in own for each in _owned(resource))
-    return Stack(name or _name(document, resources), owned)
+    managed = (resource for resource in resources if not resource.state.get("external"))
+    owned = frozenset(item for resource in managed for item in _owned(resource))
+    if not name:  # whole in a state file, in an export the last part of it
+        urns = (stack.urn for stack in typed(resources, "pulumi:pulumi:Stack"))
+        name = next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
+        name = str(mapping(document.get("checkpoint")).get("stack") or name)
+    return Stack(name, owned)
 
 
-def chains_of(document: Json) -> StackChains:
-    """Return the chains of the components in a state.
+def chains_of(document: Json) -> tuple[list[StackChain], list[tuple[str, str]]]:
+    """Return the chains of the components in a state, and logical name and reason of each component
+    that has no chain to check.
 
     ValueError for a document that is not a state, and for a state without such components.
     """
-    resources = sorted(_resources(document), key=lambda resource: str(resource.get("urn")))
-    workloads = [resource for resource in resources if resource.get("type") in _WORKLOADS]
-    roles = typed(resources, _ROLE)
-    associations = typed(resources, _ASSOCIATION)
-    if not workloads and not roles and not associations:
+    resources = sorted(_resources(document), key=attrgetter("urn"))
+    workloads = typed(resources, "irsa:index:Workload", "irsa:index:WorkloadIdentity")
+    associations = typed(resources, "irsa:index:PodIdentityAssociation")
+    roles = typed(resources, "irsa:index:ServiceAccountRole")
+    if not [*workloads, *associations, *roles]:
         raise ValueError(
             "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
             "components; name the stack of a program that uses them, after `pulumi up`"
         )
-    by_id = {output(association, "association_id"): association for association in associations}
+    by_id = {component.output("association_id"): component for component in associations}
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
 
-    def add(component: Json, outcome: Sequence[StackChain] | str) -> None:
+    def add(component: StateResource, outcome: Sequence[StackChain] | str) -> None:
         if isinstance(outcome, str):
-            skipped.append((logical_name(component), outcome))
+            skipped.append((component.name, outcome))
         else:
             chains.extend(outcome)
 
     for workload in workloads:
         add(workload, _workload_chains(workload, by_id))
     in_use = {chain.association_id for chain in chains}
-    for state in associations:
-        missing = _missing(state, "association_id", "namespace", "service_account_name", "role_arn")
-        if missing or output(state, "association_id") not in in_use:
-            add(state, missing or _chains(state, state))
+    needed = ("association_id", "namespace", "service_account_name", "role_arn")
+    for association in associations:
+        missing = _missing(association, *needed)
+        if missing or association.output("association_id") not in in_use:
+            add(association, missing or _chains(association, association))
     used = {chain.expected_role for chain in chains}
     for role in roles:
-        if output(role, "role_arn") not in used:
+        if role.output("role_arn") not in used:
             add(role, _role_chains(role))
     policies = {role.arn: role.policies for role in stack_resources(document).roles}
-    return StackChains([_with_policies(chain, policies) for chain in chains], skipped)
+    return [_with_policies(chain, policies) for chain in chains], skipped
 
 
 def _with_policies(
@@ -165,7 +157,7 @@ def _with_policies(
     return replace(chain, stack_policies=tuple(filter(None, documents)), bucket=bucket)
 
 
-def _resources(document: Json) -> list[Json]:
+def _resources(document: Json) -> list[StateResource]:
     """The resources of a state."""
     resources = state_resources(document)
     if resources is None:
@@ -173,41 +165,33 @@ def _resources(document: Json) -> list[Json]:
             "this is not the state of a stack; give the output of `pulumi stack export`, or the "
             "name of the stack"
         )
-    return resources
+    return [*map(StateResource, resources)]
 
 
-def _name(document: Json, resources: Sequence[Json]) -> str:
-    """The stack's name in a state: whole in a state file, in an export the last part of it."""
-    stack = mapping(document.get("checkpoint")).get("stack")
-    if stack:
-        return str(stack)
-    urns = (str(each["urn"]) for each in resources if each.get("type") == STACK_TYPE)
-    return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
-
-
-def _workload_chains(workload: Json, associations: Mapping[str, Json]) -> list[StackChain] | str:
+def _workload_chains(
+    workload: StateResource, associations: Mapping[str, StateResource]
+) -> list[StackChain] | str:
     """The chains of a Workload, or the reason why it has none."""
     missing = _missing(workload, "namespace", "service_account_name")
-    association_id = output(workload, "association_id")
+    association_id = workload.output("association_id")
     if not missing and association_id:
-        return _chains(workload, associations.get(association_id, {}))
-    if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
+        return _chains(workload, associations.get(association_id, StateResource({})))
+    if not missing and workload.outputs.get("role_arn") is None:
         missing = "it has an access key and no role"
     return missing or _missing(workload, "role_arn") or _chains(workload, workload)
 
 
-def _chains(component: Json, naming: Json) -> list[StackChain]:
+def _chains(component: StateResource, naming: StateResource) -> list[StackChain]:
     """A chain for each target of a component, or one; ``naming`` is the one that names the role."""
     chain = StackChain(
-        component=logical_name(component),
-        namespace=output(component, "namespace"),
-        name=output(component, "service_account_name"),
-        expected_role=output(naming, "role_arn"),
-        deployment=output(component, "deployment_name"),
-        association_id=output(component, "association_id"),
-        expected_target=output(naming, "target_role_arn"),
+        component=component.name,
+        namespace=component.output("namespace"),
+        name=component.output("service_account_name"),
+        expected_role=naming.output("role_arn"),
+        deployment=component.output("deployment_name"),
+        association_id=component.output("association_id"),
+        expected_target=naming.output("target_role_arn"),
     )
-    targets = mappings(revealed(mapping(component.get("outputs")).get("targets")) or [])
     return [
         replace(
             chain,
@@ -215,11 +199,11 @@ def _chains(component: Json, naming: Json) -> list[StackChain]:
             profile=readable(target.get("profile")),
             external_id=readable(target.get("external_id")),
         )
-        for target in targets
+        for target in mappings(revealed(component.outputs.get("targets")))
     ] or [chain]
 
 
-def _role_chains(role: Json) -> list[StackChain] | str:
+def _role_chains(role: StateResource) -> list[StackChain] | str:
     """A chain for each service account that a role trusts by its exact name, to each role B, or
     the reason why there is none."""
     subjects = _list(role, "subjects")
@@ -231,10 +215,10 @@ def _role_chains(role: Json) -> list[StackChain] | str:
         return f"it trusts patterns only ({', '.join(subjects)})"
     return [
         StackChain(
-            component=logical_name(role),
+            component=role.name,
             namespace=account.namespace,
             name=account.name,
-            expected_role=output(role, "role_arn"),
+            expected_role=role.output("role_arn"),
             role_b_arn=role_b_arn,
         )
         for account in accounts
@@ -242,18 +226,16 @@ def _role_chains(role: Json) -> list[StackChain] | str:
     ]
 
 
-def _list(resource: Json, name: str) -> list[str]:
-    found = revealed(mapping(resource.get("outputs")).get(name))
-    listed = cast("list[object]", found) if isinstance(found, list) else []
+def _list(resource: StateResource, name: str) -> list[str]:
+    listed = as_list(revealed(resource.outputs.get(name)))
     return [text for text in map(readable, listed) if text]
 
 
-def _missing(resource: Json, *names: str) -> str:
+def _missing(resource: StateResource, *names: str) -> str:
     """The reason why one of these outputs cannot be read; empty when all can."""
     for name in names:
-        if not output(resource, name):
-            value = revealed(mapping(resource.get("outputs")).get(name))
-            if value == HIDDEN:
+        if not resource.output(name):
+            if revealed(resource.outputs.get(name)) == HIDDEN:
                 return f"its {name} is a secret; give `pulumi stack export --show-secrets`"
             return f"the state has no {name} of it; run `pulumi up`"
     return ""
@@ -279,11 +261,10 @@ _OWNED = {
 """The name of a resource by its outputs, and its kinds in `Resource`, by its type in Pulumi."""
 
 
-def _owned(resource: Json) -> Iterator[Resource]:
+def _owned(resource: StateResource) -> Iterator[Resource]:
     """The resources in AWS or in the cluster behind one of the state."""
-    outputs = mapping(resource.get("outputs"))
-    metadata = {"namespace": "default", **mapping(outputs.get("metadata"))}
-    name, *kinds = _OWNED.get(types.without_version(str(resource.get("type"))), ("",))
+    metadata = {"namespace": "default", **mapping(resource.outputs.get("metadata"))}
+    name, *kinds = _OWNED.get(resource.kind, ("",))
     with suppress(KeyError):  # an output is missing
-        name = name.format_map({**outputs, **resource, "metadata": metadata})
+        name = name.format_map({**resource.outputs, **resource.state, "metadata": metadata})
         yield from (Resource(kind, name) for kind in kinds)

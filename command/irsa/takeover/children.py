@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from irsa.observe import pulumi
+from irsa.observe.pulumi import StateResource
 from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
@@ -36,15 +36,10 @@ CHILDREN = {
 }
 
 
-def kind_of(state: Json) -> str:
-    """Return a resource's type as pulumi-aws calls it today."""
-    return types.without_version(str(state.get("type")))
-
-
-def child_key(child: Json, owner: str) -> str:
+def child_key(child: StateResource, owner: str) -> str:
     """Return a child's key; ``owner`` is the logical name of the component's role or user."""
-    kind = CHILDREN.get(kind_of(child))
-    return (kind and kind.key) or pulumi.logical_name(child).removeprefix(f"{owner}-")
+    kind = CHILDREN.get(child.kind)
+    return (kind and kind.key) or child.name.removeprefix(f"{owner}-")
 
 
 def physical_id(kind: str, properties: Json) -> str:

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from irsa.callers.lines import callers_of
-from irsa.observe import pulumi
-from irsa.observe.pulumi import association_of, fields_of, policy_document
-from irsa.takeover import children
+from irsa.observe.pulumi import (
+    StateResource,
+    association_of,
+    old_states,
+    policy_document,
+    state_resources,
+    typed,
+)
+from irsa.takeover.children import CHILDREN
 from irsa.takeover.trust import service_account_trust
 from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.arns import name_of
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
-from irsa_core.identity.policy_json import Json, mapping, mappings
+from irsa_core.identity.policy_json import Json, as_list, mapping, mappings
 from irsa_core.identity.pulumi_types import NEW
 from irsa_core.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa_core.identity.subjects import SUBJECT_PREFIX
@@ -33,7 +39,7 @@ _EXCLUSIVE = (types.EXCLUSIVE, "aws:iam/rolePoliciesExclusive:RolePoliciesExclus
 class Takeover:
     """A component that takes a resource and its children over. A managed policy stays one."""
 
-    resource: Json
+    resource: StateResource
     component: str
     """Empty where none makes such a resource."""
     arguments: Json
@@ -44,25 +50,24 @@ class Takeover:
     @property
     def names(self) -> set[str]:
         """Logical name, id, ARN and URN of the resource."""
-        own = self.resource
-        return {pulumi.logical_name(own), str(own["id"]), str(own["urn"]), self.arn}
+        return {self.resource.name, self.resource.id, self.resource.urn, self.arn}
 
     @property
     def arn(self) -> str:
         """ARN of the resource, or its id where it has none."""
-        return str(fields_of(self.resource).get("arn", self.resource["id"]))
+        return str(self.resource.fields.get("arn", self.resource.id))
 
 
 def takeovers(document: Json) -> list[Takeover]:
     """Return what can be taken over of a stack, by its state or by a preview: first what others
     refer to."""
     listed = {
-        str(state["urn"]): {**state, "type": children.kind_of(state)}
+        str(state["urn"]): StateResource(state)
         for state in _states(document)
         if state.keys() >= {"id", "urn"} and not (state.get("delete") or state.get("external"))
     }
     resources = [listed[urn] for urn in sorted(listed) if "irsa:index:" not in urn]
-    in_order = (resource for kind in _COMPONENTS for resource in pulumi.typed(resources, kind))
+    in_order = (resource for kind in _COMPONENTS for resource in typed(resources, kind))
     return [_takeover(resource, resources) for resource in in_order]
 
 
@@ -89,20 +94,17 @@ def follow_move(taken: Sequence[Takeover], document: Json) -> None:
 
 
 def _states(document: Json) -> list[Json]:
-    states = pulumi.state_resources(document)
-    if states is None:
-        states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
-    return states
+    states = state_resources(document)
+    return old_states(document) if states is None else states
 
 
-def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
-    kind, fields = str(resource["type"]), fields_of(resource)
-    name, read, named_by, properties = _COMPONENTS[kind]
+def _takeover(resource: StateResource, resources: Sequence[StateResource]) -> Takeover:
+    fields, inputs = resource.fields, resource.inputs
+    name, read, named_by, properties = _COMPONENTS[resource.kind]
     trust = policy_document(fields.get("assumeRolePolicy"))
     if isinstance(trust, dict) and not _is_for_pods(trust):
         name, read, named_by, properties = _CROSS_ACCOUNT
     keys = properties.split()
-    inputs = mapping(resource.get("inputs"))
     left = [e for e in sorted(inputs) if inputs[e] and e not in (*keys, *_OTHERWISE_READ)]
     arguments: Json = {
         re.sub("[A-Z]", lambda e: f"_{e[0].lower()}", e): fields.get(e) for e in keys
@@ -110,15 +112,15 @@ def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
     takeover = Takeover(
         resource,
         name,
-        ({named_by: name_of(str(resource["id"]))} if named_by else {}) | arguments,
-        {children.CHILDREN[kind].key: str(resource["urn"])},
+        ({named_by: name_of(resource.id)} if named_by else {}) | arguments,
+        {CHILDREN[resource.kind].key: resource.urn},
         [f"{key}: no argument of {name}" for key in left if not key.startswith("__")],
     )
-    provider = str(resource.get("provider")).rpartition("::")[0].rpartition("::")[2]
+    provider = resource.provider.rpartition("::")[2]
     if provider and not provider.startswith("default"):
         takeover.by_hand.append(f"opts: ResourceOptions(providers=[…]), with provider {provider!r}")
     if read is not None:
-        read(takeover, fields, resources)
+        read(takeover, resources)
     takeover.arguments = {k: v for k, v in takeover.arguments.items() if v not in _DEFAULTS}
     return takeover
 
@@ -127,18 +129,18 @@ def _is_for_pods(trust: Json) -> bool:
     return any(each in str(trust) for each in (POD_IDENTITY_SERVICE, SUBJECT_PREFIX, "oidc.eks."))
 
 
-def _of(states: Sequence[Json], kind: str, key: str, value: object) -> Iterator[tuple[str, Json]]:
+def _of(
+    resources: Sequence[StateResource], kind: str, key: str, value: object
+) -> Iterator[tuple[str, Json]]:
     """Yield URN and properties of the resources of a type that name another resource."""
-    for each in pulumi.typed(states, kind):
-        fields = fields_of(each)
-        named = fields.get(key)
-        if value == named or (isinstance(named, list) and value in named):
-            yield str(each["urn"]), fields
+    for each in typed(resources, kind):
+        if value in as_list(each.fields.get(key)):
+            yield each.urn, each.fields
 
 
-def _read_role(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+def _read_role(takeover: Takeover, resources: Sequence[StateResource]) -> None:
+    fields, inputs = takeover.resource.fields, takeover.resource.inputs
     name = fields.get("name")
-    inputs = mapping(takeover.resource.get("inputs"))
     inline = [(NEW, args) for args in mappings(inputs.get("inlinePolicies")) if args.get("policy")]
     inline += _of(resources, types.INLINE_POLICY, "role", name)
     policies = {str(args.get("name")): policy_document(args.get("policy")) for _, args in inline}
@@ -184,25 +186,25 @@ def _read_role(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> N
             takeover.by_hand.append("description: the role has none, and the component writes one")
 
 
-def _read_bucket(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+def _read_bucket(takeover: Takeover, resources: Sequence[StateResource]) -> None:
     takeover.by_hand.append("callers lose access: the public, by ACLs, and without TLS")
     for kind, key in types.SETTINGS.items():
         takeover.taken_over[key] = NEW
-        for urn, own in _of(resources, kind, "bucket", fields.get("bucket")):
+        for urn, own in _of(resources, kind, "bucket", takeover.resource.fields.get("bucket")):
             takeover.taken_over[key] = urn
             given = {each: own[each] for each in own if own[each] and each not in _OTHERWISE_READ}
             given = {"policy": own["policy"]} if "policy" in own else given
             takeover.by_hand.append(f"{key}: DataBucket's own replaces {json.dumps(given)}")
 
 
-def _read_association(takeover: Takeover, fields: Json, _: Sequence[Json]) -> None:
-    own = association_of(fields)
+def _read_association(takeover: Takeover, _: Sequence[StateResource]) -> None:
+    own = association_of(takeover.resource.fields)
     account = {"cluster_arn": own.cluster_arn, "service_account": "/".join(own.account)}
     takeover.arguments = account | takeover.arguments | {"session_policy": own.policy}
 
 
-def _read_service_account(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> None:
-    metadata = mapping(fields.get("metadata"))
+def _read_service_account(takeover: Takeover, resources: Sequence[StateResource]) -> None:
+    metadata = mapping(takeover.resource.fields.get("metadata"))
     namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
     annotations = mapping(metadata.get("annotations"))
     others = sorted({*annotations, *mapping(metadata.get("labels"))} - {ROLE_ARN_ANNOTATION})
@@ -216,11 +218,12 @@ def _read_service_account(takeover: Takeover, fields: Json, resources: Sequence[
         takeover.component = ""
 
 
-def _read_provider(takeover: Takeover, fields: Json, _: Sequence[Json]) -> None:
+def _read_provider(takeover: Takeover, _: Sequence[StateResource]) -> None:
+    fields = takeover.resource.fields
     takeover.arguments |= {"cluster_name": "…", "existing": True, "create_provider": True}
     takeover.arguments["audiences"] = fields.get("clientIdLists")
     takeover.by_hand.append(f"cluster_name: the cluster whose issuer is {fields.get('url')}")
-    if "eks:index:Cluster$" in str(takeover.resource["urn"]):
+    if "eks:index:Cluster$" in takeover.resource.urn:
         takeover.by_hand.append("its eks.Cluster: create_oidc_provider=False, or both register it")
 
 
@@ -228,7 +231,7 @@ class _Component(NamedTuple):
     """A component for resources of a type."""
 
     name: str
-    read: Callable[[Takeover, Json, Sequence[Json]], None] | None = None
+    read: Callable[[Takeover, Sequence[StateResource]], None] | None = None
     """Adds arguments and children, by the resource's properties and the stack's resources."""
     named_by: str = ""
     """The argument for the physical name."""

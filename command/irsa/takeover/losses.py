@@ -7,8 +7,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from irsa.observe.pulumi import logical_name, output
-from irsa.takeover.children import child_key, kind_of, part, physical_id
+from irsa.observe.pulumi import StateResource, typed
+from irsa.takeover.children import child_key, part, physical_id
 from irsa_core.identity.arns import account_of
 from irsa_core.identity.policy_json import Json, mapping, mappings
 from irsa_core.identity.pulumi_types import NEW, ROLE, USER
@@ -21,88 +21,82 @@ _DELETES = ("delete", "delete-replaced", "replace")
 
 def losses(document: Json) -> Iterator[Finding]:
     """Yield a finding for each resource that a preview makes, and deletes under another URN."""
-    made: dict[tuple[str, str], list[Json]] = defaultdict(list)
-    families: dict[str, list[Json]] = defaultdict(list)
-    gone: dict[str, Json] = {}
-    read: dict[str, Json] = {}
+    made: dict[tuple[str, str], list[StateResource]] = defaultdict(list)
+    families: dict[str, list[StateResource]] = defaultdict(list)
+    gone: dict[str, StateResource] = {}
+    read: dict[str, StateResource] = {}
     accounts: dict[str, str] = {}
     # The engine's own order differs between runs.
     for step in sorted(mappings(document.get("steps")), key=lambda step: str(step.get("urn"))):
         operation = step.get("op")
-        old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
+        old, new = (StateResource(mapping(step.get(e))) for e in ("oldState", "newState"))
         if operation in (*_IMPORTS, *_CREATES):
-            name = physical_id(kind_of(new), mapping(new.get("inputs")))
-            name = str(new.get("importID")) if operation in _IMPORTS else name
-            made[kind_of(new), name].append(new)
-            families[str(new.get("parent"))].append(new)
+            name = physical_id(new.kind, new.inputs)
+            name = str(new.state.get("importID")) if operation in _IMPORTS else name
+            made[new.kind, name].append(new)
+            families[new.parent].append(new)
         if operation in _DELETES:
-            gone[str(old.get("urn"))] = old
+            gone[old.urn] = old
         elif operation == "update":  # after an import: what the provider has read
-            read[str(old.get("urn"))] = old
-        if account := account_of(output(old, "arn")):
-            accounts[_provider(old)] = account
+            read[old.urn] = old
+        if account := account_of(old.output("arn")):
+            accounts[old.provider] = account
     pairs = {
-        (str(new.get("urn")), urn): (new, old)
+        (new.urn, urn): (new, old)
         for urn, old in gone.items()
         if _is_deleted(old, gone)
-        for name in _ids(old) - {""}
-        for new in made.get((kind_of(old), name), ())
-        if new.get("urn") != urn
+        for name in {old.id, physical_id(old.kind, {**old.outputs, **old.inputs})} - {""}
+        for new in made.get((old.kind, name), ())
+        if new.urn != urn
     }
     moved = {new: part(old) for new, old in pairs}
     for (urn, old_urn), (new, old) in pairs.items():
-        same = _is_same(old, new, read.get(urn, {}), accounts)
+        same = _is_same(old, new, read.get(urn, StateResource({})), accounts)
         if same is not False:
             yield Finding(
                 "imported-and-deleted" if same else "perhaps-deleted",
-                f"{kind_of(old).rpartition(':')[2]} {old.get('id')}",
+                f"{old.kind.rpartition(':')[2]} {old.id}",
                 f"{urn} has it during the `up`, which ends with the deletion of {old_urn}",
-                _lines(old_urn, new, families[str(new.get("parent"))], moved),
+                _lines(old_urn, new, families[new.parent], moved),
             )
 
 
-def _ids(state: Json) -> set[str]:
-    properties = {**mapping(state.get("outputs")), **mapping(state.get("inputs"))}
-    return {str(state.get("id", "")), physical_id(kind_of(state), properties)}
-
-
-def _is_deleted(state: Json, gone: Mapping[str, Json]) -> bool:
+def _is_deleted(resource: StateResource, gone: Mapping[str, StateResource]) -> bool:
     """Return False for a resource that stays in AWS when it leaves the stack."""
-    states = [state, gone.get(str(state.get("deletedWith")), {})]
+    owner = gone.get(str(resource.state.get("deletedWith")), resource)
+    states = (resource.state, owner.state)
     return not any(each.get("retainOnDelete") or each.get("external") for each in states)
 
 
-def _is_same(old: Json, new: Json, read: Json, accounts: Mapping[str, str]) -> bool | None:
+def _is_same(
+    old: StateResource, new: StateResource, read: StateResource, accounts: Mapping[str, str]
+) -> bool | None:
     """Return whether two resources of one id are one; None if that is not known. Two accounts may
     have roles of one name, and two providers may work in one account."""
-    if _provider(old) == _provider(new):
+    if old.provider == new.provider:
         return True
     for one, another in (
         (_identity(old), _identity(read)),
-        (accounts.get(_provider(old)), accounts.get(_provider(new))),
+        (accounts.get(old.provider), accounts.get(new.provider)),
     ):
         if one and another:
             return one == another
     return None
 
 
-def _provider(state: Json) -> str:
-    """The URN of a resource's provider, whose id is not known before it exists."""
-    return str(state.get("provider")).rpartition("::")[0]
+def _identity(resource: StateResource) -> object:
+    return resource.output("arn") or mapping(resource.outputs.get("metadata")).get("uid")
 
 
-def _identity(state: Json) -> object:
-    metadata = mapping(mapping(state.get("outputs")).get("metadata"))
-    return output(state, "arn") or metadata.get("uid")
-
-
-def _lines(old: str, new: Json, family: Sequence[Json], moved: Mapping[str, str]) -> str:
+def _lines(
+    old: str, new: StateResource, family: Sequence[StateResource], moved: Mapping[str, str]
+) -> str:
     """Return the lines with which a resource takes over what an old URN has."""
-    component, _, name = part(str(new.get("parent"))).rpartition("$")[2].partition("::")
+    component, _, name = part(new.parent).rpartition("$")[2].partition("::")
     if not component.startswith("irsa:"):
         return f"give it ResourceOptions(aliases=[{json.dumps(old)}]) instead of import_"
-    owner = next((logical_name(child) for child in family if child.get("type") in (ROLE, USER)), "")
-    keys = {child_key(child, owner): moved.get(str(child.get("urn")), NEW) for child in family}
+    owner = next((child.name for child in typed(family, ROLE, USER)), "")
+    keys = {child_key(child, owner): moved.get(child.urn, NEW) for child in family}
     return (
         f"in {component.rpartition(':')[2]} {name!r}, remove imported or imported_id and write "
         f"taken_over={json.dumps(keys)}"

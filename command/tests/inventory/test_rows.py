@@ -59,8 +59,11 @@ def test_a_row_target_role_session_policy_and_owner_of_an_association():
     more = {"target_role_arn": ROLE_B_ARN, "policy": policy, "disable_session_tags": True}
     one = associated(**more, owner_arn=OWNER)
 
-    [row] = listed(cluster(service_accounts=[BARE], associations=one)).rows
-    assert row.roles == (SECOND, ROLE_B_ARN)
+    hits = (("pass-any-role", SECOND), ("output-as-text", ROLE_B_ARN))
+    findings = [Finding(rule, f"role {arn}", "x") for rule, arn in hits]
+
+    [row] = listed(cluster(service_accounts=[BARE], associations=one), findings=findings).rows
+    assert row.findings == ("pass-any-role", "output-as-text")
     [identity] = row.as_json()["identities"]
     assert (identity["kind"], identity["source"]) == ("Pod Identity", SECOND)
     shown = {"arn": ASSOCIATION.arn, "target_role": ROLE_B_ARN, "owner": OWNER}

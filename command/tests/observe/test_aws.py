@@ -6,10 +6,9 @@ import pytest
 from botocore import xform_name
 from botocore.stub import Stubber
 
-from irsa.observe.aws import Aws
+from irsa.observe.aws import NO_POLICY, POLICY_READERS, Aws
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Credentials, Unread
-from irsa.observe.resource_policies import NO_POLICY, READERS
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN
 
@@ -86,12 +85,12 @@ POLICY = {"Statement": []}
 NAME = {"s3": "bucket/key", "sqs": "queue", "lambda": "function:f", "dynamodb": "table/t"}
 
 
-@pytest.mark.parametrize("service", READERS)
+@pytest.mark.parametrize("service", POLICY_READERS)
 @pytest.mark.cases("has_one", {"with a policy": True, "without a policy": False})
 def test_the_policy_of_a_resource_is_read_with_its_service_s_call(aws, service, has_one):
     region, account = ("", "") if service == "s3" else ("us-east-1", "111122223333")
     arn = f"arn:aws:{service}:{region}:{account}:{NAME.get(service, 'x')}"
-    reader = READERS[service]
+    reader = POLICY_READERS[service]
     operation = xform_name(reader.action)
     with Stubber(aws.client(service)) as stub:
         if has_one:

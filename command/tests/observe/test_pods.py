@@ -1,21 +1,16 @@
 """Facts of Pods, their controllers and the webhook; no secret is kept."""
 
 import base64
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
 
 from irsa.observe.facts import Owner
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pod_spec import Reference
-from irsa.observe.pods import (
-    annotated_at,
-    can_run,
-    kept,
-    read_controllers,
-    read_webhook,
-    read_workloads,
-)
+from irsa.observe.pods import annotated_at, can_run, kept, read_workloads
 from tests.support.fake_kubernetes import client_of, status
 
 TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "i"}]}}
@@ -177,7 +172,8 @@ def test_the_webhook_is_known_by_its_name_on_eks_and_elsewhere(name):
     client = {"sideEffects": "None", "clientConfig": {"url": "x"}}
     hook = {"admissionReviewVersions": ["v1"], "name": name, **client}
     configuration = {"metadata": {"name": "own"}, "webhooks": [hook]}
-    read = read_webhook(cluster(mutatingwebhookconfigurations=[configuration]))
+    client = cluster(mutatingwebhookconfigurations=[configuration])
+    read = KubernetesCluster.webhook(SimpleNamespace(client=client))
     assert (read and read.configuration) == ("own" if name.endswith("amazonaws.com") else None)
 
 
@@ -188,7 +184,7 @@ def test_controllers_without_pods_are_listed_with_their_templates():
     lists = {"statefulsets": spec, "daemonsets": spec, "cronjobs": daily}
     lists = {kind: [{"metadata": {"name": "x"}, "spec": e}] for kind, e in lists.items()}
 
-    controllers = read_controllers(cluster(**lists), "dev")
+    controllers = KubernetesCluster.controllers(SimpleNamespace(client=cluster(**lists)), "dev")
 
     rolls = {"statefulset/x": True, "daemonset/x": True, "cronjob/x": False}
     assert {controller.target: controller.rolls for controller in controllers} == rolls

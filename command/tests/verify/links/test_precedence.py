@@ -44,6 +44,8 @@ KUBE_SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}
         "credential_source Environment"),
     "two sources": (f"[default]\n{FROM_A}{FROM_ENVIRONMENT}{A}", BOTH),
     "no source": (TO_B, "neither source_profile nor"),
+    "each the other's source":
+        (f"[default]\n{FROM_A}[profile A]\n{FROM_A.replace('= A', '= default')}", "its own source"),
     "unknown source": (f"[default]\n{FROM_A}", "source_profile A, which is no profile"),
     "source without credentials": (f"[default]\n{FROM_A}[profile A]\nregion = x\n", "no cred"),
     "static key": ("[default]\naws_access_key_id = AKIA\n", "a static key"),
