@@ -45,12 +45,8 @@ class Systems(Protocol):
         """Run an AWS command as the identity that deploys account A."""
         ...
 
-    def service_account(self, namespace: str, name: str) -> None:
-        """Create a service account, unless it exists."""
-        ...
-
     def token(self, namespace: str, name: str, audience: str = ...) -> str:
-        """Return a token of a service account."""
+        """Return a token of a service account, which is created unless it exists."""
         ...
 
     def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
@@ -104,9 +100,7 @@ class SystemCheck:
                 claims = claims_of(done.output.strip())
                 return Done(0, json.dumps(claims, indent=2, sort_keys=True))
             case {"token_of": of, "role": role, "command": command, **more}:
-                ref = account(of)
-                systems.service_account(*ref)
-                token = systems.token(*ref, more.get("audience", STS_AUDIENCE))
+                token = systems.token(*account(of), more.get("audience", STS_AUDIENCE))
                 if "subject" in more:
                     subject = ":".join(account(more["subject"]))
                     token = with_claims(token, sub=f"system:serviceaccount:{subject}")
