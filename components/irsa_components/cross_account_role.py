@@ -13,8 +13,8 @@ from irsa_core.identity.subjects import ServiceAccountRef
 
 from . import values
 from ._roles import RoleArgs, RoleComponent
-from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
+from .values import ServiceAccount
 
 
 @values.arguments

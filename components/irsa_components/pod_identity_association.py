@@ -11,8 +11,8 @@ from irsa_core.identity.pod_identity import check_role
 from . import values
 from ._component import Component, ComponentArgs, newer
 from .cluster import Cluster
-from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
+from .values import ServiceAccount
 
 
 @values.arguments

@@ -20,7 +20,7 @@ from irsa_core.identity.subjects import ServiceAccountPattern, Subject, parse_se
 from . import values
 from ._roles import RoleArgs, RoleComponent, managed_policy
 from .cluster import Cluster
-from .service_account import ServiceAccount
+from .values import ServiceAccount
 
 
 @values.arguments

@@ -40,7 +40,8 @@ from irsa_core import polling
 from irsa_core.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa_core.identity.injection import missing, without_agent
 from irsa_core.identity.policy_json import Json
-from irsa_core.identity.subjects import ServiceAccountRef
+
+from .values import ServiceAccount
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class TrialError(Exception):
 
 def wait_for_credentials(
     kubeconfig: str,
-    account: ServiceAccountRef,
+    account: ServiceAccount,
     template: Json,
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
@@ -72,10 +73,8 @@ def wait_for_credentials(
         raise _unusable(error) from None
     problem = partial(_problem, post, account.namespace, template)
     if text := polling.until_in_a_row(problem, pause):
-        namespace, name = account
-        raise TrialError(
-            f"{text}; run `irsa verify --namespace {namespace} --service-account {name}`"
-        )
+        named = f"--namespace {account.namespace} --service-account {account.name}"
+        raise TrialError(f"{text}; run `irsa verify {named}`")
 
 
 def read(kubeconfig: str) -> tuple[Json, Json]:
@@ -116,7 +115,7 @@ def api_server(cluster: Json, user: Json) -> Callable[[str, Json], Json]:
     if cluster.get("insecure-skip-tls-verify"):
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     with tempfile.TemporaryDirectory() as folder:  # `ssl` reads no text
-        chain = {key: user.get(key) for key in ("client-certificate", "client-key")}
+        chain: Json = {key: user.get(key) for key in ("client-certificate", "client-key")}
         for key in chain:
             if data := user.get(f"{key}-data"):
                 chain[key] = Path(folder, key)

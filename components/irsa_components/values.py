@@ -89,13 +89,9 @@ def within(numbers: range, unit: str = "") -> Callable[[int], None]:
 
 def _shortened(message: str) -> str:
     """Return a message without the rest of a value that is too long for it."""
-    longest = max(re.findall("'[^']*'", message), key=len, default="")
-    length = len(longest) - max(len(message) - MESSAGE_MAX, 0)
-    return (
-        message
-        if length == len(longest)
-        else message.replace(longest, f"{longest[: length - 2]}…'")
-    )
+    longest = max(re.findall("'[^']*'", message), key=len, default="''")
+    excess = max(len(message) - MESSAGE_MAX, 0)
+    return message.replace(longest, f"{longest[: -excess - 2]}…'") if excess else message
 
 
 def refuse(problems: Mapping[str, object]) -> None:
@@ -225,10 +221,10 @@ def arguments(kind: type[T]) -> type[T]:
     _declared[kind] = hints, checks
     kind.__annotations__ = {name: _stripped(hint) for name, hint in annotations.items()}
     objects = {
-        name: given
+        name: attributes
         for name, hint in hints.items()
-        for given in getattr(hint, "__metadata__", ())
-        if isinstance(given, dict)
+        for attributes in getattr(hint, "__metadata__", ())
+        if isinstance(attributes, dict)
     }
 
     def __post_init__(self: Any) -> None:  # noqa: N807 - dataclasses' name
@@ -435,3 +431,17 @@ def _described(value: object) -> str:
     if isinstance(value, str | int | float):
         return f"the {'text' if isinstance(value, str) else 'number'} {value!r}"
     return _SPOKEN.get(type(value)) or f"a value of type {type(value).__name__}"
+
+
+@arguments
+class ServiceAccount:
+    """A service account, for everything in the program that must mean the same one."""
+
+    namespace: NamespaceName
+    """Its namespace."""
+
+    name: ServiceAccountName
+    """Its exact name."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
