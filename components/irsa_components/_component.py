@@ -30,16 +30,16 @@ class ComponentArgs:
     or ``new`` for a child that the stack does not have. `irsa takeover` prints them from a
     state."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         existing = getattr(self, "existing", False)
-        if existing and getattr(self, f"{self.noun}_name", "") is None:
-            raise ValueError(
-                f"existing=True is a {self.noun} without a name; give {self.noun}_name"
-            )
-        if existing and getattr(self, "force_destroy", False):
-            raise ValueError(
-                f"{self.owner()}: existing=True is never deleted; remove force_destroy"
-            )
+        return {
+            f"existing=True is a {self.noun} without a name; give {self.noun}_name": (
+                existing and getattr(self, f"{self.noun}_name", "") is None
+            ),
+            f"{self.owner()}: existing=True is never deleted; remove force_destroy": (
+                existing and getattr(self, "force_destroy", False)
+            ),
+        }
 
     def owner(self, component: str = "") -> str:
         """Return a name for messages: the physical one, or else the component's."""

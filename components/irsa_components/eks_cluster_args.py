@@ -59,9 +59,9 @@ class ControlPlaneArgs:
     """Refuse to delete or replace the cluster, in Pulumi and in EKS, and its OIDC provider, in
     Pulumi. Needs pulumi-eks 4.1."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         public, blocks = self.endpoint_public_access, [*self.public_access_cidrs]
-        problems = {
+        return {
             "endpoint_public_access and endpoint_private_access are both False: no client could "
             "reach the API server; leave one True": not public and not self.endpoint_private_access,
             "public_access_cidrs is empty; list the CIDR blocks that may reach the public "
@@ -73,7 +73,6 @@ class ControlPlaneArgs:
                 len(blocks) > CIDRS_MAX
             ),
         }
-        values.refuse(problems)
 
 
 @values.arguments
@@ -181,7 +180,7 @@ class EksClusterArgs(ComponentArgs):
     partition: values.Partition = "aws"
     """Partition of the account, for the ARNs of AWS's own policies."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         cluster = self.owner()
         defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())
         inputs = [key for key in OF_CREATED if getattr(self, key) not in defaults]
@@ -194,7 +193,7 @@ class EksClusterArgs(ComponentArgs):
         plain = [subnet for subnet in self.subnet_ids or () if isinstance(subnet, str)]
         twice = next((subnet for subnet in plain if plain.count(subnet) > 1), None)
         count = FEWEST_SUBNETS if self.subnet_ids is None else len(self.subnet_ids)
-        problems = {
+        return {
             f"{cluster}: {''.join(inputs[:1])} cannot be set on an existing cluster; remove it, or "
             "remove existing=True to create the cluster": inputs and self.existing,
             f"{cluster}: nodes has no effect with auto_mode=True, where EKS creates the nodes; "
@@ -225,4 +224,3 @@ class EksClusterArgs(ComponentArgs):
             f"{cluster}: subnet_ids has {count} subnets; EKS needs {FEWEST_SUBNETS} in different "
             "availability zones, add one": count < FEWEST_SUBNETS,
         }
-        values.refuse(problems)

@@ -19,6 +19,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -139,7 +140,10 @@ def api_server(cluster: Json, user: Json) -> Callable[[str, Json], Json]:
             with opener.open(request, timeout=REQUEST_TIMEOUT) as answer:
                 return json.load(answer)
         except HTTPError as error:
-            error.msg = _message(error)  # read with the answer, in the time that the caller gives
+            error.msg = f"{error.code} {error.reason}"  # of a proxy
+            # The API server's words are read with the answer, in the time that the caller gives.
+            with suppress(OSError, ValueError, LookupError, TypeError):
+                error.msg = json.load(error)["message"]
             raise
 
     return post
@@ -211,11 +215,3 @@ def _problem(post: Callable[[str, Json], Json], namespace: str, template: Json) 
         )
     instead = missing(pod, CREDENTIALS_URI_VARIABLE)
     return instead and f"would start without the credentials of EKS Pod Identity: {instead}"
-
-
-def _message(error: HTTPError) -> str:
-    """Return the API server's words, or those of a proxy before it."""
-    try:
-        return json.load(error)["message"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return f"{error.code} {error.reason}"

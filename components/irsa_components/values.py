@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 else:
     PolicyDocument = Input[Any]
 
+Problems = Mapping[str, object]
+"""Conditions, by the message for one that is true."""
 MESSAGE_MAX: Final = 200
 """Characters of a message, if it shows long values."""
 FROM_OBJECT: Any = "from the object"
@@ -94,7 +96,7 @@ def _shortened(message: str) -> str:
     return message.replace(longest, f"{longest[: -excess - 2]}…'") if excess else message
 
 
-def refuse(problems: Mapping[str, object]) -> None:
+def refuse(problems: Problems) -> None:
     """Raise ValueError with the first of the messages whose condition is true."""
     for problem, holds in problems.items():
         if holds:
@@ -159,7 +161,7 @@ VpcId = Annotated[
 ]
 
 
-_declared: dict[type, tuple[dict[str, Any], tuple[Callable[[Any], None], ...]]] = {}
+_declared: dict[type, tuple[dict[str, Any], tuple[Callable[[Any], Problems | None], ...]]] = {}
 """Annotations with their checks, and checks of fields together, by class, its base's first."""
 
 
@@ -213,7 +215,7 @@ def arguments(kind: type[T]) -> type[T]:
     Raises ValueError with the field's name for a value of another type, and for one that a check
     in ``Annotated`` refuses. An output given for an `Input` is checked when its value is known, and
     then ends the program with `pulumi.RunError`. ``__post_init__`` checks fields together, after
-    that of the base class.
+    that of the base class, and may return problems for `refuse`.
     """
     annotations, together = dict(kind.__annotations__), vars(kind).get("__post_init__")
     hints, checks = next((_declared[base] for base in kind.__mro__ if base in _declared), ({}, ()))
@@ -237,7 +239,7 @@ def arguments(kind: type[T]) -> type[T]:
             for argument, attribute in attributes.items():
                 object.__setattr__(self, argument, _from_object(self, name, argument, attribute))
         for check in checks:
-            check(self)
+            refuse(check(self) or {})
 
     def __new__(cls: type, *_: object, **named: object) -> Any:  # noqa: N807
         for name in named.keys() - hints:

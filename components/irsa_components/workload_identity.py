@@ -61,10 +61,14 @@ class WorkloadIdentityArgs(ComponentArgs):
     """Names of the containers that get the identity; all containers and init containers by
     default."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         names = [name for name in ("role_arn", "pod_identity") if getattr(self, name) is not None]
         by_key = self.access_key is not None
-        problems = {
+        if self.role is not None:
+            self.role.check_irsa(self.service_account, self.token.audience or STS_AUDIENCE)
+        if self.pod_identity is not None and self.pod_identity.association is not None:
+            self.pod_identity.association.check_pods(self.service_account)
+        return {
             f"{''.join(names[:1])} and access_key are both given, and every SDK uses the key and "
             "never the role; remove one": names and by_key,
             "the pods have no AWS identity; give role_arn, pod_identity or access_key": (
@@ -74,11 +78,6 @@ class WorkloadIdentityArgs(ComponentArgs):
             "containers is empty: no container would have the identity; name one, or leave it "
             "out": self.containers is not None and not self.containers,
         }
-        values.refuse(problems)
-        if self.role is not None:
-            self.role.check_irsa(self.service_account, self.token.audience or STS_AUDIENCE)
-        if self.pod_identity is not None and self.pod_identity.association is not None:
-            self.pod_identity.association.check_pods(self.service_account)
 
 
 class WorkloadIdentity(Component):
