@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -29,6 +29,7 @@ from irsa_core.identity.subjects import ServiceAccountRef
 
 from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AccessKeys, AwsClients
+from .aws_cli import AwsCli
 from .pods.exec import find_pod
 from .pods.process import PodProcess, find_object, pod_process
 from .pods.spec import ProjectedToken
@@ -45,13 +46,6 @@ class Done(NamedTuple):
 
     code: int
     output: str
-
-
-def _done(command: Sequence[str], environment: Mapping[str, str]) -> Done:
-    done = subprocess.run(
-        list(command), env=environment, capture_output=True, text=True, check=False
-    )
-    return Done(done.returncode, done.stdout + done.stderr)
 
 
 class Session:
@@ -83,16 +77,28 @@ class Session:
         self._clients.clear()
         self._open.close()
 
+    @cached_property
+    def _aws_cli(self) -> AwsCli:
+        return self._open.enter_context(closing(AwsCli()))
+
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
         """Run a local command with this environment, and AWS's host names in the emulator."""
         with tempfile.TemporaryDirectory() as home:
             base = {**self.state.search_path(), "HOME": home, "LANG": "C.UTF-8"}
-            return _done(command, {**base, **self.state.proxy_environment(), **environment})
+            return self._run(command, {**base, **self.state.proxy_environment(), **environment})
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
+        if command[0] == "aws":
+            return Done(*self._aws_cli.run(command[1:], environment))
+        done = subprocess.run(
+            list(command), env=environment, capture_output=True, text=True, check=False
+        )
+        return Done(done.returncode, done.stdout + done.stderr)
 
     def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
         """Run a command with the environment and volumes of a workload's Pod."""
         with self.pod_process(namespace, workload) as process:
-            done = _done([process.local(argument) for argument in command], process.env)
+            done = self._run([process.local(argument) for argument in command], process.env)
         # The private folder that stands for the container's root means nothing to a reader.
         return Done(done.code, done.output.replace(str(process.root), ""))
 
