@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import field
 from inspect import signature
 from typing import Annotated, Any, TypeVar
@@ -105,7 +106,10 @@ def load_config(kind: type[T]) -> T:
     for key, text in {**get_config_env(), **CONFIG.get()}.items():
         prefix, _, name = key.partition(":")
         if key == "aws:region" or (prefix == project and name != "region"):
-            inputs[name] = _parsed(text)
+            inputs[name] = text
+            if text[:1] in ("{", "["):  # as the engine passes lists and mappings
+                with suppress(ValueError):
+                    inputs[name] = json.loads(text)
         elif prefix not in PREFIXES and not (prefix == "aws" and name in AWS_KEYS):
             mistakes.append(f"{key}: no program reads this key; correct its name, or remove it")
     try:
@@ -115,11 +119,3 @@ def load_config(kind: type[T]) -> T:
     except ValueError as error:
         mistakes.append(str(error))
     raise pulumi.RunError("\n".join(mistakes))
-
-
-def _parsed(text: str) -> Any:
-    """Parse the JSON in which the engine passes lists and mappings; any other text stays text."""
-    try:
-        return json.loads(text) if text[:1] in ("{", "[") else text
-    except ValueError:
-        return text

@@ -29,9 +29,9 @@ from .namespace import Namespace as Namespace
 from .namespace import NamespaceArgs as NamespaceArgs
 from .pod_identity_association import PodIdentityAssociation as PodIdentityAssociation
 from .pod_identity_association import PodIdentityAssociationArgs as PodIdentityAssociationArgs
-from .service_account import ServiceAccount as ServiceAccount
 from .service_account_role import ServiceAccountRole as ServiceAccountRole
 from .service_account_role import ServiceAccountRoleArgs as ServiceAccountRoleArgs
+from .values import ServiceAccount as ServiceAccount
 from .workload import Workload as Workload
 from .workload import WorkloadArgs as WorkloadArgs
 from .workload_identity import WorkloadIdentity as WorkloadIdentity

@@ -30,16 +30,16 @@ class ComponentArgs:
     or ``new`` for a child that the stack does not have. `irsa takeover` prints them from a
     state."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         existing = getattr(self, "existing", False)
-        if existing and getattr(self, f"{self.noun}_name", "") is None:
-            raise ValueError(
-                f"existing=True is a {self.noun} without a name; give {self.noun}_name"
-            )
-        if existing and getattr(self, "force_destroy", False):
-            raise ValueError(
-                f"{self.owner()}: existing=True is never deleted; remove force_destroy"
-            )
+        return {
+            f"existing=True is a {self.noun} without a name; give {self.noun}_name": (
+                existing and getattr(self, f"{self.noun}_name", "") is None
+            ),
+            f"{self.owner()}: existing=True is never deleted; remove force_destroy": (
+                existing and getattr(self, "force_destroy", False)
+            ),
+        }
 
     def owner(self, component: str = "") -> str:
         """Return a name for messages: the physical one, or else the component's."""
@@ -56,14 +56,13 @@ class Component(pulumi.ComponentResource):
         parameters = signature(cls.__init__).parameters
         kind = parameters["args"].annotation if "args" in parameters else None
         if isinstance(kind, type):  # a user's subclass may have a constructor of its own
-            name, args, opts, *_ = (*positional, None, None, None)
-            name = values.checked("", f"name of a {cls.__name__}", str, named.get("name", name))
-            if unknown := [f"{key}=…" for key in named if key not in parameters]:
-                listed = ", ".join(unknown)
-                raise ValueError(f"{cls.__name__} {name!r}: give {kind.__name__}({listed})")
+            arguments = dict(zip(("name", "args", "opts"), positional, strict=False)) | named
+            name = values.checked("", f"name of a {cls.__name__}", str, arguments.get("name"))
             where = f"{cls.__name__} {name!r}"
-            values.checked("", f"{where}: args", kind, named.get("args", args))
-            providers: Any = getattr(named.get("opts", opts), "providers", None) or ()
+            if unknown := ", ".join(f"{key}=…" for key in named if key not in parameters):
+                raise ValueError(f"{where}: give {kind.__name__}({unknown})")
+            values.checked("", f"{where}: args", kind, arguments.get("args"))
+            providers: Any = getattr(arguments.get("opts"), "providers", None) or ()
             for provider in providers.values() if isinstance(providers, Mapping) else providers:
                 if isinstance(provider, Component):
                     problem = f"{type(provider).__name__} in `providers` is no provider"

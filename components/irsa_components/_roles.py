@@ -11,7 +11,6 @@ from pulumi import CustomResource, Input, Output, RunError
 
 from irsa_core.identity import quotas
 from irsa_core.identity.arns import check_policy_arns
-from irsa_core.identity.names import check_policy_name
 from irsa_core.identity.policies import Document, document, one_or_list, size, size_of_text
 
 from . import values
@@ -185,7 +184,7 @@ def managed_policy(
 
     return aws.iam.Policy(
         logical_name,
-        name=name and check_policy_name(name),
+        name=name,
         description=description,
         policy=document.apply(text),
         opts=component.child_options(key, aws.iam.Policy),

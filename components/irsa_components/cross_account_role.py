@@ -13,8 +13,8 @@ from irsa_core.identity.subjects import ServiceAccountRef
 
 from . import values
 from ._roles import RoleArgs, RoleComponent
-from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
+from .values import ServiceAccount
 
 
 @values.arguments
@@ -74,12 +74,12 @@ class CrossAccountRoleArgs(RoleArgs):
     external_id: Input[values.ExternalId | None] = None
     """``sts:ExternalId`` that the caller must send."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         trusted = [principal.role_arn for principal in (*self.trusted_roles, *self.associations)]
         owner = self.owner()
         self.check_policies(trusted)
         by_id = self.trust == "role-arn"
-        problems = {
+        return {
             f"{owner} trusts no principal; give at least one of trusted_roles or associations": (
                 not trusted
             ),
@@ -88,7 +88,6 @@ class CrossAccountRoleArgs(RoleArgs):
                 by_id and any(role.unique_id is None for role in self.trusted_roles)
             ),
         }
-        values.refuse(problems)
 
 
 class CrossAccountRole(RoleComponent):

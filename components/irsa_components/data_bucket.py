@@ -46,12 +46,6 @@ class DataBucketArgs(ComponentArgs):
     full_policy_name: values.PolicyName | None = None
     """Name of a managed policy to create, which allows every S3 action on this bucket."""
 
-    def policy_names(self) -> dict[str, str | None]:
-        """Return the names of the managed policies to create, by permissions; None for Pulumi's."""
-        fields = {key: f"{key.replace('-', '_')}_policy_name" for key in policies.PERMISSIONS}
-        names = {key: getattr(self, field) for key, field in fields.items()}
-        return {key: names[key] for key in names if names[key] or key in self.managed_policies}
-
 
 class DataBucket(Component):
     """A bucket without public access or ACLs, encrypted, versioned and reached over TLS only; or an
@@ -82,17 +76,19 @@ class DataBucket(Component):
         else:
             self._create(name, args)
         outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
-        for permissions, policy_name in args.policy_names().items():
-            key = f"{permissions.replace('-', '_')}_policy_arn"
-            outputs[key] = managed_policy(
-                self,
-                permissions,
-                policy_name or f"{name}-{permissions}",
-                policy_name,
-                self._document(permissions),
-                description="Access to one bucket",
-            ).arn
-            setattr(self, key, outputs[key])
+        for permissions in policies.PERMISSIONS:
+            key = f"{permissions.replace('-', '_')}_policy"
+            policy_name = getattr(args, f"{key}_name")
+            if policy_name or permissions in args.managed_policies:
+                outputs[f"{key}_arn"] = managed_policy(
+                    self,
+                    permissions,
+                    policy_name or f"{name}-{permissions}",
+                    policy_name,
+                    self._document(permissions),
+                    description="Access to one bucket",
+                ).arn
+                setattr(self, f"{key}_arn", outputs[f"{key}_arn"])
         self.register_outputs(outputs)
 
     def read(self, prefix: str = "") -> Output[policies.Document]:

@@ -59,9 +59,9 @@ class ControlPlaneArgs:
     """Refuse to delete or replace the cluster, in Pulumi and in EKS, and its OIDC provider, in
     Pulumi. Needs pulumi-eks 4.1."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         public, blocks = self.endpoint_public_access, [*self.public_access_cidrs]
-        problems = {
+        return {
             "endpoint_public_access and endpoint_private_access are both False: no client could "
             "reach the API server; leave one True": not public and not self.endpoint_private_access,
             "public_access_cidrs is empty; list the CIDR blocks that may reach the public "
@@ -73,7 +73,6 @@ class ControlPlaneArgs:
                 len(blocks) > CIDRS_MAX
             ),
         }
-        values.refuse(problems)
 
 
 @values.arguments
@@ -181,11 +180,20 @@ class EksClusterArgs(ComponentArgs):
     partition: values.Partition = "aws"
     """Partition of the account, for the ARNs of AWS's own policies."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         cluster = self.owner()
         defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())
         inputs = [key for key in OF_CREATED if getattr(self, key) not in defaults]
-        problems = {
+        arns = {"provider_arn": self.provider_arn, "role_arn": self.role_arn}
+        elsewhere = [
+            f"{name} {arn}"
+            for name, arn in arns.items()
+            if isinstance(arn, str) and partition_of(arn) != self.partition
+        ]
+        plain = [subnet for subnet in self.subnet_ids or () if isinstance(subnet, str)]
+        twice = next((subnet for subnet in plain if plain.count(subnet) > 1), None)
+        count = FEWEST_SUBNETS if self.subnet_ids is None else len(self.subnet_ids)
+        return {
             f"{cluster}: {''.join(inputs[:1])} cannot be set on an existing cluster; remove it, or "
             "remove existing=True to create the cluster": inputs and self.existing,
             f"{cluster}: nodes has no effect with auto_mode=True, where EKS creates the nodes; "
@@ -210,23 +218,9 @@ class EksClusterArgs(ComponentArgs):
             # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
             f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the default "
             "VPC": (self.subnet_ids is None) is not (self.vpc_id is None),
+            f"{cluster}: {''.join(elsewhere[:1])} is not in partition {self.partition}; begin it "
+            f"with arn:{self.partition}:": elsewhere,
+            f"{cluster}: subnet_ids has {twice} twice; remove one": twice,
+            f"{cluster}: subnet_ids has {count} subnets; EKS needs {FEWEST_SUBNETS} in different "
+            "availability zones, add one": count < FEWEST_SUBNETS,
         }
-        values.refuse(problems)
-        for name in ("provider_arn", "role_arn"):
-            arn = getattr(self, name)
-            if isinstance(arn, str) and partition_of(arn) != self.partition:
-                raise ValueError(
-                    f"{cluster}: {name} {arn} is not in partition {self.partition}; begin it with "
-                    f"arn:{self.partition}:"
-                )
-        if self.subnet_ids is None:
-            return
-        plain = [subnet_id for subnet_id in self.subnet_ids if isinstance(subnet_id, str)]
-        for subnet_id in plain:
-            if plain.count(subnet_id) > 1:
-                raise ValueError(f"{cluster}: subnet_ids has {subnet_id} twice; remove one")
-        if len(self.subnet_ids) < FEWEST_SUBNETS:
-            raise ValueError(
-                f"{cluster}: subnet_ids has {len(self.subnet_ids)} subnets; EKS needs "
-                f"{FEWEST_SUBNETS} in different availability zones, add one"
-            )

@@ -11,8 +11,8 @@ from irsa_core.identity.pod_identity import check_role
 from . import values
 from ._component import Component, ComponentArgs, newer
 from .cluster import Cluster
-from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
+from .values import ServiceAccount
 
 
 @values.arguments
@@ -49,23 +49,21 @@ class PodIdentityAssociationArgs(ComponentArgs):
     imported_id: Annotated[str, values.matching(".+,a-[a-z0-9]+", "CLUSTER,a-…")] | None = None
     """Import the existing association of that id, ``CLUSTER,a-…``, instead of creating one."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         if isinstance(self.cluster_arn, str) and isinstance(self.role_arn, str):
             check_role(self.role_arn, self.cluster_arn)
-        if self.imported_id and isinstance(self.cluster_arn, str):
-            of, name = self.imported_id.partition(",")[0], cluster_arn(self.cluster_arn).name
-            if of != name:
-                raise ValueError(
-                    f"imported_id {self.imported_id} is of cluster {of}, and the association is "
-                    f"of {name}; give an id of that cluster"
-                )
-        if self.session_policy is not None and not self.disable_session_tags:
-            raise ValueError(
-                "EKS applies a session_policy only without session tags; set "
-                "disable_session_tags=True, here and on the role"
-            )
         if self.role is not None:
             self.role.check_association(self.service_account, not self.disable_session_tags)
+        of = self.imported_id and self.imported_id.partition(",")[0]
+        name = cluster_arn(self.cluster_arn).name if isinstance(self.cluster_arn, str) else of
+        return {
+            f"imported_id {self.imported_id} is of cluster {of}, and the association is of {name}; "
+            "give an id of that cluster": of and of != name,
+            "EKS applies a session_policy only without session tags; set "
+            "disable_session_tags=True, here and on the role": (
+                self.session_policy is not None and not self.disable_session_tags
+            ),
+        }
 
 
 class PodIdentityAssociation(Component):

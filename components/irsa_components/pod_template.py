@@ -19,8 +19,7 @@ from pulumi.output import Unknown
 from irsa_core.identity import eks
 from irsa_core.identity.injection import HASH_ANNOTATION, without_agent
 
-from .service_account import ServiceAccount
-from .values import camel, checked, in_apply
+from .values import ServiceAccount, camel, checked, in_apply
 
 Fields = dict[str, Any]
 PodTemplate = Input[k8s.core.v1.PodTemplateSpecArgs | k8s.core.v1.PodTemplateSpecArgsDict]
@@ -158,19 +157,15 @@ def _plain(value: Any) -> Fields:
 
 def _template(additions: PodAdditions, template: Any) -> Fields:
     fields = _fields(template)
-    annotations: Fields = {HASH_ANNOTATION: _hash(additions.identity)}
+    identity = Output.all(**additions.identity).apply(partial(json.dumps, sort_keys=True))
+    digest = identity.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])
+    annotations: Fields = {HASH_ANNOTATION: digest}
     if additions.injected and additions.containers is not None:
         others = partial(_others, additions)
         annotations[eks.SKIP_CONTAINERS_ANNOTATION] = _known(fields.get("spec"), others)
     _change(fields, "metadata", _metadata, annotations, additions.injected)
     _change(fields, "spec", _spec, additions)
     return fields
-
-
-def _hash(identity: Mapping[str, Input[str]]) -> Output[str]:
-    return Output.all(**identity).apply(
-        lambda values: hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-    )
 
 
 def _metadata(annotations: Fields, injected: bool, metadata: Any) -> Fields:
@@ -220,9 +215,8 @@ def _spec(additions: PodAdditions, spec: Any) -> Fields:
         _change(fields, "securityContext", _pod_security)
     for key in {"initContainers", "containers"} & fields.keys():
         _change(fields, key, _containers, additions, linux)
-    if additions.injected:
-        _refuse_reserved(fields, "volumes", "volume")
-    _add(fields, "volumes", [_HOME_VOLUME, *additions.volumes] if linux else additions.volumes)
+    volumes = [_HOME_VOLUME, *additions.volumes] if linux else additions.volumes
+    _add(fields, "volumes", volumes, "volume" if additions.injected else None)
     return fields
 
 
@@ -250,6 +244,7 @@ def _containers(additions: PodAdditions, linux: bool, containers: Any) -> list[A
 def _container(additions: PodAdditions, linux: bool, container: Any) -> Fields:
     fields = _fields(container)
     security, env, mounts = fields.get("securityContext"), [], []
+    variable, mount = None, None
     if linux:
         _change(fields, "securityContext", _security)
     if linux and "readOnlyRootFilesystem" not in _plain(security):
@@ -257,16 +252,15 @@ def _container(additions: PodAdditions, linux: bool, container: Any) -> Fields:
         mounts.append(_HOME_MOUNT)
     if additions.containers is None or fields.get("name") in additions.containers:
         container_name = f"container {fields.get('name')!r}"
-        _refuse_reserved(fields, "env", f"{container_name}: environment variable", additions.env)
-        if additions.injected:
-            _refuse_reserved(fields, "volumeMounts", f"{container_name}: volume mount at")
+        variable = f"{container_name}: environment variable"
+        mount = f"{container_name}: volume mount at" if additions.injected else None
         if "envFrom" in fields:
             owner = f"{additions.account}: {container_name}"
             _change(fields, "envFrom", _seen, owner, additions.warn)
         env += additions.env
         mounts += additions.mounts
-    _add(fields, "env", env)
-    _add(fields, "volumeMounts", mounts)
+    _add(fields, "env", env, variable)
+    _add(fields, "volumeMounts", mounts, mount)
     return fields
 
 
@@ -278,32 +272,22 @@ def _security(given: Any) -> Fields:
     return {**_SECURITY, **fields}
 
 
-def _add(fields: Fields, part: str, added: Sequence[Fields]) -> None:
-    """Add to a list what it does not have."""
+def _add(fields: Fields, part: str, added: Sequence[Fields], owner: str | None) -> None:
+    """Add to a list what it does not have. With an ``owner`` for the message, raise ValueError for
+    another member whose key has a reserved value."""
     key = _KEYS[part]
 
     def extended(listed: Any) -> list[Any]:
         members = list(listed or ())
         names = [_plain(member).get(key) for member in members]
+        for name, member in zip(names, map(_plain, members), strict=True):
+            reason = _RESERVED[part].get(name.rstrip("/")) if isinstance(name, str) else None
+            if owner and reason and member not in added:
+                raise ValueError(f"{owner} {name!r} is reserved: {reason}; remove it")
         return [*(member for member in added if member[key] not in names), *members]
 
-    if added:
+    if added or part in fields:
         _change(fields, part, extended)
-
-
-def _refuse_reserved(fields: Fields, part: str, where: str, ours: Sequence[Fields] = ()) -> None:
-    """Raise ValueError for a member of a list, other than ours, whose key has a reserved value."""
-
-    def unchanged(listed: Any) -> list[Any]:
-        for member in map(_plain, listed):
-            value = member.get(_KEYS[part])
-            reason = _RESERVED[part].get(value.rstrip("/")) if isinstance(value, str) else None
-            if reason and member not in ours:
-                raise ValueError(f"{where} {value!r} is reserved: {reason}; remove it")
-        return list(listed)
-
-    if part in fields:
-        _change(fields, part, unchanged)
 
 
 def _seen(container: str, warn: Callable[[str], None], sources: Any) -> Any:

@@ -20,7 +20,7 @@ from irsa_core.identity.subjects import ServiceAccountPattern, Subject, parse_se
 from . import values
 from ._roles import RoleArgs, RoleComponent, managed_policy
 from .cluster import Cluster
-from .service_account import ServiceAccount
+from .values import ServiceAccount
 
 
 @values.arguments
@@ -88,13 +88,14 @@ class ServiceAccountRoleArgs(RoleArgs):
     it. The same `up` then updates what differs from these arguments. A role whose tags ``project``
     and ``stack`` name a stack is refused: use ``taken_over`` for a role of this stack."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         owner = self.owner()
         clusters = [*self.provider_arns, *self.cluster_arns]
         self.check_policies([*clusters, *self.role_b_arns])
         attached = len(self.policy_arns) + bool(self.role_b_arns)
         most = quotas.ATTACHED_POLICIES_MAX
-        problems = {
+        _ = self.warnings  # refuses a mistake in further_statements
+        return {
             f"{owner}: imported names a role of no stack by role_name; give that, and remove "
             "taken_over": self.imported and (self.role_name is None or self.taken_over),
             f"{owner} trusts no principal; give service_accounts, and one of irsa_clusters or "
@@ -106,8 +107,6 @@ class ServiceAccountRoleArgs(RoleArgs):
             f"{owner} has {attached} managed policies; IAM attaches at most "
             f"{most} to a role, merge some": attached > most,
         }
-        values.refuse(problems)
-        _ = self.warnings  # refuses a mistake in further_statements
 
     @cached_property
     def parsed_subjects(self) -> list[Subject]:

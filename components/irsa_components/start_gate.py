@@ -12,12 +12,11 @@ from pulumi import Output, ResourceHookArgs, ResourceHookBinding, RunError
 from pulumi.runtime import is_dry_run
 from pulumi.runtime.settings import get_monitor
 
-from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.polling import TIMEOUT
 
 from .pod_template import map_template
-from .service_account import ServiceAccount
 from .trial_pods import TrialError, read, wait_for_credentials
+from .values import ServiceAccount
 
 HOOK: Final = "pods start with their credentials"
 
@@ -77,7 +76,6 @@ def _wait(
             if kubeconfig is not None:
                 read(kubeconfig)
         elif new:
-            ref = ServiceAccountRef(account.namespace, account.name)
-            wait_for_credentials(str(kubeconfig), ref, new[0], pause)
+            wait_for_credentials(str(kubeconfig), account, new[0], pause)
     except TrialError as error:
         raise RunError(f"Pods of {account} {error}") from None

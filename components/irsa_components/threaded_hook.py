@@ -47,7 +47,8 @@ class ThreadedHook(ResourceHook):
         self.opts = ResourceHookOptions(on_dry_run=True)
         # With what `is_dry_run` and Pulumi's log go by. A copy would hold the whole program.
         self._context = contextvars.Context()
-        self._context.run(_set, engine=get_engine(), dry_run=is_dry_run())
+        for setting, value in {"engine": get_engine(), "dry_run": is_dry_run()}.items():
+            self._context.run(setattr, SETTINGS, setting, value)
         self._registered = asyncio.Future()
         self._registered.set_result(None)
         token = str(uuid.uuid4())
@@ -82,11 +83,6 @@ class ThreadedHook(ResourceHook):
         except Exception as error:  # noqa: BLE001 - the engine fails the operation, as for any hook
             return resource_pb2.ResourceHookResponse(error=repr(error))
         return resource_pb2.ResourceHookResponse()
-
-
-def _set(**settings: Any) -> None:
-    for name, value in settings.items():
-        setattr(SETTINGS, name, value)
 
 
 def _plain(value: Any) -> Any:

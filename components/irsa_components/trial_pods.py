@@ -16,11 +16,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from base64 import b64decode
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -42,7 +41,8 @@ from irsa_core import polling
 from irsa_core.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa_core.identity.injection import missing, without_agent
 from irsa_core.identity.policy_json import Json
-from irsa_core.identity.subjects import ServiceAccountRef
+
+from .values import ServiceAccount
 
 T = TypeVar("T")
 
@@ -55,43 +55,9 @@ class TrialError(Exception):
     """Pods cannot be tried, or stay without credentials: the end of a sentence that they begin."""
 
 
-@dataclass(frozen=True)
-class ApiServer:
-    """An API server, and what it is sent with each request."""
-
-    url: str
-    tls: ssl.SSLContext = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-
-    def post(self, path: str, document: Json) -> Json:
-        """Return the answer, of a connection of its own; raises OSError or HTTPException, and
-        HTTPError with the API server's words as its reason."""
-        request = Request(  # noqa: S310 - the user's own kubeconfig
-            f"{self.url.rstrip('/')}{path}",
-            json.dumps(document).encode(),
-            {"Content-Type": "application/json", **self.headers},
-        )
-        # Neither files nor redirects, which would have the credentials sent to another server.
-        opener = OpenerDirector()
-        for handler in (
-            ProxyHandler(),
-            HTTPHandler(),
-            HTTPSHandler(context=self.tls),
-            HTTPErrorProcessor(),
-            HTTPDefaultErrorHandler(),
-        ):
-            opener.add_handler(handler)
-        try:
-            with opener.open(request, timeout=REQUEST_TIMEOUT) as answer:
-                return json.load(answer)
-        except HTTPError as error:
-            error.msg = _message(error)  # read with the answer, in the time that the caller gives
-            raise
-
-
 def wait_for_credentials(
     kubeconfig: str,
-    account: ServiceAccountRef,
+    account: ServiceAccount,
     template: Json,
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
@@ -103,15 +69,13 @@ def wait_for_credentials(
     cluster, user = read(kubeconfig)
     try:
         # Its command runs once: it takes longer than the trials.
-        api = _within(polling.TIMEOUT, partial(api_server, cluster, user))
+        post = _within(polling.TIMEOUT, partial(api_server, cluster, user))
     except Exception as error:  # noqa: BLE001 - a kubeconfig may be wrong in any way
         raise _unusable(error) from None
-    problem = partial(_problem, api, account.namespace, template)
+    problem = partial(_problem, post, account.namespace, template)
     if text := polling.until_in_a_row(problem, pause):
-        namespace, name = account
-        raise TrialError(
-            f"{text}; run `irsa verify --namespace {namespace} --service-account {name}`"
-        )
+        named = f"--namespace {account.namespace} --service-account {account.name}"
+        raise TrialError(f"{text}; run `irsa verify {named}`")
 
 
 def read(kubeconfig: str) -> tuple[Json, Json]:
@@ -136,12 +100,13 @@ def read(kubeconfig: str) -> tuple[Json, Json]:
     return cluster, user
 
 
-def api_server(cluster: Json, user: Json) -> ApiServer:
-    """Return the API server of a kubeconfig's cluster and user; runs the user's command.
+def api_server(cluster: Json, user: Json) -> Callable[[str, Json], Json]:
+    """Return a function that posts a document to a path of the API server of a kubeconfig's cluster
+    and user; runs the user's command.
 
     https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
     """
-    ca = cluster.get("certificate-authority-data")
+    server, ca = cluster["server"].rstrip("/"), cluster.get("certificate-authority-data")
     tls = ssl.create_default_context(
         cafile=cluster.get("certificate-authority"), cadata=ca and b64decode(ca).decode()
     )
@@ -150,31 +115,45 @@ def api_server(cluster: Json, user: Json) -> ApiServer:
     tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if cluster.get("insecure-skip-tls-verify"):
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    with ExitStack() as files:
-        chain = [_file(files, user, f"client-{part}") for part in ("certificate", "key")]
-        if chain[0]:
-            tls.load_cert_chain(chain[0], chain[1])
-    authorization = _authorization(user)
-    headers = {"Authorization": authorization} if authorization else {}
-    return ApiServer(cluster["server"], tls, headers)
+    with tempfile.TemporaryDirectory() as folder:  # `ssl` reads no text
+        chain: Json = {key: user.get(key) for key in ("client-certificate", "client-key")}
+        for key in chain:
+            if data := user.get(f"{key}-data"):
+                chain[key] = Path(folder, key)
+                chain[key].write_bytes(b64decode(data))
+        if chain["client-certificate"]:
+            tls.load_cert_chain(*chain.values())
+    # Neither files nor redirects, which would have the credentials sent to another server.
+    opener, https = OpenerDirector(), HTTPSHandler(context=tls)
+    for kind in (ProxyHandler, HTTPHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler):
+        opener.add_handler(kind())
+    opener.add_handler(https)
+    headers, token = {"Content-Type": "application/json"}, _token(user)
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+
+    def post(path: str, document: Json) -> Json:
+        # Each has a connection of its own.
+        data = json.dumps(document).encode()
+        request = Request(f"{server}{path}", data, headers)  # noqa: S310 - the user's own kubeconfig
+        try:
+            with opener.open(request, timeout=REQUEST_TIMEOUT) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            error.msg = f"{error.code} {error.reason}"  # of a proxy
+            # The API server's words are read with the answer, in the time that the caller gives.
+            with suppress(OSError, ValueError, LookupError, TypeError):
+                error.msg = json.load(error)["message"]
+            raise
+
+    return post
 
 
-def _file(files: ExitStack, user: Json, key: str) -> str | None:
-    """Return the path of a certificate or key; `ssl` reads no text."""
-    data = user.get(f"{key}-data")
-    if not data:
-        return user.get(key)
-    file = Path(files.enter_context(tempfile.TemporaryDirectory())) / key
-    file.write_bytes(b64decode(data))
-    return str(file)
-
-
-def _authorization(user: Json) -> str | None:
+def _token(user: Json) -> str | None:
     if file := user.get("tokenFile"):
-        return f"Bearer {Path(file).read_text().strip()}"
-    if token := user.get("token"):
-        return f"Bearer {token}"
-    if command := user.get("exec"):
+        return Path(file).read_text().strip()
+    command = user.get("exec")
+    if command and not user.get("token"):
         words = [command["command"], *(command.get("args") or ())]
         env = {item["name"]: item["value"] for item in command.get("env") or ()}
         ran = subprocess.run(
@@ -183,10 +162,8 @@ def _authorization(user: Json) -> str | None:
         )  # fmt: skip
         if ran.returncode:
             raise ValueError(f"{words[0]} returned {ran.returncode}: {ran.stderr}")
-        return f"Bearer {json.loads(ran.stdout)['status']['token']}"
-    if (name := user.get("username")) and (password := user.get("password")):
-        return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
-    return None
+        return json.loads(ran.stdout)["status"]["token"]
+    return user.get("token")
 
 
 def _unusable(error: Exception) -> TrialError:
@@ -214,14 +191,14 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
         raise TimeoutError(f"no end after {seconds:.0f} s") from None
 
 
-def _problem(api: ApiServer, namespace: str, template: Json) -> str:
+def _problem(post: Callable[[str, Json], Json], namespace: str, template: Json) -> str:
     """Return what keeps the containers of a Pod of the template from the credentials."""
     metadata: Json = {**(template.get("metadata") or {}), "generateName": "irsa-trial-"}
     trial = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
-    post = partial(api.post, f"/api/v1/namespaces/{namespace}/pods?dryRun=All", trial)
     try:
         # The connection's own time-out begins anew at each byte.
-        pod = _within(2 * REQUEST_TIMEOUT, post)
+        path = f"/api/v1/namespaces/{namespace}/pods?dryRun=All"
+        pod = _within(2 * REQUEST_TIMEOUT, partial(post, path, trial))
     except HTTPError as error:
         if error.code in RETRIED:
             return f"cannot be tried: the API server answered: {error.reason}"
@@ -238,11 +215,3 @@ def _problem(api: ApiServer, namespace: str, template: Json) -> str:
         )
     instead = missing(pod, CREDENTIALS_URI_VARIABLE)
     return instead and f"would start without the credentials of EKS Pod Identity: {instead}"
-
-
-def _message(error: HTTPError) -> str:
-    """Return the API server's words, or those of a proxy before it."""
-    try:
-        return json.load(error)["message"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return f"{error.code} {error.reason}"

@@ -36,21 +36,19 @@ if TYPE_CHECKING:
 else:
     PolicyDocument = Input[Any]
 
+Problems = Mapping[str, object]
+"""Conditions, by the message for one that is true."""
 MESSAGE_MAX: Final = 200
 """Characters of a message, if it shows long values."""
 FROM_OBJECT: Any = "from the object"
 """Default of an argument that must be given, or come from a component: see `gives`."""
 
 
-class _Gives(dict[str, str]):
-    """Attributes of a component, by the arguments that they are."""
-
-
-def gives(*names: str, **attributes: str) -> _Gives:
+def gives(*names: str, **attributes: str) -> dict[str, str]:
     """Mark, in ``Annotated``, an argument that takes a component in Python alone. The arguments
     named here are the component's attributes of that name, or of the name given; they take text
     in other languages, and for what another stack has."""
-    return _Gives({each: each for each in names} | attributes)
+    return {each: each for each in names} | attributes
 
 
 def in_apply(function: Callable[..., T], owner: str = "") -> Callable[..., T]:
@@ -93,16 +91,12 @@ def within(numbers: range, unit: str = "") -> Callable[[int], None]:
 
 def _shortened(message: str) -> str:
     """Return a message without the rest of a value that is too long for it."""
-    longest = max(re.findall("'[^']*'", message), key=len, default="")
-    length = len(longest) - max(len(message) - MESSAGE_MAX, 0)
-    return (
-        message
-        if length == len(longest)
-        else message.replace(longest, f"{longest[: length - 2]}…'")
-    )
+    longest = max(re.findall("'[^']*'", message), key=len, default="''")
+    excess = max(len(message) - MESSAGE_MAX, 0)
+    return message.replace(longest, f"{longest[: -excess - 2]}…'") if excess else message
 
 
-def refuse(problems: Mapping[str, object]) -> None:
+def refuse(problems: Problems) -> None:
     """Raise ValueError with the first of the messages whose condition is true."""
     for problem, holds in problems.items():
         if holds:
@@ -167,10 +161,8 @@ VpcId = Annotated[
 ]
 
 
-_hints: dict[type, dict[str, Any]] = {}
-"""Annotations with their checks, by class."""
-_together: dict[type, Callable[[Any], None]] = {}
-"""Checks of fields together, by the class that declares one; a class has its bases' first."""
+_declared: dict[type, tuple[dict[str, Any], tuple[Callable[[Any], Problems | None], ...]]] = {}
+"""Annotations with their checks, and checks of fields together, by class, its base's first."""
 
 
 def read(
@@ -188,15 +180,14 @@ def read(
     """
     declared: Any = fields(kind)  # type: ignore[arg-type] - a class of `arguments`
     required = {e.name: e.default is e.default_factory for e in declared}  # both are MISSING
+    hints, _ = _declared[kind]
     names = {camel(name): name for name in required if name in only or not only}
     values = dict(more)
     mistakes = [f"{path(key)}: unknown key; {_meant(key, names)}" for key in config.keys() - names]
     for key, name in names.items():
         try:
             if key in config:
-                values[name] = checked(
-                    f"{kind.__name__}.", path(key), _hints[kind][name], config[key]
-                )
+                values[name] = checked(f"{kind.__name__}.", path(key), hints[name], config[key])
             elif required[name]:
                 raise ValueError(f"{path(key)} is missing; add it")
         except ValueError as error:
@@ -224,15 +215,19 @@ def arguments(kind: type[T]) -> type[T]:
     Raises ValueError with the field's name for a value of another type, and for one that a check
     in ``Annotated`` refuses. An output given for an `Input` is checked when its value is known, and
     then ends the program with `pulumi.RunError`. ``__post_init__`` checks fields together, after
-    that of the base class.
+    that of the base class, and may return problems for `refuse`.
     """
-    annotations = dict(kind.__annotations__)
-    inherited = next((_hints[base] for base in kind.__mro__ if base in _hints), {})
-    hints = _hints[kind] = {**inherited, **annotations}
+    annotations, together = dict(kind.__annotations__), vars(kind).get("__post_init__")
+    hints, checks = next((_declared[base] for base in kind.__mro__ if base in _declared), ({}, ()))
+    hints, checks = {**hints, **annotations}, (*checks, together) if together else checks
+    _declared[kind] = hints, checks
     kind.__annotations__ = {name: _stripped(hint) for name, hint in annotations.items()}
-    objects = {name: attributes for name, hint in hints.items() for attributes in _gives_of(hint)}
-    if "__post_init__" in vars(kind):
-        _together[kind] = vars(kind)["__post_init__"]
+    objects = {
+        name: attributes
+        for name, hint in hints.items()
+        for attributes in getattr(hint, "__metadata__", ())
+        if isinstance(attributes, dict)
+    }
 
     def __post_init__(self: Any) -> None:  # noqa: N807 - dataclasses' name
         for name, hint in hints.items():
@@ -243,9 +238,8 @@ def arguments(kind: type[T]) -> type[T]:
         for name, attributes in objects.items():
             for argument, attribute in attributes.items():
                 object.__setattr__(self, argument, _from_object(self, name, argument, attribute))
-        for base in reversed(kind.__mro__):
-            if base in _together:
-                _together[base](self)
+        for check in checks:
+            refuse(check(self) or {})
 
     def __new__(cls: type, *_: object, **named: object) -> Any:  # noqa: N807
         for name in named.keys() - hints:
@@ -258,11 +252,6 @@ def arguments(kind: type[T]) -> type[T]:
     for name in objects.keys() & annotations.keys():
         del made.__annotations__[name]  # for Pulumi's analyzer, which knows no such type
     return made
-
-
-def _gives_of(hint: Any) -> list[_Gives]:
-    found = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return [each for each in found if isinstance(each, _Gives)]
 
 
 def _from_object(args: Any, name: str, argument: str, attribute: str) -> Any:
@@ -364,16 +353,12 @@ _QUANTITIES: dict[str, Any] = {
 
 
 @cache
-def _fields_of(hint: Any) -> dict[str, Any]:
-    """Return the types of the fields of a class of pulumi-kubernetes, by name."""
+def _fields_of(hint: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields of a class of pulumi-kubernetes: types by name, and required names."""
     hints = get_type_hints(hint.__init__, None, {"Output": Output, "T": Any})
-    return {name: _QUANTITIES.get(name, hint) for name, hint in hints.items()}
-
-
-@cache
-def _required(hint: Any) -> list[str]:
     _, *parameters = signature(hint.__init__).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    required = [each.name for each in parameters if each.default is each.empty]
+    return {name: _QUANTITIES.get(name, hint) for name, hint in hints.items()}, required
 
 
 def _folded(name: str) -> str:
@@ -387,9 +372,9 @@ def _checked_fields(owner: str, path: str, hint: Any, value: Any) -> dict[str, A
     """
     if not isinstance(value, Mapping | hint):
         raise ValueError(f"{path} is {_described(value)}; give a mapping")
-    hints, fields_of_value = _fields_of(hint), dict[str, Any]()
+    hints, required = _fields_of(hint)
     names = {_folded(name): name for name in hints}
-    spellings: dict[str, str] = {}
+    fields_of_value, spellings = dict[str, Any](), dict[str, str]()
     for key, member in (value if isinstance(value, Mapping) else vars(value)).items():
         name = _folded(checked(owner, f"a key of {path}", str, key))
         if name in spellings:
@@ -399,7 +384,7 @@ def _checked_fields(owner: str, path: str, hint: Any, value: Any) -> dict[str, A
             raise ValueError(f"{path}.{key} does not exist; did you mean {names[near[0]]}?")
         hint_of_key = hints[names[name]] if name in names else Any
         fields_of_value[key] = checked(owner, f"{path}.{key}", hint_of_key, member)
-    for name in _required(hint):
+    for name in required:
         if _folded(name) not in spellings:
             present = ", ".join(spellings.values()) or "nothing"
             fields = f"the fields of a {hint.__name__.removesuffix('Args')}"
@@ -448,3 +433,17 @@ def _described(value: object) -> str:
     if isinstance(value, str | int | float):
         return f"the {'text' if isinstance(value, str) else 'number'} {value!r}"
     return _SPOKEN.get(type(value)) or f"a value of type {type(value).__name__}"
+
+
+@arguments
+class ServiceAccount:
+    """A service account, for everything in the program that must mean the same one."""
+
+    namespace: NamespaceName
+    """Its namespace."""
+
+    name: ServiceAccountName
+    """Its exact name."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"

@@ -16,7 +16,7 @@ from . import values
 from ._component import Component, ComponentArgs
 from .credentials import TOKEN_FOLDER, AccessKeyArgs, PodIdentityArgs, RoleChainArgs, TokenArgs
 from .pod_template import PodAdditions, PodTemplate, add_identity, map_template
-from .service_account import ServiceAccount
+from .values import ServiceAccount
 
 if TYPE_CHECKING:
     from .service_account_role import ServiceAccountRole
@@ -61,10 +61,14 @@ class WorkloadIdentityArgs(ComponentArgs):
     """Names of the containers that get the identity; all containers and init containers by
     default."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> values.Problems:
         names = [name for name in ("role_arn", "pod_identity") if getattr(self, name) is not None]
         by_key = self.access_key is not None
-        problems = {
+        if self.role is not None:
+            self.role.check_irsa(self.service_account, self.token.audience or STS_AUDIENCE)
+        if self.pod_identity is not None and self.pod_identity.association is not None:
+            self.pod_identity.association.check_pods(self.service_account)
+        return {
             f"{''.join(names[:1])} and access_key are both given, and every SDK uses the key and "
             "never the role; remove one": names and by_key,
             "the pods have no AWS identity; give role_arn, pod_identity or access_key": (
@@ -74,11 +78,6 @@ class WorkloadIdentityArgs(ComponentArgs):
             "containers is empty: no container would have the identity; name one, or leave it "
             "out": self.containers is not None and not self.containers,
         }
-        values.refuse(problems)
-        if self.role is not None:
-            self.role.check_irsa(self.service_account, self.token.audience or STS_AUDIENCE)
-        if self.pod_identity is not None and self.pod_identity.association is not None:
-            self.pod_identity.association.check_pods(self.service_account)
 
 
 class WorkloadIdentity(Component):
@@ -100,7 +99,6 @@ class WorkloadIdentity(Component):
         self._child_opts = partial(self.child_options, depends_on=depends_on)
         chain, pods = args.chain, args.pod_identity
         role_arn = None if args.role_arn is None else Output.from_input(args.role_arn)
-        association_id = pods and Output.from_input(pods.association_id)
         injected = role_arn is not None and (chain is None or not chain.profile_only)
         annotations = args.token.annotations(role_arn) if role_arn and injected else {}
         self.service_account_name = self._service_account(args, annotations)
@@ -108,7 +106,7 @@ class WorkloadIdentity(Component):
             account=account,
             account_name=self.service_account_name,
             containers=args.containers,
-            injected=bool(annotations or association_id),
+            injected=bool(annotations or pods),
             warn=partial(pulumi.log.warn, resource=self),
             identity={**annotations},
         )
@@ -124,8 +122,8 @@ class WorkloadIdentity(Component):
             outputs["targets"] = [{key: getattr(e, key) for key in keys} for e in chain.targets]
         if args.access_key is not None:
             self._add_key(name, args.access_key)
-        if pods is not None and association_id is not None:
-            outputs["association_id"] = association_id
+        if pods is not None:
+            association_id = outputs["association_id"] = Output.from_input(pods.association_id)
             self._additions.identity["association-id"] = _without_dependency(association_id)
             # None of its own: the Output brings the association.
             association: Any = association_id.apply(lambda _: None)

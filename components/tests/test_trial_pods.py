@@ -41,7 +41,7 @@ def test_the_kubeconfigs_command_runs_once(tried: Tried, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["path", "data"])
-def test_a_kubeconfig_may_have_a_certificate_or_a_password_or_a_tokens_file(form, tmp_path):
+def test_a_kubeconfig_may_have_a_certificate_or_a_tokens_file(form, tmp_path):
     ours, others = trustme.CA(), trustme.CA()
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), others.issue_cert("deployer")
     ours.issue_cert("127.0.0.1").configure_cert(server)
@@ -57,7 +57,6 @@ def test_a_kubeconfig_may_have_a_certificate_or_a_password_or_a_tokens_file(form
     (tmp_path / "token").write_text("from-a-file\n")
     for user, authorization in (
         ({}, None),
-        ({"username": "a", "password": "b"}, "Basic YTpi"),
         ({"tokenFile": str(tmp_path / "token")}, "Bearer from-a-file"),
     ):
         with api_server(server) as tried:

@@ -100,28 +100,22 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def finished(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes ``folder`` when the block ends well, or is removed."""
-    for left_over in folder.parent.glob(f"{folder.name}.unfinished-*"):
-        shutil.rmtree(left_over)  # of a killed set-up: the lock is ours
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
-    try:
-        yield unfinished
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-
-
 def cached_build(name: str, make: Callable[[Path], None]) -> Path:
-    """Return the folder of that name in the cache; build a missing one."""
+    """Return the folder of that name in the cache; build a missing one in a temporary folder, which
+    becomes it at the end."""
     folder = entry(name)
     with lock(folder):
-        if not folder.exists():
-            with finished(folder) as unfinished:
-                make(unfinished)
-    return folder
+        if folder.exists():
+            return folder
+        for left_over in folder.parent.glob(f"{folder.name}.unfinished-*"):
+            shutil.rmtree(left_over)  # of a killed set-up: the lock is ours
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
+        try:
+            make(unfinished)
+            return unfinished.rename(folder)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
 
 
 def key(sources: Path, version: str) -> str:

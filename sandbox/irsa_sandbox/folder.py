@@ -48,14 +48,14 @@ def take(folder: Path) -> IO[bytes] | None:
 def refuse_others(folder: Path) -> None:
     """Raise `SandboxError` for a folder that `take` would not take; one that is new is fine."""
     with _one_line(folder), suppress(FileNotFoundError):
-        _refuse_anothers(folder)
+        _refuse_anothers(folder, folder.stat())
         _refuse_other_content(folder)
 
 
 def is_held(folder: Path) -> bool:
     """Return True if a sandbox runs or starts in ``folder``. Makes nothing; raises like `take`."""
     with _one_line(folder), suppress(FileNotFoundError):
-        _refuse_anothers(folder)
+        _refuse_anothers(folder, folder.stat())
         with os.fdopen(os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -82,9 +82,7 @@ def read_own(file: Path) -> bytes:
     """Return a file's content; `SandboxError` for another user's, which can lie there since the
     folder was checked if others may write to the folder around it."""
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
-        owner = os.fstat(stream.fileno()).st_uid
-        if owner != os.geteuid():
-            raise SandboxError(f"{file} belongs to {_user(owner)}; name a folder of your own")
+        _refuse_anothers(file, os.fstat(stream.fileno()))
         return stream.read()
 
 
@@ -99,10 +97,12 @@ def clear(folder: Path) -> None:
             entry.unlink()
 
 
-def _refuse_anothers(folder: Path) -> None:
-    owner = folder.stat().st_uid
-    if owner != os.geteuid():
-        raise SandboxError(f"{folder} belongs to {_user(owner)}; name a folder of your own")
+def _refuse_anothers(path: Path, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        user = f"user id {status.st_uid}"
+        with suppress(KeyError):
+            user = f"the user {pwd.getpwuid(status.st_uid).pw_name}"
+        raise SandboxError(f"{path} belongs to {user}; name a folder of your own")
 
 
 def _refuse_other_content(folder: Path) -> None:
@@ -137,10 +137,3 @@ def _one_line(folder: Path) -> Iterator[None]:
         raise SandboxError(
             f"the folder {folder} cannot be used: {error.strerror}; name another one"
         ) from error
-
-
-def _user(uid: int) -> str:
-    try:
-        return f"the user {pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"user id {uid}"

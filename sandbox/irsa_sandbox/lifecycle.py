@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,13 +30,12 @@ from .state import (
     running_pid,
     wait_for_start,
 )
+from .toolchain.downloads import Progress
 from .toolchain.plugins import ANY, Choice, link, write_script
 from .waiting import wait_until, waiting_for
 
 STOP_TIMEOUT = 120.0  # seconds
 ROOT = Path(__file__).parents[2]
-
-Progress = Callable[[str], None]
 
 
 def up(folder: Path, on_progress: Progress, providers: Choice = ANY) -> SandboxState:

@@ -120,13 +120,9 @@ class Session:
         if name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
             delete_versions(s3, name)
 
-    def service_account(self, namespace: str, name: str) -> None:
-        """Make a service account, and its namespace, as a cluster's user would."""
-        create_service_account(self.cluster, namespace, name)
-
     def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
-        """A service account's token, from the API server's TokenRequest."""
-        return service_account_token(self.cluster, namespace, name, audience)
+        """Return a token of a service account, which is created unless it exists."""
+        return new_token(self.cluster, namespace, name, audience)
 
     def expired(self, token: str) -> str:
         """The token an hour after its expiry, signed by the cluster's own key."""
@@ -174,12 +170,16 @@ def create_pod(client: lightkube.Client, account: ServiceAccountRef, **name: Any
     return client.create(Pod(metadata=metadata, spec=spec)).to_dict()
 
 
-def service_account_token(
-    client: lightkube.Client, namespace: str, name: str, audience: str = STS_AUDIENCE
+def new_token(
+    client: lightkube.Client,
+    namespace: str,
+    name: str,
+    audience: str,
+    labels: dict[str, str] | None = None,
 ) -> str:
-    """A service account's token, from the API server's TokenRequest."""
-    wanted = ProjectedToken(audience, TOKEN_SECONDS)
-    return request_token(client, namespace, name, wanted)["token"]
+    """Create a service account, unless it exists; return a token of it, by TokenRequest."""
+    create_service_account(client, namespace, name, labels)
+    return request_token(client, namespace, name, ProjectedToken(audience, TOKEN_SECONDS))["token"]
 
 
 def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from irsa.commands.terminal import discard_output
+
 from .folder import is_lock_of
 from .reaper import reaper
 from .serving.files import write_private
@@ -58,7 +60,7 @@ def main(
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             # Not an event, whose lock the interrupted thread may hold.
             signal.signal(number, lambda *_: signals.put(None))
-        _close_output()
+        discard_output(sys.stdout, sys.stderr)
         return _watch(folder, lock, parts.ended, signals)
 
 
@@ -100,13 +102,6 @@ def _tell(text: str) -> None:
         os.write(1, f"{text}\n".encode())
     except BrokenPipeError:  # the starter has ended; `_end_with` is about to notice
         _end()
-
-
-def _close_output() -> None:
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 1)
-    os.dup2(devnull, 2)
-    os.close(devnull)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from irsa_sandbox.demo import checks
 from irsa_sandbox.environment_variables import NO_AWS_FILES
 from irsa_sandbox.pods.exec import find_pod
 from irsa_sandbox.serving.files import write_private
-from irsa_sandbox.session import Done, create_service_account, service_account_token
+from irsa_sandbox.session import Done, new_token
 from tests.live.answers import Answer, answer_of, normalised
 from tests.live.run import TAG, Run, say
 from tests.live.stacks import Stack
@@ -116,13 +116,9 @@ class World:
         """Run an AWS command as account A's profile, which has deployed it."""
         return self._run(command)
 
-    def service_account(self, namespace: str, name: str) -> None:
-        """Create a service account, unless it exists."""
-        create_service_account(self._client, namespace, name, {TAG: self.run.id})
-
     def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
-        """Return a token of a service account."""
-        return service_account_token(self._client, namespace, name, audience)
+        """Return a token of a service account, which is created unless it exists."""
+        return new_token(self._client, namespace, name, audience, {TAG: self.run.id})
 
     def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command with a service account's token and a role."""

@@ -74,7 +74,7 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
         def facts(sandbox, accounts):
             found = []
             for account in accounts:
-                found += left_overs(sandbox._session, account.id)
+                found += left_overs(sandbox, account.id)
                 secrets = account.client("secretsmanager").list_secrets()["SecretList"]
                 found += [secret["ARN"] for secret in secrets]
             owned = (Deployment, ReplicaSet, Service, Endpoints, EndpointSlice)
@@ -208,7 +208,7 @@ def test_a_failed_test_shows_no_secret(project, borrowed):
             job = pod("dev/app", role_arn="arn:aws:iam::111122223333:role/app")
             secrets = [account.credentials.secret_access_key for account in accounts]
             with open("secrets", "w") as file:
-                print(*secrets, irsa_sandbox._session.state.root_secret, file=file)
+                print(*secrets, irsa_sandbox.state.root_secret, file=file)
             del secrets
             assert job.environment is None
         """

@@ -80,44 +80,44 @@ class DemoStack:
     title: str
     config: Callable[[], Mapping[str, Any]] = dict
     _last: list[Future[Any]] = field(default_factory=list)
-    _opened: dict[object, SandboxStack] = field(default_factory=dict)
 
     def start(self, operation: str, *after: Future[Any]) -> Future[dict[str, int]]:
         """Start an operation after this stack's last one and what it needs."""
         config, show = self.config, self.record.lines_of(f"{self.title}: pulumi {operation}")
 
         def run() -> dict[str, int]:
-            if config not in self._opened:
-                opened = SandboxStack(self.sandbox, self.project, config=config())
-                self._opened[config] = opened
-            return getattr(self._opened[config], operation)(on_output=show)
+            opened = SandboxStack(self.sandbox, self.project, config=config())
+            return getattr(opened, operation)(on_output=show)
 
         self._last = [self.record.start(run, *self._last, *after)]
         return self._last[0]
 
-    def announce(self, operation: str, claim: str, started: Future[Any], *expected: str) -> None:
-        """Announce the row of an operation that does what is expected, and nothing else."""
-        folder = self.project.relative_to(ROOT)
+    def show(
+        self, operation: str, claim: str, expected: set[str], *after: Future[Any]
+    ) -> Future[Any]:
+        """Start an operation, and announce the row that it does what is expected, and no more."""
+        started, folder = self.start(operation, *after), self.project.relative_to(ROOT)
         where = f" --cwd {folder}" if folder.parts else ""
 
         def row(done: Mapping[str, int]) -> ShownClaim:
             command = f"pulumi {operation} --stack dev{where}"
-            passed = set() < done.keys() <= {*expected}
+            passed = set() < done.keys() <= expected
             return ShownClaim(f"{operation}-{self.key}", claim, command, summary(done), passed)
 
         self.record.announce(started, row, f"{self.title}: pulumi {operation}")
+        return started
 
-    def announce_up(self, up: Future[Any], preview: Future[Any]) -> None:
-        """Announce that the stack comes up, and stays as it is."""
-        title = f"a second preview of {self.title} finds no changes"
-        self.announce("up", f"the stack of {self.title} comes up", up, "create", "same", "update")
-        self.announce("preview", title, preview, "same")
+    def show_up(self, *after: Future[Any]) -> tuple[Future[Any], Future[Any]]:
+        """Show that the stack comes up, and stays as it is."""
+        claim = f"the stack of {self.title} comes up"
+        up = self.show("up", claim, {"create", "same", "update"}, *after)
+        claim = f"a second preview of {self.title} finds no changes"
+        return up, self.show("preview", claim, {"same"})
 
-    def destroy(self, *after: Future[Any]) -> Future[Any]:
-        """Start and announce its end."""
-        gone, title = self.start("destroy", *after), f"the stack of {self.title} is deleted"
-        self.announce("destroy", title, gone, "delete", "discard")
-        return gone
+    def show_end(self, *after: Future[Any]) -> Future[Any]:
+        """Show that the stack is deleted."""
+        claim = f"the stack of {self.title} is deleted"
+        return self.show("destroy", claim, {"delete", "discard"}, *after)
 
 
 def _story(systems: SandboxSystems, record: Record) -> None:
@@ -127,31 +127,25 @@ def _story(systems: SandboxSystems, record: Record) -> None:
     forms = stack(FORMS, "forms", "the forms in account A")
     forms_b = stack(FORMS_B, "forms-b", "the forms in account B")
     forms_b.config = lambda: {"forms-account-b:issuerUrl": systems.names["issuer"]}
-    up_a, preview_a = a.start("up"), a.start("preview")
-    named = record.start(systems.read_names, up_a)
-    up_b, preview_b = b.start("up", up_a), b.start("preview")
-    up_forms_b, preview_forms_b = forms_b.start("up", named), forms_b.start("preview")
-    up_forms, preview_forms = forms.start("up", up_forms_b), forms.start("preview")
-    ready = record.start(systems.prepare, named, up_b)
 
     record.section("The two stacks")
-    a.announce_up(up_a, preview_a)
-    b.announce_up(up_b, preview_b)
-    asked = _ask(record, systems, "systems", ready)
-    a.config = lambda: {"irsa:externalId": EXTERNAL_ID}
-    changed_a = a.start("up", *asked, preview_forms)  # which would see another output of its stack
-    changed_b = b.start("up", changed_a)
-    asked += _ask(record, systems, "external id", changed_b)
+    up_a, _ = a.show_up()
+    named = record.start(systems.read_names, up_a)
+    up_b, _ = b.show_up(up_a)
+    asked = _ask(record, systems, "systems", record.start(systems.prepare, named, up_b))
     record.section("More forms, account B first")
-    forms_b.announce_up(up_forms_b, preview_forms_b)
-    forms.announce_up(up_forms, preview_forms)
+    up_forms_b, _ = forms_b.show_up(named)
+    up_forms, preview_forms = forms.show_up(up_forms_b)
     of_forms = _ask(record, systems, "forms", record.start(systems.prepare_forms, up_forms))
     emptied = record.start(systems.empty_forms, *of_forms)
-    forms_gone, _ = forms.destroy(emptied), forms_b.destroy(emptied)
+    forms_gone, _ = forms.show_end(emptied), forms_b.show_end(emptied)
+    a.config = lambda: {"irsa:externalId": EXTERNAL_ID}
+    changed_a = a.start("up", *asked, preview_forms)  # which would see another output of its stack
+    asked += _ask(record, systems, "external id", b.start("up", changed_a))
 
     record.section("Nothing is left")
     emptied = record.start(systems.empty, *asked)
-    gone = b.destroy(emptied), a.destroy(emptied, forms_gone)
+    gone = b.show_end(emptied), a.show_end(emptied, forms_gone)
     left = record.start(lambda: [*left_overs(systems), *left_overs(systems, ACCOUNT_B)], *gone)
     title = "IAM, S3, EKS and the namespace are as empty as before"
     command = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -15,6 +15,9 @@ from irsa_core.identity.arns import session_arn_prefix
 from irsa_core.identity.eks import STS_AUDIENCE, TOKEN_FILE, TOKEN_FILE_VARIABLE
 
 from ..session import Done, claims_of, with_claims
+
+if TYPE_CHECKING:
+    from .systems import SandboxSystems
 
 OBJECT_A, CONTENT_A = "reports/2026/november.csv", b"day,visits\n2026-11-01,42\n"
 OBJECT_B, CONTENT_B = "ledger/2026-11.csv", b"account,amount\n"
@@ -29,37 +32,6 @@ _ERROR = re.compile(r"An error occurred \((\w+)\) when calling the \w+ operation
 _OPTIONAL = {"AWS_STS_REGIONAL_ENDPOINTS"}
 # The sandbox's own variables; a real Pod has none of them.
 _SANDBOX_LINES = re.compile(r"^AWS_(?:CA_BUNDLE|EC2_METADATA_DISABLED)=.*\n?", re.MULTILINE)
-
-
-class Systems(Protocol):
-    """The systems of one run, of which the checks are asked."""
-
-    names: Mapping[str, str]
-    """Words: accounts, buckets, roles, region and issuer."""
-
-    def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
-        """Run a command in a workload's Pod."""
-        ...
-
-    def as_administrator(self, command: Sequence[str]) -> Done:
-        """Run an AWS command as the identity that deploys account A."""
-        ...
-
-    def service_account(self, namespace: str, name: str) -> None:
-        """Create a service account, unless it exists."""
-        ...
-
-    def token(self, namespace: str, name: str, audience: str = ...) -> str:
-        """Return a token of a service account."""
-        ...
-
-    def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
-        """Run an AWS command as a Pod would whose token and role these are."""
-        ...
-
-    def ask(self, question: Mapping[str, Any]) -> Done:
-        """Answer a question that only these systems know."""
-        ...
 
 
 def names_of(
@@ -91,7 +63,7 @@ class SystemCheck:
     contains: Sequence[str] = ()
     variables: Sequence[str] = ()
 
-    def ask(self, systems: Systems) -> Done:
+    def ask(self, systems: "SandboxSystems") -> Done:
         """Return the answer."""
         match self.question:
             case {"pod": pod, "command": command}:
@@ -104,9 +76,7 @@ class SystemCheck:
                 claims = claims_of(done.output.strip())
                 return Done(0, json.dumps(claims, indent=2, sort_keys=True))
             case {"token_of": of, "role": role, "command": command, **more}:
-                ref = account(of)
-                systems.service_account(*ref)
-                token = systems.token(*ref, more.get("audience", STS_AUDIENCE))
+                token = systems.token(*account(of), more.get("audience", STS_AUDIENCE))
                 if "subject" in more:
                     subject = ":".join(account(more["subject"]))
                     token = with_claims(token, sub=f"system:serviceaccount:{subject}")
@@ -115,7 +85,7 @@ class SystemCheck:
                 return systems.as_administrator(words(systems, command))
         return systems.ask(self.question)
 
-    def command(self, systems: Systems) -> str:
+    def command(self, systems: "SandboxSystems") -> str:
         """Return the command as a person types it."""
         match self.question:
             case {"pod": pod, "command": command}:
@@ -132,7 +102,7 @@ class SystemCheck:
                 shown = self.question["command"]
         return shown.format_map(systems.names)
 
-    def holds(self, done: Done, systems: Systems) -> bool:
+    def holds(self, done: Done, systems: "SandboxSystems") -> bool:
         """Return whether the answer is as it must be."""
         error = _ERROR.search(done.output)
         namespace, name = account(self.question.get("claims_of", ""))
@@ -176,7 +146,7 @@ def account(text: str) -> tuple[str, str]:
     return namespace or "dev", name
 
 
-def words(systems: Systems, command: str) -> list[str]:
+def words(systems: "SandboxSystems", command: str) -> list[str]:
     """Return a command's words with those of the run."""
     return shlex.split(command.format_map(systems.names))
 

@@ -20,7 +20,7 @@ from ..engine.stack import SandboxStack
 from ..pods.exec import find_pod
 from ..pods.spec import ProjectedToken
 from ..pods.token import mint
-from ..session import TOKEN_SECONDS, Done, Session, create_pod
+from ..session import TOKEN_SECONDS, Done, Session, create_pod, create_service_account
 from ..state import SandboxState
 from .checks import CONTENT_A, CONTENT_B, OBJECT_A, OBJECT_B, account, names_of, words
 
@@ -70,10 +70,9 @@ class SandboxSystems(Session):
             self.aws("s3").put_object(Bucket=FORMS_A, Key=key, Body=CONTENT_A)
         self.aws("s3", ACCOUNT_B).put_object(Bucket=FORMS_B, Key=NEW, Body=CONTENT_A)
         for pod in ("forms/other", "stage/reports", "forms/another"):
-            namespace, name = account(pod)
-            self.service_account(namespace, name)
-            ref = ServiceAccountRef(namespace, name)
-            self._pods[pod] = create_pod(self.cluster, ref, name=name)
+            ref = ServiceAccountRef(*account(pod))
+            create_service_account(self.cluster, *ref)
+            self._pods[pod] = create_pod(self.cluster, ref, name=ref.name)
         role = role_arn(ACCOUNT_A, "forms-reports")
         self.aws("eks").create_pod_identity_association(**ANOTHER, roleArn=role)
 

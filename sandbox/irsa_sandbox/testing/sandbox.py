@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3.session
 import lightkube
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
+from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
 
 from irsa_core.identity.arns import provider_arn_for
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
@@ -30,7 +29,7 @@ from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from ..aws.clients import AccessKeys, AwsClients, new_administrator, session_in
 from ..errors import SandboxError
 from ..pods.process import PodProcess, find_object
-from ..session import Session, create_pod
+from ..session import Session, create_pod, create_service_account
 from ..snapshots import Snapshots
 from ..state import SandboxState
 from ..waiting import wait_until
@@ -71,19 +70,18 @@ class Accounts(NamedTuple):
     """Another one."""
 
 
-class Sandbox:
+class Sandbox(Session):
     """A running sandbox in which the cluster is registered in account A."""
 
     cluster_name = CLUSTER
+    accounts: Accounts
 
-    def __init__(self, session: Session, snapshots: Snapshots, accounts: Accounts) -> None:
-        state = session.state
-        self._session = session
+    def __init__(self, state: SandboxState, snapshots: Snapshots) -> None:
+        super().__init__(state)
         self.snapshots = snapshots
         """Takes and restores a snapshot of everything."""
 
-        self.accounts = accounts
-        self.kubernetes = session.cluster
+        self.kubernetes = self.cluster
         """A lightkube client with the rights of the cluster's administrator."""
 
         self.stand_ins: set[str] = set()
@@ -120,7 +118,7 @@ class Sandbox:
         credentials = (account or self.accounts.a).credentials
         return {
             **variables,
-            **self._session.state.environment(),
+            **self.state.environment(),
             "AWS_ACCESS_KEY_ID": credentials.access_key_id,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         }
@@ -135,7 +133,9 @@ class Sandbox:
         """
         client, account = self.kubernetes, parse(service_account)
         if role_arn is not None:
-            _annotate(client, account, role_arn)
+            create_service_account(client, *account)
+            annotated = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: role_arn}}}
+            client.patch(ServiceAccount, account.name, annotated, namespace=account.namespace)
         else:
             _check_exists(client, account)
         root_ca = {"name": ROOT_CA, "namespace": account.namespace}
@@ -144,13 +144,13 @@ class Sandbox:
         made = create_pod(client, account, generateName=f"{account.name}-")
         namespace, name = account.namespace, made["metadata"]["name"]
         with self._when_running(namespace, name) as process:
-            yield RunningPod(f"{namespace}/{name}", process, self._session.state)
+            yield RunningPod(f"{namespace}/{name}", process, self.state)
 
     def _when_running(self, namespace: str, name: str) -> AbstractContextManager[PodProcess]:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._session.pod_process(namespace, name)
+                return self.pod_process(namespace, name)
             except LookupError as error:
                 if time.monotonic() > deadline:
                     raise SandboxError(str(error)) from error
@@ -176,7 +176,7 @@ class Sandbox:
         with warnings.catch_warnings():
             # pulumi-aws has some when it is imported, and pytest may make errors of them.
             warnings.simplefilter("ignore", DeprecationWarning)
-            opened = SandboxStack(self._session.state, Path(project), stack=name, **settings)
+            opened = SandboxStack(self.state, Path(project), stack=name, **settings)
             self.stand_ins.update(stand_ins or ())
             opened.up()
         return opened
@@ -215,15 +215,16 @@ def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
     """
     with (
         closing(Snapshots(state.path, state.snapshots)) as snapshots,
-        closing(Session(state)) as session,
+        closing(Sandbox(state, snapshots)) as sandbox,
     ):
         if ends:
             snapshots.ends()
         a = Account(state, ACCOUNT_A, AccessKeys(state.access_key_id, state.secret_access_key))
         _register_cluster(a, state.issuer_url)
         # A user like account A's, as AWS lets no root assume a role.
-        keys = new_administrator(session.aws("iam", ACCOUNT_B), ADMINISTRATOR)
-        yield Sandbox(session, snapshots, Accounts(a, Account(state, ACCOUNT_B, keys)))
+        keys = new_administrator(sandbox.aws("iam", ACCOUNT_B), ADMINISTRATOR)
+        sandbox.accounts = Accounts(a, Account(state, ACCOUNT_B, keys))
+        yield sandbox
 
 
 def _register_cluster(account: Account, issuer_url: str) -> None:
@@ -245,7 +246,6 @@ def _register_cluster(account: Account, issuer_url: str) -> None:
     )
 
 
-FIELD_MANAGER = "irsa-sandbox-pytest"
 ROOT_CA = "kube-root-ca.crt"
 """In every namespace, a moment after it is made; a Pod's own token volume needs it."""
 
@@ -301,14 +301,6 @@ def parse(text: str) -> ServiceAccountRef:
         return parse_account(text)
     except ValueError as error:
         raise SandboxError(str(error)) from error
-
-
-def _annotate(client: lightkube.Client, account: ServiceAccountRef, role_arn: str) -> None:
-    own = ObjectMeta(name=account.name, namespace=account.namespace)
-    own.annotations = {ROLE_ARN_ANNOTATION: role_arn}
-    namespace = Namespace(metadata=ObjectMeta(name=account.namespace))
-    for manifest in (namespace, ServiceAccount(metadata=own)):
-        client.apply(manifest, field_manager=FIELD_MANAGER, force=True)
 
 
 def _check_exists(client: lightkube.Client, account: ServiceAccountRef) -> None:

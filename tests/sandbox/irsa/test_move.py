@@ -215,7 +215,6 @@ def test_a_move_that_cluster_and_account_refuse_changes_nothing(workload, tmp_pa
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
     subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
     apply(cluster, ClusterRoleBinding, "", name, roleRef=role, subjects=[subject])
-    workload.session.service_account(namespace, name)
     config = yaml.safe_load(Path(workload.session.state.kubeconfig).read_text())
     config["users"][0]["user"] = {"token": workload.session.token(namespace, name, API_AUDIENCE)}
     file = tmp_path / "kubeconfig"

@@ -14,6 +14,7 @@ from irsa_core.identity.arns import provider_arn_for, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.session import create_service_account
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import programs
 from tests.sandbox.support.programs import in_cluster, refusal, stack_of, unchanged
@@ -73,7 +74,7 @@ def theirs(session, sandbox):
     assert other_stack.up().keys() <= {"create", "read"}
     for bucket in (BUCKET, IRISH_BUCKET):
         s3.put_object(Bucket=bucket, Key="data", Body=b"theirs")
-    session.service_account(NAME, BARE)
+    create_service_account(session.cluster, NAME, BARE)
 
     def are_as_they_were() -> None:
         unchanged(other_stack)

@@ -8,7 +8,7 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 from websockets.exceptions import InvalidStatus
 
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
-from irsa_sandbox.session import service_account_token
+from irsa_sandbox.session import new_token
 from tests.sandbox.support.cluster import ROLE_ANNOTATION, available, eventually
 from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
@@ -67,7 +67,7 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespac
     target = (cluster.control_plane.kubeconfig_file, namespace, pod["metadata"]["name"])
     done = through_api_server(*target, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
-    token = service_account_token(cluster.client, namespace, "s3-app", API_AUDIENCE)
+    token = new_token(cluster.client, namespace, "s3-app", API_AUDIENCE)
     with pytest.raises(InvalidStatus) as refused:
         through_api_server(*target, ["true"], token=token)
     assert refused.value.response.status_code == 403
