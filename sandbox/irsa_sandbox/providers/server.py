@@ -11,6 +11,7 @@ https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes t
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ from .values import (
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT = 400 * 1024 * 1024  # the engine's own
+_OF_ENGINE = re.compile(r"__|(pluginDownloadURL|version)$")
+"""Settings in a provider's configuration that are not for the provider."""
+
 _OPTIONS = [("grpc.max_receive_message_length", MESSAGE_LIMIT)]
 
 
@@ -106,7 +110,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Configure(
         self, request: pb.ConfigureRequest, context: grpc.ServicerContext
     ) -> pb.ConfigureResponse:
-        config, _ = decode(request.args)
+        args, _ = decode(request.args)
+        config = {n: v for n, v in args.items() if v is not None and not _OF_ENGINE.match(n)}
         with self._errors(context, f"provider {self._package.name}"):
             self._front.keep(context.peer(), self._package.connect(config))
         return pb.ConfigureResponse(

@@ -1,6 +1,5 @@
 """Rows of S3: buckets, and their settings, each of which is a resource of its own."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -34,7 +33,7 @@ class BucketType(AwsType):
 
     title = "S3 Bucket ({bucket})"
     service, noun, key = "s3", "bucket", ("Bucket",)
-    name_property, autoname, lower_case = "bucket", True, True
+    lower_case = True
     properties: ClassVar = {
         **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId"),
         **outputs("region tagsAll"),
@@ -106,31 +105,27 @@ def delete_versions(s3: Any, bucket: str) -> None:
 class _Setting(AwsType):
     """A setting of a bucket; its id is the bucket's name, and its creation and change are one."""
 
-    service, key, made_by_update = "s3", ("Bucket",), True
+    service, key, is_put = "s3", ("Bucket",), True
     of_bucket: ClassVar = {
         "bucket": Property(Is.REQUIRED | Is.REPLACING, "Bucket"),
         "region": Is.OUTPUT,
     }
-
-    @override
-    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        getattr(client, f"put_{self.noun}")(**self.request(news))
 
 
 class BucketPublicAccessBlockType(_Setting):
     """Refusal of public access."""
 
     title = "S3 Bucket Public Access Block ({bucket})"
-    noun, member = "public_access_block", "PublicAccessBlockConfiguration"
+    noun = "public_access_block"
     properties: ClassVar = {
         **_Setting.of_bucket,
-        **{f"{n[0].lower()}{n[1:]}": Property(aws=n, default=False) for n in ACCESS_BLOCKS},
+        **{
+            f"{name[0].lower()}{name[1:]}": Property(
+                aws=f"PublicAccessBlockConfiguration.{name}", default=False
+            )
+            for name in ACCESS_BLOCKS
+        },
     }
-
-    @override
-    def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
-        blocks = super().request(inputs, names)
-        return {"Bucket": blocks.pop("Bucket"), self.member: blocks}
 
 
 class BucketOwnershipControlsType(_Setting):
@@ -142,9 +137,9 @@ class BucketOwnershipControlsType(_Setting):
         **_Setting.of_bucket,
         "rule": Property(
             Is.REQUIRED,
-            "OwnershipControls",
-            sent=lambda rule: {"Rules": [to_aws(rule)]},
-            shown=lambda found: from_aws(found["Rules"][0]),
+            "OwnershipControls.Rules",
+            sent=lambda rule: [to_aws(rule)],
+            shown=lambda rules: from_aws(rules[0]),
         ),
     }
 
@@ -161,9 +156,9 @@ class BucketServerSideEncryptionConfigurationType(_Setting):
         **_Setting.of_bucket,
         "rules": Property(
             Is.REQUIRED | Is.PARTIAL | Is.UNORDERED,
-            "ServerSideEncryptionConfiguration",
-            sent=lambda rules: {"Rules": [to_aws(_RULE | rule) for rule in rules]},
-            shown=lambda found: [_RULE | from_aws(rule) for rule in found["Rules"]],
+            "ServerSideEncryptionConfiguration.Rules",
+            sent=lambda rules: [to_aws(_RULE | rule) for rule in rules],
+            shown=lambda rules: [_RULE | from_aws(rule) for rule in rules],
         ),
         "rules.*.applyServerSideEncryptionByDefault.kmsMasterKeyId": Is.FILLED,
         "rules.*.bucketKeyEnabled": Is.FILLED,

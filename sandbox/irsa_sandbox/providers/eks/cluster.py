@@ -68,18 +68,15 @@ class ServiceRole(pulumi.ComponentResource):
             f"{name}-role", description=description, assume_role_policy=trust, opts=child
         )
         for policy in policies:
+            arn = aws_policy_arn(policy)  # the suffix is equal in every partition
+            digest = hashlib.sha1(arn.encode(), usedforsecurity=False)
             aws.iam.RolePolicyAttachment(
-                f"{name}-{_hash(policy)}",
+                f"{name}-{digest.hexdigest()[:8]}",
                 policy_arn=Output.concat("arn:", partition, ":iam::aws:policy/", policy),
                 role=self.role.name,
                 opts=child,
             )
         self.register_outputs({"resolvedRole": self.role, "directRole": self.role})
-
-
-def _hash(policy: str) -> str:
-    """Suffix of an attachment's name, equal in every partition."""
-    return hashlib.sha1(aws_policy_arn(policy).encode(), usedforsecurity=False).hexdigest()[:8]
 
 
 # https://github.com/aws/amazon-vpc-cni-k8s#cni-configuration-variables
