@@ -198,12 +198,11 @@ class Package(Generic[S]):
                 raise Refused(f"{token} is a type of the sandbox; take it out of `stand_ins`")
             return StandIn()
         if kind is None:
-            near = ", ".join(get_close_matches(token, self.types, 3, CLOSE))
             hint = (
-                f"the nearest are {near}"
-                if near
-                else "leave it out here by a setting, or declare it in a test's `stand_ins`; "
+                "leave it out here by a setting, or declare it in a test's `stand_ins`; "
                 f"`{COMMAND} up --providers {self.name}` helps if the sandbox has the service"
             )
+            if near := get_close_matches(token, self.types, 3, CLOSE):
+                hint = f"the nearest are {', '.join(near)}"
             raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind

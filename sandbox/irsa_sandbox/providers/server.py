@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic
 
 import grpc
@@ -236,7 +236,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, urn):
             kind = self._package.type_of(urn.split("::")[2].rpartition("$")[2], values)
             session = self._session(context)
-        with self._errors(context, urn, _during(verb, kind, values) if verb else ""):
+        during = ""
+        if verb and kind.title:
+            with suppress(KeyError):  # an import knows nothing yet
+                during = f"{verb} {kind.title.format_map(values)}: "
+        with self._errors(context, urn, during):
             yield kind, session
 
     @contextmanager
@@ -282,14 +286,6 @@ def _generated_name(
     elif mode == request.autonaming.ENFORCE:
         return proposed
     return proposed.lower() if kind.lower_case else proposed
-
-
-def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
-    """``deleting S3 Bucket (data): ``, if that is known."""
-    try:
-        return f"{verb} {kind.title.format_map(values)}: " if kind.title else ""
-    except KeyError:  # an import knows nothing yet
-        return ""
 
 
 def _settled(

@@ -113,7 +113,6 @@ class ClusterType(_Eks):
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        super().modify(client, named, olds, news)
         if changed(olds, news, "encryptionConfig"):
             parameters = self.request(news, ("encryptionConfig",))
             client.associate_encryption_config(clusterName=named["name"], **parameters)
@@ -164,7 +163,6 @@ class NodeGroupType(_Eks):
                 scalingConfig=news["scalingConfig"],
                 labels={"addOrUpdateLabels": after, "removeLabels": gone},
             )
-        super().modify(client, named, olds, news)
 
 
 _ROLE, _ASSOCIATIONS = "serviceAccountRoleArn", "podIdentityAssociations"
@@ -216,7 +214,6 @@ class AddonType(_Eks):
             if _ROLE in news:  # EKS would take it away from an add-on that is updated without it
                 names.append(_ROLE)
             client.update_addon(**named, **self.request(news, names))
-        super().modify(client, named, olds, news)
 
     @override
     def remove(self, client: Any, named: Properties, state: Properties) -> None:

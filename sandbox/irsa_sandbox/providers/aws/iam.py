@@ -57,7 +57,6 @@ class _Principal(_Iam):
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        super().modify(client, named, olds, news)
         if changed(olds, news, "permissionsBoundary"):
             arn = news.get("permissionsBoundary")
             boundary = {"PermissionsBoundary": arn} if arn else {}
@@ -291,7 +290,6 @@ class OpenIdConnectProviderType(_Iam):
             client.add_client_id_to_open_id_connect_provider(**named, ClientID=client_id)
         for client_id in sorted(before - after):
             client.remove_client_id_from_open_id_connect_provider(**named, ClientID=client_id)
-        super().modify(client, named, olds, news)
 
 
 class PolicyType(_Iam):
@@ -327,7 +325,6 @@ class PolicyType(_Iam):
                 client.delete_policy_version(**named, VersionId=oldest)
             wanted = self.request(news, ("policy",))
             client.create_policy_version(**named, **wanted, SetAsDefault=True)
-        super().modify(client, named, olds, news)
 
     @override
     def remove(self, client: Any, named: Properties, state: Properties) -> None:
@@ -378,9 +375,12 @@ class _Exclusive(AwsType):
     Its deletion changes nothing, and an empty list is a value: it removes them all.
     """
 
-    service, noun, key, is_put = "iam", "role_policy", ("RoleName",), True
-    added: ClassVar[Properties] = {}
-    """Further parameters of an addition."""
+    service, noun, key = "iam", "role_policy", ("RoleName",)
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
+        self.update(session, inputs["roleName"], {}, inputs)
+        return inputs["roleName"], {}
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
@@ -395,7 +395,7 @@ class _Exclusive(AwsType):
         add = getattr(client, f"{self.creates}_{self.noun}")
         take = getattr(client, f"{self.deletes}_{self.noun}")
         for policy in sorted(wanted - live):
-            add(**named, **{parameter: policy}, **self.added)
+            add(**named, **{parameter: policy})
         for policy in sorted(live - wanted):
             take(**named, **{parameter: policy})
 
@@ -414,6 +414,5 @@ class RolePolicyAttachmentsExclusiveType(_Exclusive):
 class RolePoliciesExclusiveType(_Exclusive):
     """All inline policies of a role."""
 
-    creates = "put"
-    added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
+    creates = "put"  # without a document, which is refused, as IAM refuses pulumi-aws' empty one
     properties: ClassVar = {"policyNames": Property(_ALL, "PolicyName"), "roleName": _ROLE}

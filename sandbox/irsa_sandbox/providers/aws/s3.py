@@ -53,7 +53,7 @@ class BucketType(AwsType):
         location = {"LocationConstraint": session.region}
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
         s3.create_bucket(Bucket=name, **elsewhere)
-        _set_tags(s3, name, inputs.get("tags", {}))
+        self.retag(s3, {"Bucket": name}, {}, inputs)
         return name, {}
 
     @override
@@ -77,20 +77,16 @@ class BucketType(AwsType):
 
     @override
     def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        _set_tags(client, named["Bucket"], news.get("tags", {}))
+        if tags := news.get("tags"):
+            client.put_bucket_tagging(**named, Tagging={"TagSet": tags_as_list(tags)})
+        else:
+            client.delete_bucket_tagging(**named)
 
     @override
     def remove(self, client: Any, named: Properties, state: Properties) -> None:
         if state.get("forceDestroy"):
             delete_versions(client, named["Bucket"])
         super().remove(client, named, state)
-
-
-def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
-    if tags:
-        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags_as_list(tags)})
-    else:
-        s3.delete_bucket_tagging(Bucket=bucket)
 
 
 def delete_versions(s3: Any, bucket: str) -> None:
@@ -184,15 +180,13 @@ class BucketVersioningType(_Setting):
     properties: ClassVar = {
         **_Setting.of_bucket,
         "versioningConfiguration": Property(
-            Is.REQUIRED, "VersioningConfiguration", sent=to_aws, shown=from_aws
+            Is.REQUIRED,
+            "VersioningConfiguration",
+            # What a new bucket is; S3 has no such setting.
+            sent=lambda setting: None if setting["status"] == "Disabled" else to_aws(setting),
+            shown=from_aws,
         ),
     }
-
-    @override
-    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        # What a new bucket is; S3 has no such setting.
-        if news["versioningConfiguration"]["status"] != "Disabled":
-            super().modify(client, named, olds, news)
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:

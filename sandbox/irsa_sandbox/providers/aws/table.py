@@ -80,7 +80,7 @@ class Property(NamedTuple):
     absent: Any = None
     """Its value in the state while AWS shows none, and in a request while the program has none."""
     sent: Callable[[Any], Any] = lambda value: value
-    """Its value in a request."""
+    """Its value in a request; None if there is nothing to send."""
     shown: Callable[[Any], Any] = lambda value: value
     """Its value in the state, from AWS's answer."""
     rule: Callable[[str], object] | str = ""
@@ -174,9 +174,10 @@ class AwsType(ResourceType[AwsSession]):
             row = self.rows.get(path, Property())
             value = get_path(inputs, path)
             value = row.absent if value is None else value
-            if value is not None and Is.HELD not in row.rules:
+            value = None if value is None or Is.HELD in row.rules else row.sent(value)
+            if value is not None:
                 aws = self.rows[name].aws or name
-                parameters = set_path(parameters, ".".join((aws, *inner)), row.sent(value))
+                parameters = set_path(parameters, ".".join((aws, *inner)), value)
         return parameters
 
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
@@ -222,7 +223,11 @@ class AwsType(ResourceType[AwsSession]):
                 if arn != UNKNOWN and parse_arn(str(arn)) is None:
                     raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
-            checked[name] = _document(name, checked[name])
+            if checked[name] != UNKNOWN:
+                try:
+                    checked[name] = canonical(checked[name])
+                except (ValueError, TypeError) as error:
+                    raise InvalidInput(name, f"is not a policy document: {error}") from error
         if "tags" in self.rows and session.default_tags and checked.get("tags") != UNKNOWN:
             checked["tags"] = {**session.default_tags, **checked.get("tags", {})}
         return self._in_order(checked)
@@ -267,15 +272,16 @@ class AwsType(ResourceType[AwsSession]):
         self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         client, named = self.client(session, olds), self.named(resource_id, olds)
-        self.modify(client, named, olds, self._with_filled(olds, news))
+        news = self._with_filled(olds, news)
+        self.modify(client, named, olds, news)
+        for operation, names in self.changes:
+            if any(self.request(news, [n]) not in ({}, self.request(olds, [n])) for n in names):
+                getattr(client, operation)(**{**named, **self.request(news, names)})
         if changed(olds, news, "tags"):
             self.retag(client, named, olds, news)
 
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        """`update`, but for tags."""
-        for operation, names in self.changes:
-            if any(self.request(news, [n]) not in ({}, self.request(olds, [n])) for n in names):
-                getattr(client, operation)(**{**named, **self.request(news, names)})
+        """Change what neither `changes` nor `retag` does."""
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
@@ -400,15 +406,6 @@ def _shown(row: Property, found: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return canonical(value) if Is.DOCUMENT in row.rules else value
-
-
-def _document(name: str, text: Any) -> Any:
-    if text == UNKNOWN:
-        return text
-    try:
-        return canonical(text)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(name, f"is not a policy document: {error}") from error
 
 
 def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:

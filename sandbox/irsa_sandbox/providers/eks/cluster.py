@@ -214,14 +214,14 @@ class ClusterComponent(pulumi.ComponentResource):
             "endpoint": cluster.endpoint,
             "instanceRoles": [],
             "kubeconfig": config,
-            "nodeGroupOptions": _given({"version": inputs.get("version")}),
+            "nodeGroupOptions": {"version": inputs["version"]} if "version" in inputs else {},
             "provider": provider,
             "storageClasses": {},
             "subnetIds": subnet_ids,
             "vpcCni": cni,
             "vpcId": vpc_id,
         }
-        self.outputs = _outputs(_given(core))
+        self.outputs = _outputs({name: each for name, each in core.items() if each is not None})
         self.register_outputs(self.outputs)
 
     def _cluster(
@@ -296,10 +296,6 @@ def _outputs(core: dict[str, Any]) -> dict[str, Any]:
         "oidcProviderUrl": issuer_url,
         **dict.fromkeys(_ABSENT, ""),
     }
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
