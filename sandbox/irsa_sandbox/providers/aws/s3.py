@@ -12,6 +12,7 @@ from irsa_core.identity.names import check_bucket_name
 from ...aws.s3 import ACCESS_BLOCKS
 from ..resource import Properties, Refused
 from .table import (
+    LISTED_TAGS,
     AwsSession,
     AwsType,
     Is,
@@ -20,7 +21,6 @@ from .table import (
     gone_is_fine,
     outputs,
     tags_as_list,
-    tags_as_map,
     to_aws,
 )
 
@@ -35,11 +35,10 @@ class BucketType(AwsType):
     service, noun, key = "s3", "bucket", ("Bucket",)
     lower_case = True
     properties: ClassVar = {
-        **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId"),
-        **outputs("region tagsAll"),
+        **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId region"),
         "bucket": Property(Is.REPLACING, "Bucket", rule=check_bucket_name),
         "forceDestroy": Property(Is.HELD, default=False),
-        "tags": Property(),
+        **LISTED_TAGS,
     }
 
     @override
@@ -61,9 +60,9 @@ class BucketType(AwsType):
         # S3 answers the creator's second CreateBucket too, so ownership is asked for.
         head = client.head_bucket(**named, ExpectedBucketOwner=session.account)
         name, region = named["Bucket"], head.get("BucketRegion", session.region)
-        tags: dict[str, str] = {}
+        tags: list[dict[str, str]] = []
         with gone_is_fine():
-            tags = tags_as_map(client.get_bucket_tagging(**named)["TagSet"])
+            tags = client.get_bucket_tagging(**named)["TagSet"]
         return {
             "arn": bucket_arn(name),
             "bucketDomainName": f"{name}.s3.amazonaws.com",
@@ -71,8 +70,7 @@ class BucketType(AwsType):
             "bucketRegionalDomainName": f"{name}.s3.{region}.amazonaws.com",
             "hostedZoneId": HOSTED_ZONE_IDS.get(region, ""),
             "region": region,
-            "tags": tags,
-            "tagsAll": tags,
+            "Tags": tags,
         }
 
     @override

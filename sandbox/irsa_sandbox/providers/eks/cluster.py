@@ -221,7 +221,7 @@ class ClusterComponent(pulumi.ComponentResource):
             "vpcCni": cni,
             "vpcId": vpc_id,
         }
-        self.outputs = _outputs({name: each for name, each in core.items() if each is not None})
+        self.outputs = _outputs({n: value for n, value in core.items() if value is not None})
         self.register_outputs(self.outputs)
 
     def _cluster(
