@@ -328,8 +328,6 @@ def _hide_unfinished_coroutines() -> None:
 
     sys.unraisablehook = hook
     # Its server logs, with two tracebacks, that the engine of a failed program has ended.
-    logging.getLogger("grpc._server").addFilter(_has_its_client)
-
-
-def _has_its_client(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], grpc.RpcError))
+    logging.getLogger("grpc._server").addFilter(
+        lambda record: not (record.exc_info and isinstance(record.exc_info[1], grpc.RpcError))
+    )

@@ -30,13 +30,12 @@ class InvalidInput(Exception):
     """The name of an input, and why it can never be right: found in a preview too."""
 
 
-def refuse_unknown_settings(provider: str, config: Properties, known: Sequence[str]) -> None:
-    """Raise `Refused` for a setting that the sandbox would silently leave out."""
-    for name in sorted(config.keys() - {*known, "pluginDownloadURL", "version"}):  # the engine's
-        if not name.startswith("__") and config[name] is not None:
+def refuse_unknown(subject: str, values: Properties, known: Sequence[str]) -> None:
+    """Raise `Refused` for a value that the sandbox would silently leave out."""
+    for name in sorted(values.keys() - {*known}):
+        if values[name] is not None:
             raise Refused(
-                f"the sandbox does not know {name!r} in {provider} provider's configuration; it "
-                f"knows {', '.join(known)}"
+                f"the sandbox does not know {name!r} in {subject}; it knows {', '.join(known)}"
             )
 
 
@@ -199,12 +198,11 @@ class Package(Generic[S]):
                 raise Refused(f"{token} is a type of the sandbox; take it out of `stand_ins`")
             return StandIn()
         if kind is None:
-            near = ", ".join(get_close_matches(token, self.types, 3, CLOSE))
             hint = (
-                f"the nearest are {near}"
-                if near
-                else "leave it out here by a setting, or declare it in a test's `stand_ins`; "
+                "leave it out here by a setting, or declare it in a test's `stand_ins`; "
                 f"`{COMMAND} up --providers {self.name}` helps if the sandbox has the service"
             )
+            if near := get_close_matches(token, self.types, 3, CLOSE):
+                hint = f"the nearest are {', '.join(near)}"
             raise Refused(f"{token} is no type of the sandbox; {hint}")
         return kind

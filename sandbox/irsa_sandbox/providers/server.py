@@ -11,9 +11,10 @@ https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes t
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic
 
 import grpc
@@ -40,6 +41,9 @@ from .values import (
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT = 400 * 1024 * 1024  # the engine's own
+_OF_ENGINE = re.compile(r"__|(pluginDownloadURL|version)$")
+"""Settings in a provider's configuration that are not for the provider."""
+
 _OPTIONS = [("grpc.max_receive_message_length", MESSAGE_LIMIT)]
 
 
@@ -106,7 +110,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Configure(
         self, request: pb.ConfigureRequest, context: grpc.ServicerContext
     ) -> pb.ConfigureResponse:
-        config, _ = decode(request.args)
+        args, _ = decode(request.args)
+        config = {n: v for n, v in args.items() if v is not None and not _OF_ENGINE.match(n)}
         with self._errors(context, f"provider {self._package.name}"):
             self._front.keep(context.peer(), self._package.connect(config))
         return pb.ConfigureResponse(
@@ -231,7 +236,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, urn):
             kind = self._package.type_of(urn.split("::")[2].rpartition("$")[2], values)
             session = self._session(context)
-        with self._errors(context, urn, _during(verb, kind, values) if verb else ""):
+        during = ""
+        if verb and kind.title:
+            with suppress(KeyError):  # an import knows nothing yet
+                during = f"{verb} {kind.title.format_map(values)}: "
+        with self._errors(context, urn, during):
             yield kind, session
 
     @contextmanager
@@ -277,14 +286,6 @@ def _generated_name(
     elif mode == request.autonaming.ENFORCE:
         return proposed
     return proposed.lower() if kind.lower_case else proposed
-
-
-def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
-    """``deleting S3 Bucket (data): ``, if that is known."""
-    try:
-        return f"{verb} {kind.title.format_map(values)}: " if kind.title else ""
-    except KeyError:  # an import knows nothing yet
-        return ""
 
 
 def _settled(

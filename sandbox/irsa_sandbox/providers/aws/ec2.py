@@ -32,7 +32,6 @@ class LaunchTemplateType(AwsType):
 
     service, noun, key = "ec2", "launch_template", ("LaunchTemplateId",)
     made_id = "LaunchTemplate.LaunchTemplateId"
-    name_property, autoname = "name", True
     properties: ClassVar = {
         **outputs("arn region"),
         "defaultVersion": Property(Is.OUTPUT, "DefaultVersionNumber"),
@@ -40,10 +39,10 @@ class LaunchTemplateType(AwsType):
         "latestVersion": Property(Is.OUTPUT, "LatestVersionNumber"),
         "metadataOptions": Property(
             Is.FILLED | Is.PARTIAL,
-            "LaunchTemplateData",
+            "LaunchTemplateData.MetadataOptions",
             absent={},
-            sent=lambda options: {"MetadataOptions": to_aws(options)},
-            shown=lambda data: picked(from_aws(data.get("MetadataOptions", {})), _OPTIONS),
+            sent=to_aws,
+            shown=lambda options: picked(from_aws(options), _OPTIONS),
         ),
         # EC2 takes 128 characters, terraform-provider-aws 125.
         "name": Property(Is.REPLACING, "LaunchTemplateName", rule=r"[0-9A-Za-z()./_-]{3,125}"),

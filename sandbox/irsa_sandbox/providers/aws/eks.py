@@ -34,13 +34,16 @@ _VPC_DEFAULTS = {
     "securityGroupIds": [],
 }
 _VPC = (*_VPC_DEFAULTS, "subnetIds")
-_PARTS = (
-    ("accessConfig", ("authenticationMode",)),
-    ("vpcConfig", ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs")),
-    ("vpcConfig", ("subnetIds",)),
-    ("vpcConfig", ("securityGroupIds",)),
+_CONFIG = (
+    ("deletionProtection",),
+    ("enabledClusterLogTypes",),
+    ("computeConfig", "kubernetesNetworkConfig.elasticLoadBalancing", "storageConfig"),
+    ("accessConfig.authenticationMode",),
+    tuple(f"vpcConfig.{n}" for n in _VPC_DEFAULTS if n != "securityGroupIds"),
+    ("vpcConfig.subnetIds",),
+    ("vpcConfig.securityGroupIds",),
 )
-"""Values that change together, within an input."""
+"""EKS takes one kind of change of a cluster's configuration at a time."""
 _LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 
 
@@ -58,7 +61,6 @@ class ClusterType(_Eks):
     """An EKS cluster."""
 
     noun, member, key = "cluster", "cluster", ("name",)
-    name_property, autoname = "name", True
     properties: ClassVar = {
         **outputs("arn certificateAuthority createdAt endpoint platformVersion region status"),
         "accessConfig": Property(Is.FILLED | Is.PARTIAL, absent={}),
@@ -74,11 +76,7 @@ class ClusterType(_Eks):
             absent={}, sent=lambda config: [config], shown=lambda found: found[0] if found else {}
         ),
         "encryptionConfig.resources": Is.UNORDERED,
-        "identities": Property(
-            Is.OUTPUT,
-            "identity",
-            shown=lambda found: [{"oidcs": [{"issuer": found["oidc"]["issuer"]}]}],
-        ),
+        "identities": Property(Is.OUTPUT, "identity.oidc", shown=lambda oidc: [{"oidcs": [oidc]}]),
         "kubernetesNetworkConfig": Is.FILLED | Is.PARTIAL,
         "kubernetesNetworkConfig.ipFamily": Is.REPLACING,
         "kubernetesNetworkConfig.serviceIpv4Cidr": Is.REPLACING,
@@ -98,10 +96,9 @@ class ClusterType(_Eks):
         **_TAGS,
     }
     replace_on_removal = frozenset({"encryptionConfig"})
-    changes = (  # EKS takes one kind of change at a time
+    changes = (
         ("update_cluster_version", ("version",)),
-        ("update_cluster_config", ("deletionProtection",)),
-        ("update_cluster_config", ("enabledClusterLogTypes",)),
+        *(("update_cluster_config", names) for names in _CONFIG),
     )
 
     @override
@@ -116,35 +113,16 @@ class ClusterType(_Eks):
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        super().modify(client, named, olds, news)
         if changed(olds, news, "encryptionConfig"):
             parameters = self.request(news, ("encryptionConfig",))
             client.associate_encryption_config(clusterName=named["name"], **parameters)
-        if changed(olds, news, "computeConfig", "storageConfig"):
-            client.update_cluster_config(**named, **_auto_mode(news))
-        for name, parts in _PARTS:
-            before, after = (picked(inputs.get(name, {}), parts) for inputs in (olds, news))
-            if any(before.get(part) != value for part, value in after.items()):
-                client.update_cluster_config(**named, **{self.rows[name].aws or name: after})
-
-
-def _auto_mode(inputs: Properties) -> Properties:
-    """The three parts of EKS Auto Mode, which it changes together; off where they are left out."""
-    off = {"enabled": False}
-    balancing = inputs.get("kubernetesNetworkConfig", {}).get("elasticLoadBalancing", off)
-    return {
-        "computeConfig": inputs.get("computeConfig", off),
-        "kubernetesNetworkConfig": {"elasticLoadBalancing": balancing},
-        "storageConfig": inputs.get("storageConfig", {"blockStorage": off}),
-    }
 
 
 class NodeGroupType(_Eks):
     """A managed node group; its nodes are the sandbox's kubelet."""
 
-    noun, member, form = "nodegroup", "nodegroup", "CLUSTER:NODE-GROUP"
+    noun, member = "nodegroup", "nodegroup"
     key = ("clusterName", "nodegroupName")
-    name_property, autoname = "nodeGroupName", True
     properties: ClassVar = {
         **outputs("region status"),
         "amiType": Is.FILLED | Is.REPLACING,
@@ -163,9 +141,8 @@ class NodeGroupType(_Eks):
         "nodeRoleArn": Property(Is.REQUIRED | Is.REPLACING | Is.ARN, "nodeRole"),
         "resources": Property(
             Is.OUTPUT,
-            shown=lambda found: [
-                {"autoscalingGroups": found["autoScalingGroups"], "remoteAccessSecurityGroupId": ""}
-            ],
+            "resources.autoScalingGroups",
+            shown=lambda groups: [{"autoscalingGroups": groups, "remoteAccessSecurityGroupId": ""}],
         ),
         "scalingConfig": Is.REQUIRED,
         "subnetIds": Property(Is.REQUIRED | Is.REPLACING | Is.UNORDERED, "subnets"),
@@ -186,7 +163,6 @@ class NodeGroupType(_Eks):
                 scalingConfig=news["scalingConfig"],
                 labels={"addOrUpdateLabels": after, "removeLabels": gone},
             )
-        super().modify(client, named, olds, news)
 
 
 _ROLE, _ASSOCIATIONS = "serviceAccountRoleArn", "podIdentityAssociations"
@@ -195,7 +171,7 @@ _ROLE, _ASSOCIATIONS = "serviceAccountRoleArn", "podIdentityAssociations"
 class AddonType(_Eks):
     """An add-on of a cluster, by its name in EKS's catalogue."""
 
-    noun, member, form = "addon", "addon", "CLUSTER:ADD-ON"
+    noun, member = "addon", "addon"
     key = ("clusterName", "addonName")
     properties: ClassVar = {
         **outputs("createdAt modifiedAt region"),
@@ -238,7 +214,6 @@ class AddonType(_Eks):
             if _ROLE in news:  # EKS would take it away from an add-on that is updated without it
                 names.append(_ROLE)
             client.update_addon(**named, **self.request(news, names))
-        super().modify(client, named, olds, news)
 
     @override
     def remove(self, client: Any, named: Properties, state: Properties) -> None:
@@ -254,7 +229,7 @@ def _association(eks: Any, cluster: str, arn: str) -> Properties:
 class AccessEntryType(_Eks):
     """An IAM principal that may use the cluster's API."""
 
-    noun, member, form = "access_entry", "accessEntry", "CLUSTER:PRINCIPAL-ARN"
+    noun, member = "access_entry", "accessEntry"
     key = ("clusterName", "principalArn")
     properties: ClassVar = {
         **outputs("accessEntryArn createdAt modifiedAt region"),
@@ -274,7 +249,6 @@ class AccessPolicyAssociationType(_Eks):
     noun, creates, deletes = "access_policy", "associate", "disassociate"
     listed = ("list_associated_access_policies", "associatedAccessPolicies")
     key, separator = ("clusterName", "principalArn", "policyArn"), "#"
-    form = "CLUSTER#PRINCIPAL-ARN#POLICY-ARN"
     properties: ClassVar = {
         **outputs("associatedAt modifiedAt region"),
         "accessScope": Property(
@@ -288,7 +262,7 @@ class AccessPolicyAssociationType(_Eks):
 class PodIdentityAssociationType(_Eks):
     """A role for a service account's pods."""
 
-    noun, member, form = "pod_identity_association", "association", "CLUSTER,ASSOCIATION-ID"
+    noun, member = "pod_identity_association", "association"
     key, separator = ("clusterName", "associationId"), ","
     made_id = "association.associationId"
     properties: ClassVar = {

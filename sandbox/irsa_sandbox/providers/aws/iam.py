@@ -34,11 +34,9 @@ _POLICY = Property(Is.REQUIRED | Is.REPLACING | Is.ARN, "PolicyArn")
 
 
 class _Iam(AwsType):
-    """A type of IAM; those with a name may leave it to the provider."""
+    """A type of IAM."""
 
     service = "iam"
-    name_property = "name"
-    autoname = True
 
     @override
     def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
@@ -59,7 +57,6 @@ class _Principal(_Iam):
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        super().modify(client, named, olds, news)
         if changed(olds, news, "permissionsBoundary"):
             arn = news.get("permissionsBoundary")
             boundary = {"PermissionsBoundary": arn} if arn else {}
@@ -150,10 +147,24 @@ def _embedded(policy: Any) -> Any:
 
 def _policies(iam: Any, named: Properties) -> Properties:
     """All policies that a role has, as its state shows them."""
-    found = [iam.get_role_policy(**named, PolicyName=name) for name in _inline(iam, named)]
+    names, arns = (_listed(iam, named, parameter) for parameter in _LISTS)
+    found = [iam.get_role_policy(**named, PolicyName=name) for name in names]
     documents = {each["PolicyName"]: canonical(each["PolicyDocument"]) for each in found}
     inline = [{"name": name, "policy": text} for name, text in documents.items()]
-    return {"inlinePolicies": inline, "managedPolicyArns": _attached(iam, named)}
+    return {"inlinePolicies": inline, "managedPolicyArns": arns}
+
+
+_LISTS = {
+    "PolicyName": ("list_role_policies", "PolicyNames"),
+    "PolicyArn": ("list_attached_role_policies", "AttachedPolicies[].PolicyArn"),
+}
+"""Of a role's inline policies and its managed ones: parameter, operation, path in its answer."""
+
+
+def _listed(iam: Any, named: Properties, parameter: str) -> list[str]:
+    """The policies of one kind that a role has."""
+    operation, path = _LISTS[parameter]
+    return list(iam.get_paginator(operation).paginate(**named).search(path))
 
 
 def _set_policies(iam: Any, named: Properties, olds: Properties, news: Properties) -> None:
@@ -254,7 +265,6 @@ class OpenIdConnectProviderType(_Iam):
     title = "IAM OIDC Provider ({url})"
     noun, key = "open_id_connect_provider", ("OpenIDConnectProviderArn",)
     made_id = "OpenIDConnectProviderArn"
-    name_property, autoname = "url", False
     properties: ClassVar = {
         "arn": Property(Is.OUTPUT, "OpenIDConnectProviderArn"),
         "clientIdLists": Property(Is.UNORDERED, "ClientIDList"),
@@ -274,21 +284,12 @@ class OpenIdConnectProviderType(_Iam):
         return {**super().inputs_of(state), "url": f"https://{state['url']}"}
 
     @override
-    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
-        """A program gives the URL with its scheme or without."""
-        live = super().refreshed(inputs, state)
-        given = str(inputs.get("url", ""))
-        same = given.removeprefix("https://") == state["url"]
-        return {**live, "url": given} if same else live
-
-    @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         before, after = set(olds.get("clientIdLists", [])), set(news.get("clientIdLists", []))
         for client_id in sorted(after - before):
             client.add_client_id_to_open_id_connect_provider(**named, ClientID=client_id)
         for client_id in sorted(before - after):
             client.remove_client_id_from_open_id_connect_provider(**named, ClientID=client_id)
-        super().modify(client, named, olds, news)
 
 
 class PolicyType(_Iam):
@@ -324,7 +325,6 @@ class PolicyType(_Iam):
                 client.delete_policy_version(**named, VersionId=oldest)
             wanted = self.request(news, ("policy",))
             client.create_policy_version(**named, **wanted, SetAsDefault=True)
-        super().modify(client, named, olds, news)
 
     @override
     def remove(self, client: Any, named: Properties, state: Properties) -> None:
@@ -338,32 +338,19 @@ class RolePolicyType(_Iam):
     """An inline policy of a role."""
 
     title = "IAM Role Policy ({name})"
-    noun, key, form = "role_policy", ("RoleName", "PolicyName"), "ROLE:NAME"
+    noun, key, is_put = "role_policy", ("RoleName", "PolicyName"), True
     properties: ClassVar = {
         "name": Property(Is.REPLACING, "PolicyName", rule=check_policy_name),
         "policy": Property(Is.REQUIRED | Is.DOCUMENT, "PolicyDocument"),
         "role": _ROLE,
     }
-    creates = "put"
-    changes = (("put_role_policy", ("policy",)),)
-
-
-def _attached(iam: Any, named: Properties) -> list[str]:
-    """ARNs of the managed policies of a role."""
-    pages = iam.get_paginator("list_attached_role_policies").paginate(**named)
-    return list(pages.search("AttachedPolicies[].PolicyArn"))
-
-
-def _inline(iam: Any, named: Properties) -> list[str]:
-    """Names of the inline policies of a role."""
-    return list(iam.get_paginator("list_role_policies").paginate(**named).search("PolicyNames"))
 
 
 class _Attachment(AwsType):
     """A managed policy on a role or user."""
 
     service, creates, deletes = "iam", "attach", "detach"
-    separator, form = "/", "NAME/POLICY-ARN"
+    separator = "/"
 
 
 class RolePolicyAttachmentType(_Attachment):
@@ -388,31 +375,29 @@ class _Exclusive(AwsType):
     Its deletion changes nothing, and an empty list is a value: it removes them all.
     """
 
-    service, noun, key, made_by_update = "iam", "role_policy", ("RoleName",), True
-    added: ClassVar[Properties] = {}
-    """Further parameters of an addition."""
-    policies: ClassVar[Any]
-    """Lists those that the role has."""
+    service, noun, key = "iam", "role_policy", ("RoleName",)
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
+        self.update(session, inputs["roleName"], {}, inputs)
+        return inputs["roleName"], {}
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
-        return {self.rows[name].aws: self.policies(client, named) for name in self.having(Is.LIST)}
+        parameters = (self.rows[name].aws for name in self.having(Is.LIST))
+        return {parameter: _listed(client, named, parameter) for parameter in parameters}
 
     @override
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
         (names,) = self.having(Is.LIST)
         parameter = self.rows[names].aws
-        live, wanted = set(self.policies(client, named)), set(news[names])
+        live, wanted = set(_listed(client, named, parameter)), set(news[names])
         add = getattr(client, f"{self.creates}_{self.noun}")
         take = getattr(client, f"{self.deletes}_{self.noun}")
         for policy in sorted(wanted - live):
-            add(**named, **{parameter: policy}, **self.added)
+            add(**named, **{parameter: policy})
         for policy in sorted(live - wanted):
             take(**named, **{parameter: policy})
-
-    @override
-    def inputs_of(self, state: Properties) -> Properties:
-        return state
 
     @override
     def remove(self, client: Any, named: Properties, state: Properties) -> None:
@@ -423,13 +408,11 @@ class RolePolicyAttachmentsExclusiveType(_Exclusive):
     """All managed policies of a role."""
 
     creates, deletes = "attach", "detach"
-    policies = staticmethod(_attached)
     properties: ClassVar = {"policyArns": Property(_ALL, "PolicyArn"), "roleName": _ROLE}
 
 
 class RolePoliciesExclusiveType(_Exclusive):
     """All inline policies of a role."""
 
-    creates, policies = "put", staticmethod(_inline)
-    added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
+    creates = "put"  # without a document, which is refused, as IAM refuses pulumi-aws' empty one
     properties: ClassVar = {"policyNames": Property(_ALL, "PolicyName"), "roleName": _ROLE}

@@ -5,7 +5,7 @@ from typing import Any
 
 from irsa_core.identity.regions import partition_of_region
 
-from ..resource import Properties, Refused
+from ..resource import Properties, Refused, refuse_unknown
 from .iam import RoleType
 from .table import AwsSession, picked, tags_as_map
 
@@ -23,8 +23,8 @@ def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
 
 def _partition(session: AwsSession, _args: Properties) -> Properties:
     """The partition of the provider's region, and the domain of its services."""
-    partition = partition_of_region(session.region)
     domain = session.client("sts").meta.endpoint_url.partition(f"{session.region}.")[2]
+    partition = partition_of_region(session.region)
     return {
         "dnsSuffix": domain,
         "id": partition,
@@ -67,14 +67,14 @@ def _addon_version(session: AwsSession, args: Properties) -> Properties:
 
 
 def _subnets(session: AwsSession, args: Properties) -> Properties:
-    _only(args, "getSubnets", "filters")
+    refuse_unknown("aws.ec2.getSubnets", args, ["filters"])
     filters = [{"Name": f["name"], "Values": f["values"]} for f in args.get("filters", ())]
     subnets = session.client("ec2").describe_subnets(Filters=filters)["Subnets"]
     return {"id": session.region, "ids": sorted(subnet["SubnetId"] for subnet in subnets)}
 
 
 def _vpc(session: AwsSession, args: Properties) -> Properties:
-    _only(args, "getVpc", "default", "id")
+    refuse_unknown("aws.ec2.getVpc", args, ["default", "id"])
     query: dict[str, Any] = {"VpcIds": [args["id"]]} if "id" in args else {}
     if args.get("default"):
         query["Filters"] = [{"Name": "is-default", "Values": ["true"]}]
@@ -87,12 +87,6 @@ def _vpc(session: AwsSession, args: Properties) -> Properties:
         "id": vpcs[0]["VpcId"],
         "tags": tags_as_map(vpcs[0].get("Tags")),
     }
-
-
-def _only(args: Properties, function: str, *known: str) -> None:
-    for name in sorted(name for name, value in args.items() if value is not None):
-        if name not in known:
-            raise Refused(f"aws.ec2.{function}: the sandbox does not know {name}")
 
 
 LOOKUPS: dict[str, Callable[[AwsSession, Properties], Properties]] = {

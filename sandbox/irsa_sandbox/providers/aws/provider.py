@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ...aws.accounts import REGION
 from ...aws.clients import AccessKeys, AwsClients
-from ..resource import Package, Properties, Refused, refuse_unknown_settings
+from ..resource import Package, Properties, Refused, refuse_unknown
 from ..values import UNKNOWN
 from . import ec2, eks, iam, s3
 from .lookups import LOOKUPS
@@ -23,7 +23,7 @@ _JSON = ("allowedAccountIds", "assumeRoles", "defaultTags")
 _KNOWN = sorted((*_JSON, "accessKey", "region", "secretKey", "token"))
 # Checks of the real provider that have no meaning here.
 _IGNORED = ("skipCredentialsValidation", "skipRegionValidation")
-_ASSUME_ROLE = {"externalId", "roleArn", "sessionName"}
+_ASSUME_ROLE = ("externalId", "roleArn", "sessionName")
 
 
 def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[AwsSession]:
@@ -34,10 +34,10 @@ def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[Aws
     """
 
     def connect(config: Properties) -> AwsSession:
-        settings = {n: v for n, v in config.items() if n not in _IGNORED and v is not None}
-        refuse_unknown_settings("an aws", settings, _KNOWN)
+        settings = {name: value for name, value in config.items() if name not in _IGNORED}
+        refuse_unknown("an aws provider's configuration", settings, _KNOWN)
         if UNKNOWN in settings.values():
-            return AwsSession(None, "", {})
+            return AwsSession(_not_known, "", "", {})
         # The SDKs send everything but text as JSON.
         texts = {name for name in _JSON if isinstance(settings.get(name), str)}
         settings |= {name: json.loads(settings[name]) for name in texts}
@@ -55,7 +55,8 @@ def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[Aws
         if allowed and account not in allowed:
             names = ", ".join(allowed)
             raise Refused(f"AWS account ID not allowed: {account} (allowed are {names})")
-        return AwsSession(clients, account, settings.get("defaultTags", {}).get("tags") or {})
+        tags = settings.get("defaultTags", {}).get("tags") or {}
+        return AwsSession(clients, region, account, tags)
 
     return Package(
         name="aws",
@@ -72,9 +73,12 @@ def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[Aws
     )
 
 
+def _not_known(*_: str) -> None:
+    raise Refused("the configuration of this aws provider is not known in a preview")
+
+
 def _assume(clients: AwsClients, role: Properties) -> AwsClients:
-    for name in sorted(role.keys() - _ASSUME_ROLE):
-        raise Refused(f"the sandbox does not know {name!r} in assumeRoles of an aws provider")
+    refuse_unknown("assumeRoles of an aws provider", role, _ASSUME_ROLE)
     request = {"RoleArn": role["roleArn"], "RoleSessionName": role.get("sessionName") or "pulumi"}
     request |= {"ExternalId": role["externalId"]} if role.get("externalId") else {}
     try:

@@ -1,6 +1,5 @@
 """Rows of S3: buckets, and their settings, each of which is a resource of its own."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ from irsa_core.identity.names import check_bucket_name
 from ...aws.s3 import ACCESS_BLOCKS
 from ..resource import Properties, Refused
 from .table import (
+    LISTED_TAGS,
     AwsSession,
     AwsType,
     Is,
@@ -21,7 +21,6 @@ from .table import (
     gone_is_fine,
     outputs,
     tags_as_list,
-    tags_as_map,
     to_aws,
 )
 
@@ -34,13 +33,12 @@ class BucketType(AwsType):
 
     title = "S3 Bucket ({bucket})"
     service, noun, key = "s3", "bucket", ("Bucket",)
-    name_property, autoname, lower_case = "bucket", True, True
+    lower_case = True
     properties: ClassVar = {
-        **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId"),
-        **outputs("region tagsAll"),
+        **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId region"),
         "bucket": Property(Is.REPLACING, "Bucket", rule=check_bucket_name),
         "forceDestroy": Property(Is.HELD, default=False),
-        "tags": Property(),
+        **LISTED_TAGS,
     }
 
     @override
@@ -54,7 +52,7 @@ class BucketType(AwsType):
         location = {"LocationConstraint": session.region}
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
         s3.create_bucket(Bucket=name, **elsewhere)
-        _set_tags(s3, name, inputs.get("tags", {}))
+        self.retag(s3, {"Bucket": name}, {}, inputs)
         return name, {}
 
     @override
@@ -62,9 +60,9 @@ class BucketType(AwsType):
         # S3 answers the creator's second CreateBucket too, so ownership is asked for.
         head = client.head_bucket(**named, ExpectedBucketOwner=session.account)
         name, region = named["Bucket"], head.get("BucketRegion", session.region)
-        tags: dict[str, str] = {}
+        tags: list[dict[str, str]] = []
         with gone_is_fine():
-            tags = tags_as_map(client.get_bucket_tagging(**named)["TagSet"])
+            tags = client.get_bucket_tagging(**named)["TagSet"]
         return {
             "arn": bucket_arn(name),
             "bucketDomainName": f"{name}.s3.amazonaws.com",
@@ -72,26 +70,21 @@ class BucketType(AwsType):
             "bucketRegionalDomainName": f"{name}.s3.{region}.amazonaws.com",
             "hostedZoneId": HOSTED_ZONE_IDS.get(region, ""),
             "region": region,
-            "tags": tags,
-            "tagsAll": tags,
+            "Tags": tags,
         }
 
     @override
     def retag(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        _set_tags(client, named["Bucket"], news.get("tags", {}))
+        if tags := news.get("tags"):
+            client.put_bucket_tagging(**named, Tagging={"TagSet": tags_as_list(tags)})
+        else:
+            client.delete_bucket_tagging(**named)
 
     @override
     def remove(self, client: Any, named: Properties, state: Properties) -> None:
         if state.get("forceDestroy"):
             delete_versions(client, named["Bucket"])
         super().remove(client, named, state)
-
-
-def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
-    if tags:
-        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags_as_list(tags)})
-    else:
-        s3.delete_bucket_tagging(Bucket=bucket)
 
 
 def delete_versions(s3: Any, bucket: str) -> None:
@@ -106,31 +99,27 @@ def delete_versions(s3: Any, bucket: str) -> None:
 class _Setting(AwsType):
     """A setting of a bucket; its id is the bucket's name, and its creation and change are one."""
 
-    service, key, made_by_update = "s3", ("Bucket",), True
+    service, key, is_put = "s3", ("Bucket",), True
     of_bucket: ClassVar = {
         "bucket": Property(Is.REQUIRED | Is.REPLACING, "Bucket"),
         "region": Is.OUTPUT,
     }
-
-    @override
-    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        getattr(client, f"put_{self.noun}")(**self.request(news))
 
 
 class BucketPublicAccessBlockType(_Setting):
     """Refusal of public access."""
 
     title = "S3 Bucket Public Access Block ({bucket})"
-    noun, member = "public_access_block", "PublicAccessBlockConfiguration"
+    noun = "public_access_block"
     properties: ClassVar = {
         **_Setting.of_bucket,
-        **{f"{n[0].lower()}{n[1:]}": Property(aws=n, default=False) for n in ACCESS_BLOCKS},
+        **{
+            f"{name[0].lower()}{name[1:]}": Property(
+                aws=f"PublicAccessBlockConfiguration.{name}", default=False
+            )
+            for name in ACCESS_BLOCKS
+        },
     }
-
-    @override
-    def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
-        blocks = super().request(inputs, names)
-        return {"Bucket": blocks.pop("Bucket"), self.member: blocks}
 
 
 class BucketOwnershipControlsType(_Setting):
@@ -142,9 +131,9 @@ class BucketOwnershipControlsType(_Setting):
         **_Setting.of_bucket,
         "rule": Property(
             Is.REQUIRED,
-            "OwnershipControls",
-            sent=lambda rule: {"Rules": [to_aws(rule)]},
-            shown=lambda found: from_aws(found["Rules"][0]),
+            "OwnershipControls.Rules",
+            sent=lambda rule: [to_aws(rule)],
+            shown=lambda rules: from_aws(rules[0]),
         ),
     }
 
@@ -161,9 +150,9 @@ class BucketServerSideEncryptionConfigurationType(_Setting):
         **_Setting.of_bucket,
         "rules": Property(
             Is.REQUIRED | Is.PARTIAL | Is.UNORDERED,
-            "ServerSideEncryptionConfiguration",
-            sent=lambda rules: {"Rules": [to_aws(_RULE | rule) for rule in rules]},
-            shown=lambda found: [_RULE | from_aws(rule) for rule in found["Rules"]],
+            "ServerSideEncryptionConfiguration.Rules",
+            sent=lambda rules: [to_aws(_RULE | rule) for rule in rules],
+            shown=lambda rules: [_RULE | from_aws(rule) for rule in rules],
         ),
         "rules.*.applyServerSideEncryptionByDefault.kmsMasterKeyId": Is.FILLED,
         "rules.*.bucketKeyEnabled": Is.FILLED,
@@ -189,15 +178,13 @@ class BucketVersioningType(_Setting):
     properties: ClassVar = {
         **_Setting.of_bucket,
         "versioningConfiguration": Property(
-            Is.REQUIRED, "VersioningConfiguration", sent=to_aws, shown=from_aws
+            Is.REQUIRED,
+            "VersioningConfiguration",
+            # What a new bucket is; S3 has no such setting.
+            sent=lambda setting: None if setting["status"] == "Disabled" else to_aws(setting),
+            shown=from_aws,
         ),
     }
-
-    @override
-    def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        # What a new bucket is; S3 has no such setting.
-        if news["versioningConfiguration"]["status"] != "Disabled":
-            super().modify(client, named, olds, news)
 
     @override
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:

@@ -17,7 +17,6 @@ from typing_extensions import override
 
 from irsa_core.identity.arns import parse_arn
 
-from ...aws.clients import AwsClients
 from ..resource import InvalidInput, Properties, Refused, ResourceType
 from ..values import (
     DEFAULTS,
@@ -35,25 +34,14 @@ _ACRONYMS = {"kmsMasterKeyId": "KMSMasterKeyID", "sseAlgorithm": "SSEAlgorithm"}
 
 
 class AwsSession(NamedTuple):
-    """A configured provider instance. Without clients, its configuration is not known yet."""
+    """A configured provider instance. Without an account, its configuration is not known yet."""
 
-    clients: AwsClients | None
+    client: Callable[..., Any]
+    """The boto3 client of a service, in the provider's region or another one."""
+
+    region: str
     account: str
     default_tags: Mapping[str, str]
-
-    @property
-    def region(self) -> str:
-        """The region that the provider works in."""
-        return self._known().region
-
-    def client(self, service: str, region: str = "") -> Any:
-        """The boto3 client of a service, in the provider's region or another one."""
-        return self._known()(service, region)
-
-    def _known(self) -> AwsClients:
-        if self.clients is None:
-            raise Refused("the configuration of this aws provider is not known in a preview")
-        return self.clients
 
 
 class Is(Flag):
@@ -86,17 +74,18 @@ class Property(NamedTuple):
 
     rules: Is = Is.OPTIONAL
     aws: str = ""
-    """Its name in AWS's requests and answers; empty if that is its own."""
+    """Its name, or path, in AWS's requests and answers; empty if that is its own."""
     default: Any = None
     """Value that the provider gives it when it is left out."""
     absent: Any = None
     """Its value in the state while AWS shows none, and in a request while the program has none."""
     sent: Callable[[Any], Any] = lambda value: value
-    """Its value in a request."""
+    """Its value in a request; None if there is nothing to send."""
     shown: Callable[[Any], Any] = lambda value: value
     """Its value in the state, from AWS's answer."""
     rule: Callable[[str], object] | str = ""
-    """Of a name: the pattern that AWS takes, or a function that raises ValueError for others."""
+    """For the name of a resource: the pattern that AWS takes, or a function that raises ValueError
+    for others. The provider generates a name that may be left out."""
 
 
 def outputs(names: str) -> dict[str, Is]:
@@ -131,21 +120,18 @@ class AwsType(ResourceType[AwsSession]):
     separator: ClassVar[str] = ":"
     """Sign between the parts of the id."""
 
-    form: ClassVar[str] = ""
-    """The parts of the id, for people."""
-
     made_id: ClassVar[str] = ""
     """Path of an id that AWS makes up, in the answer to the creation."""
 
-    made_by_update: ClassVar[bool] = False
-    """True if its creation is an update of nothing."""
+    is_put: ClassVar[bool] = False
+    """True if one operation, such as ``put_role_policy``, creates and changes it."""
 
     properties: ClassVar[Mapping[str, Is | Property]]
     """All properties, and paths of values in them that have rules of their own (``*``: each item of
     a list)."""
 
     changes: ClassVar[Sequence[tuple[str, tuple[str, ...]]]] = ()
-    """Operations that change some properties in place."""
+    """Operations that change some properties, or values in them, in place and together."""
 
     rows: ClassVar[Mapping[str, Property]]
     """`properties`, each with all of its columns."""
@@ -157,6 +143,10 @@ class AwsType(ResourceType[AwsSession]):
             rows = {n: Property(p) if isinstance(p, Is) else p for n, p in cls.properties.items()}
             cls.rows, names = rows, frozenset(name for name in rows if "." not in name)
             cls.computed = names & cls.having(Is.OUTPUT | Is.FILLED)
+            cls.name_property = next((name for name in rows if rows[name].rule), None)
+            cls.autoname = cls.name_property in rows.keys() - cls.having(Is.REQUIRED)
+            if cls.is_put:
+                cls.changes = ((f"put_{cls.noun}", tuple(names - cls.having(Is.OUTPUT))),)
             cls.replace_on = cls.having(Is.REPLACING)
 
     @classmethod
@@ -172,18 +162,23 @@ class AwsType(ResourceType[AwsSession]):
         """The parameters that name the resource, in all operations on it."""
         parts = resource_id.split(self.separator, len(self.key) - 1)
         if len(parts) != len(self.key) or not all(parts):
-            raise Refused(f"{resource_id!r} is not an id of this type; expected {self.form}")
+            form = self.separator.join(self.key)
+            raise Refused(f"{resource_id!r} is not an id of this type; expected {form}")
         return dict(zip(self.key, parts, strict=True))
 
     def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
-        """Parameters of a request with all of the inputs, or with those of the names."""
-        wanted: Properties = {}
-        for name in inputs if names is None else names:
-            row = self.rows[name]
-            value = inputs.get(name, row.absent)
-            if value is not None and Is.HELD not in row.rules:
-                wanted[row.aws or name] = row.sent(value)
-        return wanted
+        """Parameters of a request with all of the inputs, or with those of the names and paths."""
+        parameters: Properties = {}
+        for path in inputs if names is None else names:
+            name, *inner = path.split(".")
+            row = self.rows.get(path, Property())
+            value = get_path(inputs, path)
+            value = row.absent if value is None else value
+            value = None if value is None or Is.HELD in row.rules else row.sent(value)
+            if value is not None:
+                aws = self.rows[name].aws or name
+                parameters = set_path(parameters, ".".join((aws, *inner)), value)
+        return parameters
 
     def found(self, session: AwsSession, client: Any, named: Properties) -> Any:
         """AWS's description of the resource, or None for one that is gone."""
@@ -199,8 +194,8 @@ class AwsType(ResourceType[AwsSession]):
         """The state of the resource, from AWS's description of it."""
         values: Properties = {}
         for name, row in self.rows.items():
-            if (row.aws or name) in description:
-                values[name] = _shown(row, description[row.aws or name])
+            if (value := get_path(description, row.aws or name)) is not None:
+                values[name] = _shown(row, value)
             elif row.default is not None or Is.HELD in row.rules:
                 values[name] = state.get(name, row.default)
             else:
@@ -228,7 +223,11 @@ class AwsType(ResourceType[AwsSession]):
                 if arn != UNKNOWN and parse_arn(str(arn)) is None:
                     raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
-            checked[name] = _document(name, checked[name])
+            if checked[name] != UNKNOWN:
+                try:
+                    checked[name] = canonical(checked[name])
+                except (ValueError, TypeError) as error:
+                    raise InvalidInput(name, f"is not a policy document: {error}") from error
         if "tags" in self.rows and session.default_tags and checked.get("tags") != UNKNOWN:
             checked["tags"] = {**session.default_tags, **checked.get("tags", {})}
         return self._in_order(checked)
@@ -253,7 +252,7 @@ class AwsType(ResourceType[AwsSession]):
     def create(self, session: AwsSession, inputs: Properties) -> tuple[str, Properties]:
         wanted = self.request(inputs)
         resource_id = "" if self.made_id else self.separator.join(wanted[n] for n in self.key)
-        if self.made_by_update:
+        if self.is_put:
             self.update(session, resource_id, {}, inputs)
             return resource_id, {}
         answer = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")(**wanted)
@@ -273,15 +272,16 @@ class AwsType(ResourceType[AwsSession]):
         self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         client, named = self.client(session, olds), self.named(resource_id, olds)
-        self.modify(client, named, olds, self._with_filled(olds, news))
+        news = self._with_filled(olds, news)
+        self.modify(client, named, olds, news)
+        for operation, names in self.changes:
+            if any(self.request(news, [n]) not in ({}, self.request(olds, [n])) for n in names):
+                getattr(client, operation)(**{**named, **self.request(news, names)})
         if changed(olds, news, "tags"):
             self.retag(client, named, olds, news)
 
     def modify(self, client: Any, named: Properties, olds: Properties, news: Properties) -> None:
-        """`update`, but for tags."""
-        for operation, names in self.changes:
-            if changed(olds, news, *names):
-                getattr(client, operation)(**named, **self.request(news, names))
+        """Change what neither `changes` nor `retag` does."""
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
@@ -313,11 +313,8 @@ class AwsType(ResourceType[AwsSession]):
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
-        return {
-            name: value
-            for name, value in state.items()
-            if value not in (None, "", [], {}) and name not in self.having(Is.OUTPUT)
-        }
+        given, required = state.keys() - self.having(Is.OUTPUT), self.having(Is.REQUIRED)
+        return {n: state[n] for n in given if n in required or state[n] not in (None, "", [], {})}
 
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
@@ -409,15 +406,6 @@ def _shown(row: Property, found: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return canonical(value) if Is.DOCUMENT in row.rules else value
-
-
-def _document(name: str, text: Any) -> Any:
-    if text == UNKNOWN:
-        return text
-    try:
-        return canonical(text)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(name, f"is not a policy document: {error}") from error
 
 
 def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:

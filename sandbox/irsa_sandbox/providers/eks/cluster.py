@@ -68,18 +68,15 @@ class ServiceRole(pulumi.ComponentResource):
             f"{name}-role", description=description, assume_role_policy=trust, opts=child
         )
         for policy in policies:
+            arn = aws_policy_arn(policy)  # the suffix is equal in every partition
+            digest = hashlib.sha1(arn.encode(), usedforsecurity=False)
             aws.iam.RolePolicyAttachment(
-                f"{name}-{_hash(policy)}",
+                f"{name}-{digest.hexdigest()[:8]}",
                 policy_arn=Output.concat("arn:", partition, ":iam::aws:policy/", policy),
                 role=self.role.name,
                 opts=child,
             )
         self.register_outputs({"resolvedRole": self.role, "directRole": self.role})
-
-
-def _hash(policy: str) -> str:
-    """Suffix of an attachment's name, equal in every partition."""
-    return hashlib.sha1(aws_policy_arn(policy).encode(), usedforsecurity=False).hexdigest()[:8]
 
 
 # https://github.com/aws/amazon-vpc-cni-k8s#cni-configuration-variables
@@ -217,14 +214,14 @@ class ClusterComponent(pulumi.ComponentResource):
             "endpoint": cluster.endpoint,
             "instanceRoles": [],
             "kubeconfig": config,
-            "nodeGroupOptions": _given({"version": inputs.get("version")}),
+            "nodeGroupOptions": {"version": inputs["version"]} if "version" in inputs else {},
             "provider": provider,
             "storageClasses": {},
             "subnetIds": subnet_ids,
             "vpcCni": cni,
             "vpcId": vpc_id,
         }
-        self.outputs = _outputs(_given(core))
+        self.outputs = _outputs({n: value for n, value in core.items() if value is not None})
         self.register_outputs(self.outputs)
 
     def _cluster(
@@ -299,10 +296,6 @@ def _outputs(core: dict[str, Any]) -> dict[str, Any]:
         "oidcProviderUrl": issuer_url,
         **dict.fromkeys(_ABSENT, ""),
     }
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:

@@ -25,14 +25,7 @@ from typing_extensions import override
 from irsa_core.identity.policy_json import Json
 from irsa_core.identity.subjects import check_dns_subdomain
 
-from ..resource import (
-    InvalidInput,
-    Package,
-    Properties,
-    Refused,
-    ResourceType,
-    refuse_unknown_settings,
-)
+from ..resource import InvalidInput, Package, Properties, Refused, ResourceType, refuse_unknown
 from ..values import UNKNOWN, get_path, has_unknown
 from .api import Kind, KubernetesApi, explain, only_with_kubectl, refusal
 from .ready import await_gone, await_ready, get_lasting
@@ -270,7 +263,7 @@ def package(credentials: Mapping[str, str]) -> Package[ClusterSession]:
             raise Refused(f"provider kubernetes: kubeconfig: {error!r}") from error
 
     def connect(config: Properties) -> ClusterSession:
-        refuse_unknown_settings("a kubernetes", config, CONFIGURATION)
+        refuse_unknown("a kubernetes provider's configuration", config, CONFIGURATION)
         text = config.get("kubeconfig") or Path(credentials["KUBECONFIG"]).read_text()
         content = yaml.safe_load(text) if isinstance(text, str) else text
         if not isinstance(content, dict):

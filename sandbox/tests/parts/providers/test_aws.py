@@ -207,7 +207,7 @@ def test_exclusive_policies_are_all_that_a_role_keeps(engine, iam):
     engine.update(drifted, managed.inputs)
 
     more = {**none, "policyNames": ["p"]}
-    assert "parameter PolicyDocument" in refused(engine.update, inline, more)
+    assert 'parameter in input: "PolicyDocument"' in refused(engine.update, inline, more)
     with pytest.raises(InvalidInput, match="policyNames: is required"):
         engine.check(INLINE, {"roleName": "exclusive"})
     for resource in (managed, inline):

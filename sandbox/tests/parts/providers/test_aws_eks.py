@@ -179,7 +179,7 @@ def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, els
     ids = engine.invoke("aws:ec2/getSubnets:getSubnets", filters=[of_vpc])["ids"]
     assert ids == sorted(elsewhere["subnets"])
     line = refused(engine.invoke, "aws:ec2/getVpc:getVpc", tags={"a": "b"})
-    assert line == "aws.ec2.getVpc: the sandbox does not know tags"
+    assert line == "the sandbox does not know 'tags' in aws.ec2.getVpc; it knows default, id"
     of_eks = {"addonName": "kube-proxy", "kubernetesVersion": "1.34"}
     for arguments, is_newest in (({}, False), ({"mostRecent": True}, True)):
         answer = engine.invoke("aws:eks/getAddonVersion:getAddonVersion", **of_eks, **arguments)
@@ -202,11 +202,11 @@ def test_an_account_without_a_default_vpc_is_one_line(engine, ec2):
 
 def test_an_id_of_another_form_is_refused(engine):
     for token, form in (
-        (NODES, "CLUSTER:NODE-GROUP"),
-        ("aws:eks/accessEntry:AccessEntry", "CLUSTER:PRINCIPAL-ARN"),
-        (ADDON, "CLUSTER:ADD-ON"),
-        (ACCESS_POLICY, "CLUSTER#PRINCIPAL-ARN#POLICY-ARN"),
-        (ASSOCIATION, "CLUSTER,ASSOCIATION-ID"),
+        (NODES, "clusterName:nodegroupName"),
+        ("aws:eks/accessEntry:AccessEntry", "clusterName:principalArn"),
+        (ADDON, "clusterName:addonName"),
+        (ACCESS_POLICY, "clusterName#principalArn#policyArn"),
+        (ASSOCIATION, "clusterName,associationId"),
     ):
         line = refused(engine.read, token, "one-part")
         assert line == f"'one-part' is not an id of this type; expected {form}"
