@@ -89,7 +89,7 @@ REFUSALS = {
     "types without outputs": (None, {QUEUE}, f"{{'{QUEUE}'}}; give outputs by type token"),
     "a misspelt type": ("aws:sqs/que:Queue", {}, f"the nearest are {QUEUE}, "),
     "a type of the sandbox": ("aws:s3/bucket:Bucket", {}, "Bucket is a type of the sandbox; "),
-    "a kind of Kubernetes": ("kubernetes:core/v1:Pod", {}, "Pod is a type of the sandbox; "),
+    "a kind of Kubernetes": ("kubernetes:core/v1:ConfigMap", {}, "ConfigMap is a type of the "),
     "a component": ("eks:index:Cluster", {}, "Cluster is a component; declare the types "),
 }
 
@@ -98,7 +98,7 @@ REFUSALS = {
 def test_a_wrong_declaration_is_refused_in_a_line(session, token, outputs, line):
     def program() -> None:
         aws.s3.Bucket("x")
-        k8s.core.v1.Pod("x")
+        k8s.core.v1.ConfigMap("x")
         pulumi.ComponentResource("eks:index:Cluster", "x")
         aws.rds.Instance("x", instance_class="x")
         pulumi.export("url", aws.sqs.Queue("jobs").url)
