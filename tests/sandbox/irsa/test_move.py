@@ -15,7 +15,7 @@ from lightkube.resources.core_v1 import Pod, ResourceQuota, ServiceAccount
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 from lightkube.types import PatchType
 
-from irsa.commands import move as command
+from irsa.commands import sources
 from irsa.move.changes import LOCK
 from irsa.move.plan import GRACE_SECONDS
 from irsa.verify.gather import Sources
@@ -124,7 +124,7 @@ def late(monkeypatch):
 
     def pass_(seconds: float = LATER) -> None:
         later = partial(Sources, now=lambda: time.time() + seconds)
-        monkeypatch.setattr(command, "Sources", later)
+        monkeypatch.setattr(sources, "Sources", later)
 
     return pass_
 
