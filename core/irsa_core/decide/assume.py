@@ -25,8 +25,8 @@ from irsa_core.decide.steps import (
     TokenClaims,
 )
 from irsa_core.decide.truth import Verdict
-from irsa_core.decide.web_identity import BUILT_IN, TokenIdentity, check_token
-from irsa_core.identity.arns import ProviderArn, RoleArn
+from irsa_core.decide.web_identity import check_token
+from irsa_core.identity.arns import RoleArn
 from irsa_core.identity.errors import (
     AwsError,
     above_chained_maximum,
@@ -177,69 +177,43 @@ def _constraint(name: str, value: str | None, constraint: str) -> str:
     )
 
 
-def with_web_identity(
-    scenario: Scenario, step: AssumeRoleWithWebIdentity, role: RoleArn
+def call_for_session(
+    scenario: Scenario,
+    step: AssumeRole | AssumeRoleWithWebIdentity,
+    role: RoleArn,
+    caller: Caller | None,
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
-    """AssumeRoleWithWebIdentity: the answer, and what makes the session when it is granted."""
+    """The answer to a call for a session, and what makes the session when it is granted."""
     session = partial(session_of, step.resource, step.session_name)
-    if step.token is None:
-        if not step.role_exists:
-            return refused(web_identity_denied(), "the role does not exist"), session
+    keys: Keys = {}
+    missing: Sequence[str] = ()
+    if isinstance(step, AssumeRole):
+        step, caller = _with_kept(step, caller)
+        keys = {**inherited(caller), **step.keys}
+        if step.external_id is not None:
+            keys["sts:externalid"] = step.external_id
+    elif step.token is not None:
+        try:
+            caller, keys, missing = check_token(
+                scenario, step.token, role, valid=step.only == "resource"
+            )
+        except AwsError as error:
+            return refused(error, "STS refuses the token"), session
+    elif step.role_exists:
         return undecided(f"{step.path}.token"), session
-    identity = check_token(scenario, step.token, role, valid=step.only == "resource")
-    if isinstance(identity, AwsError):
-        return refused(identity, "STS refuses the token"), session
-    caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
-    federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
-    keys = _keys(step, role, identity.keys)
-    if error := _invalid(_passed_problem(keys)):
-        return refused(error, "STS refuses what the token passes"), session
-    answer = _decide_by_trust_policy(scenario, step, identity, caller, keys)
-    return answer, partial(_session, step, keys, caller, federation)
-
-
-def _provider(identity: TokenIdentity, role: RoleArn) -> str:
-    """Return the token's provider as a trust policy names it under ``Federated``."""
-    if identity.issuer in BUILT_IN:
-        return identity.issuer
-    return str(ProviderArn(role.partition, role.account, identity.issuer))
-
-
-def _decide_by_trust_policy(
-    scenario: Scenario, step: SessionCall, identity: TokenIdentity, caller: Caller, keys: Keys
-) -> StepAnswer:
-    if not step.role_exists:
-        return refused(web_identity_denied(), "the role does not exist")
-    request = _request(scenario, step, caller, keys)
-    inquiry = Inquiry(request, policies_of(step, caller), same_account=False)
-    decision = inquiry.decide()
-    if decision.verdict is Verdict.DENY:
-        return refused(web_identity_denied(), decision=decision)
-    denied, facts = _more_actions(scenario, step, keys, inquiry)
-    if denied:
-        return refused(web_identity_denied(), decision=denied[1])
-    facts = [*identity.missing, *facts]
-    if step.service_control:
-        # They are for users and roles of the organization, and a web identity is neither.
-        facts.append("whether service control policies apply to an unsigned call")
-    return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=False)
-
-
-def with_credentials(
-    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None
-) -> tuple[StepAnswer, Callable[[], Caller]]:
-    """AssumeRole: the answer, and what makes the session when it is granted."""
-    if caller is not None and caller.kind == "session" and step.context:
-        if (kept := step.context.get("aws:sourceidentity")) is not None:
-            caller = replace(caller, source_identity=kept)
-        if unknown := _besideinherited(step.context, caller):
-            step = replace(step, context={**step.context, **unknown})
-    keys = {**inherited(caller), **step.keys}
-    if step.external_id is not None:
-        keys["sts:externalid"] = step.external_id
     keys = _keys(step, role, keys)
-    answer = _assume_role(scenario, step, role, caller, keys)
+    answer = _answer(scenario, step, role, caller, keys, missing)
     return answer, partial(_session, step, keys, caller)
+
+
+def _with_kept(step: AssumeRole, caller: Caller | None) -> tuple[AssumeRole, Caller | None]:
+    """Return both with what the context says of the session that calls."""
+    if caller is None or caller.kind != "session" or not step.context:
+        return step, caller
+    if (kept := step.context.get("aws:sourceidentity")) is not None:
+        caller = replace(caller, source_identity=kept)
+    unknown = _besideinherited(step.context, caller)
+    return replace(step, context={**step.context, **unknown}), caller
 
 
 def _keys(step: SessionCall, role: RoleArn, more: Keys) -> Keys:
@@ -279,14 +253,12 @@ def _besideinherited(context: Keys, caller: Caller) -> dict[str, Value]:
     }
 
 
-def _session(
-    step: SessionCall, keys: Keys, caller: Caller | None, federation: Keys | None = None
-) -> Caller:
+def _session(step: SessionCall, keys: Keys, caller: Caller | None) -> Caller:
     tags, transitive = _session_tags(keys, caller)
     return session_of(
         step.resource,
         step.session_name,
-        federation=federation,
+        federation=caller.federation if caller and caller.kind == "web-identity" else None,
         source_identity=_source_identity(keys, caller),
         session_tags=tags,
         transitive_tags=transitive,
@@ -331,14 +303,26 @@ def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
     return transitive_tag_is_set() if any(isinstance(context.get(t), str) for t in tags) else None
 
 
-def _assume_role(
-    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None, keys: Keys
+def _answer(
+    scenario: Scenario,
+    step: AssumeRole | AssumeRoleWithWebIdentity,
+    role: RoleArn,
+    caller: Caller | None,
+    keys: Keys,
+    missing: Sequence[str],
 ) -> StepAnswer:
+    """The answer to a call whose parameters and token STS takes."""
+    signed = isinstance(step, AssumeRole)
+
     def refusal(action: str = step.action) -> AwsError:
+        if not signed:
+            return web_identity_denied()
         return not_authorized(caller.arn if caller else "<principal>", action, step.resource)
 
     if caller is not None and caller.kind == "root":
         return refused(root_may_not_assume(), "STS refuses the caller")
+    if not signed and (error := _invalid(_passed_problem(keys))):
+        return refused(error, "STS refuses what the token passes")
     if not step.role_exists:
         return refused(refusal(), "the role does not exist")
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
@@ -346,7 +330,7 @@ def _assume_role(
     inquiry = Inquiry(
         _request(scenario, step, caller, keys),
         policies_of(step, caller),
-        same_account=None if caller is None else caller.account == role.account,
+        same_account=None if caller is None else signed and caller.account == role.account,
         resource_must_allow=True,
     )
     decision = inquiry.decide()
@@ -354,13 +338,17 @@ def _assume_role(
         return refused(refusal(), decision=decision)
     if changed := _changed(step.context, caller):
         return refused(changed, "what a session passes on cannot be changed")
-    chained = step.chained
-    if chained is None and caller is not None:
-        chained = caller.kind == "session"
     denied, facts = _more_actions(scenario, step, keys, inquiry)
     if denied:
         action, decision = denied
         return refused(refusal(action), decision=decision)
+    facts = [*missing, *facts]
+    if step.service_control and not signed:
+        # They are for users and roles of the organization, and a web identity is neither.
+        facts.append("whether service control policies apply to an unsigned call")
+    chained = step.chained
+    if chained is None and caller is not None:
+        chained = caller.kind == "session"
     return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=chained)
 
 

@@ -17,7 +17,7 @@ class Caller(Principal):
     """The principal of one request."""
 
     federation: Mapping[str, Value] | None = None
-    """Of a session that a web identity got: the condition keys, in lower case, that it keeps."""
+    """Of a web identity and its session: the condition keys, in lower case, that this keeps."""
     source_identity: Value = Key.UNKNOWN
     """Of a session: ``aws:SourceIdentity``, which is passed on from session to session."""
     session_tags: Mapping[str, Value] = field(default_factory=dict[str, Value])

@@ -7,14 +7,12 @@ cannot be decided does not: when a later one is refused in any case, the answer 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from irsa_core.decide import assume
-from irsa_core.decide.assume import check_parameters, scope_problem
+from irsa_core.decide.assume import call_for_session, check_parameters, scope_problem
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.evaluate import Inquiry, StepAnswer, refused, undecided
 from irsa_core.decide.patterns import Value
 from irsa_core.decide.principals import Caller
 from irsa_core.decide.steps import (
-    AssumeRoleWithWebIdentity,
     Call,
     CreateRole,
     ResourceCall,
@@ -117,9 +115,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return refused(invalid_role_arn(), "STS refuses the parameters"), session
     if error := check_parameters(step):
         return refused(error, "STS refuses the parameters"), session
-    if isinstance(step, AssumeRoleWithWebIdentity):
-        return assume.with_web_identity(scenario, step, role)
-    return assume.with_credentials(scenario, step, role, _caller(step, session))
+    return call_for_session(scenario, step, role, _caller(step, session))
 
 
 def _caller(step: Call, session_so_far: Session) -> Caller | None:

@@ -114,6 +114,8 @@ class SessionCall(Call):
     session_name: str | None = None
     duration: int = DEFAULT_SESSION_DURATION
     max_duration: int | None = None
+    chained: bool | None = None
+    """True if a session of a role makes the call; None if the caller tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,6 @@ class AssumeRole(SessionCall):
 
     action: str = "sts:AssumeRole"
     external_id: str | None = None
-    chained: bool | None = None
     keys: Mapping[str, Value] = field(default_factory=dict[str, Value])
     """Condition keys, in lower case, that another field than ``context`` gives."""
 
