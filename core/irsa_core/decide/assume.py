@@ -14,7 +14,6 @@ from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.document import FOREIGN_KEYS
 from irsa_core.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
 from irsa_core.decide.patterns import Key, Value
-from irsa_core.decide.policies import Policies
 from irsa_core.decide.principals import Caller, session_of
 from irsa_core.decide.statements import Policy
 from irsa_core.decide.steps import (
@@ -327,9 +326,13 @@ def _answer(
         return refused(refusal(), "the role does not exist")
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
         return refused(refusal(), "the caller and the role are in different partitions")
+    policies = step
+    if step.only != "caller":
+        trust = step.trust if isinstance(step.trust, Policy) else None
+        policies = replace(step, resource_policy=trust, resource_policy_given=trust is not None)
     inquiry = Inquiry(
         _request(scenario, step, caller, keys),
-        policies_of(step, caller),
+        policies,
         same_account=None if caller is None else signed and caller.account == role.account,
         resource_must_allow=True,
     )
@@ -397,12 +400,3 @@ def _limited(
         if chained is None:
             facts = [*facts, f"{step.path}.chained"]
     return undecided(*facts, decision=answer.decision) if facts else answer
-
-
-def policies_of(step: SessionCall, caller: Caller | None) -> Policies:
-    """The policies that meet in a call for a session: the role's is its trust policy."""
-    if step.only == "caller":
-        return step.policies(None, "", caller, step.only)
-    trust = step.trust if isinstance(step.trust, Policy) else None
-    missing = f"{step.path}.trust_policy" if step.trust is None else ""
-    return step.policies(trust, missing, caller, step.only)

@@ -30,6 +30,11 @@ class Caller(Principal):
     """Of a session: the policies of GetScopedCredentials, each of which must allow what it does."""
 
     @property
+    def without_policies(self) -> bool:
+        """True if it has no policies of its own: the resource's policy alone decides."""
+        return self.kind in ("service", "web-identity")
+
+    @property
     def service_linked(self) -> bool:
         """True if it is a service-linked role, which no policy of an organization limits."""
         return ":role/aws-service-role/" in self.role_arn
@@ -40,7 +45,7 @@ class Caller(Principal):
 
         https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
         """
-        return self.kind not in ("service", "web-identity") and not self.service_linked
+        return not self.without_policies and not self.service_linked
 
 
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")

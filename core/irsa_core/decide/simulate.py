@@ -199,11 +199,9 @@ def _call(
     keys: dict[str, Value] = {}
     if account is not None:
         keys = {"aws:resourceaccount": account, "s3:resourceaccount": account}
-    needed = must_allow or same_account is not True
-    missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
         Request(step.action, step.resource, caller, keys, context=step.context, now=scenario.now),
-        step.policies(step.resource_policy, missing, caller),
+        step,
         same_account=same_account,
         resource_must_allow=must_allow,
     )
