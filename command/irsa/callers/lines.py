@@ -14,7 +14,7 @@ from irsa_core.decide.document import Condition, Statement, statements_of
 from irsa_core.decide.evaluate import StepAnswer
 from irsa_core.decide.operators import read_operator
 from irsa_core.decide.patterns import Key, Value
-from irsa_core.decide.principal_element import UNIQUE_ID, Directness
+from irsa_core.decide.principals import UNIQUE_ID, Directness
 from irsa_core.decide.reasons import named
 from irsa_core.decide.statements import CompiledStatement, Policy
 from irsa_core.decide.trust_policy import compile_trust_policy

@@ -21,7 +21,6 @@ from irsa_core.decide.steps import (
     AssumeRoleWithWebIdentity,
     Scenario,
     SessionCall,
-    TokenClaims,
 )
 from irsa_core.decide.truth import Verdict
 from irsa_core.decide.web_identity import check_token
@@ -30,6 +29,7 @@ from irsa_core.identity.errors import (
     AwsError,
     above_chained_maximum,
     above_role_maximum,
+    invalid_parameter,
     not_authorized,
     root_may_not_assume,
     source_identity_is_set,
@@ -63,16 +63,15 @@ _TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
 Keys = Mapping[str, Value]
 """All condition keys that a call is known to carry, in lower case."""
-_AT_MOST = "Member must have length less than or equal to"
 
 
 def check_parameters(step: AssumeRole | AssumeRoleWithWebIdentity) -> AwsError | None:
     """The parameters of a call for a session, in the order in which STS reads them."""
-    problem = (
-        _token_problem(step.token)
-        if isinstance(step, AssumeRoleWithWebIdentity)
-        else _text_problem("externalId", step.external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
-    )
+    if isinstance(step, AssumeRole):
+        problem = _text_problem("externalId", step.external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
+    else:
+        length = len(step.token) if isinstance(step.token, str) else None
+        problem = _problem("webIdentityToken", length, WEB_IDENTITY_TOKEN_LENGTH)
     return _invalid(
         _text_problem("roleSessionName", step.session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
         or problem
@@ -80,36 +79,6 @@ def check_parameters(step: AssumeRole | AssumeRoleWithWebIdentity) -> AwsError |
         or _passed_problem(step.context or {})
         or _policies_problem(step.session_sizes)
     )
-
-
-def _invalid(problem: str | None) -> AwsError | None:
-    return AwsError("ValidationError", 400, problem) if problem else None
-
-
-def _outside(measure: str, number: int, limits: range) -> str:
-    """Return the constraint that a length or a value does not meet; empty if it meets it."""
-    if number < limits.start:
-        return f"Member must have {measure} greater than or equal to {limits.start}"
-    if number >= limits.stop:
-        return f"Member must have {measure} less than or equal to {limits.stop - 1}"
-    return ""
-
-
-def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str | None:
-    if value is None:
-        return None
-    constraint = _outside("length", len(value), length)
-    if not constraint and not re.fullmatch(pattern, value, re.ASCII):
-        constraint = f"Member must satisfy regular expression pattern: {pattern}"
-    return _constraint(name, value[:200], constraint) if constraint else None
-
-
-def _token_problem(token: TokenClaims | str | None) -> str | None:
-    """STS does not show a token."""
-    if not isinstance(token, str):
-        return None
-    constraint = _outside("length", len(token), WEB_IDENTITY_TOKEN_LENGTH)
-    return _constraint("webIdentityToken", None, constraint) if constraint else None
 
 
 def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
@@ -123,55 +92,74 @@ def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
     return _invalid(problem)
 
 
-def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str | None:
-    constraint = "" if duration is None else _outside("value", duration, limits)
-    return _constraint("durationSeconds", str(duration), constraint) if constraint else None
+def _invalid(problem: str) -> AwsError | None:
+    return invalid_parameter(problem) if problem else None
 
 
-def _passed_problem(keys: Keys) -> str | None:
+def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str:
+    return _problem("durationSeconds", duration, limits, shown=duration, measure="value")
+
+
+def _passed_problem(keys: Keys) -> str:
     """The session tags and the source identity that a call or its token passes, as far as their
-    values are known."""
+    values are known. The packed size of tags and session policies, which STS limits, too, is not
+    documented."""
     tags = [
         (key.removeprefix(_TAG), value)
         for key, value in keys.items()
         if key.startswith(_TAG) and isinstance(value, str)
     ]
-    source = keys.get(_SOURCE_IDENTITY)
-    source_identity = source if isinstance(source, str) else None
-    return _tags_problem(tags) or _text_problem(
-        "sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH
-    )
-
-
-def _tags_problem(tags: Sequence[tuple[str, str]]) -> str | None:
-    """The packed size of tags and session policies, which STS limits, too, is not documented."""
-    if len(tags) > TAGS_MAX:
-        return _constraint("tags", None, f"{_AT_MOST} {TAGS_MAX}")
+    if problem := _problem("tags", len(tags), range(TAGS_MAX + 1)):
+        return problem
     for number, tag in enumerate(tags, start=1):
-        for name, value, limit in zip(
+        for name, text, most in zip(
             ("key", "value"), tag, (TAG_KEY_MAX, TAG_VALUE_MAX), strict=True
         ):
             at = f"tags.{number}.member.{name}"
-            if len(value) > limit:
-                return _constraint(at, value[:200], f"{_AT_MOST} {limit}")
-            if not all(unicodedata.category(c)[0] in "LZN" or c in "_.:/=+-@" for c in value):
-                constraint = f"Member must satisfy regular expression pattern: {_TAG_PATTERN}"
-                return _constraint(at, value, constraint)
-    return None
+            if problem := _text_problem(at, text, _TAG_PATTERN, range(most + 1)):
+                return problem
+    source = keys.get(_SOURCE_IDENTITY)
+    source_identity = source if isinstance(source, str) else None
+    return _text_problem("sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH)
 
 
-def _policies_problem(sizes: tuple[int, ...]) -> str | None:
-    if len(sizes) > SESSION_POLICY_ARNS_MAX + 1:  # and one that is no ARN
-        return _constraint("policyArns", None, f"{_AT_MOST} {SESSION_POLICY_ARNS_MAX}")
-    if sum(sizes) > SESSION_POLICIES_SIZE_MAX:
-        return _constraint("policy", None, f"{_AT_MOST} {SESSION_POLICIES_SIZE_MAX}")
-    return None
+def _policies_problem(sizes: tuple[int, ...]) -> str:
+    listed = len(sizes) - 1  # one is no ARN
+    return _problem("policyArns", listed, range(-1, SESSION_POLICY_ARNS_MAX + 1)) or _problem(
+        "policy", sum(sizes), range(SESSION_POLICIES_SIZE_MAX + 1)
+    )
 
 
-def _constraint(name: str, value: str | None, constraint: str) -> str:
-    shown = "" if value is None else f" '{value}'"
+def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str:
+    if value is None:
+        return ""
+    problem = _problem(name, len(value), length, shown=value[:200])
+    if problem or _fits(value, pattern):
+        return problem
+    return _constraint(name, value, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _fits(value: str, pattern: str) -> bool:
+    if pattern == _TAG_PATTERN:  # of Java: Python's expressions have no categories
+        return all(unicodedata.category(c)[0] in "LZN" or c in "_.:/=+-@" for c in value)
+    return re.fullmatch(pattern, value, re.ASCII) is not None
+
+
+def _problem(
+    name: str, number: int | None, limits: range, *, shown: object = None, measure: str = "length"
+) -> str:
+    """Return STS's words for a length or value outside of its limits; empty if it is within."""
+    if number is None or number in limits:
+        return ""
+    bound, limit = ("less", limits.stop - 1) if number >= limits.stop else ("greater", limits.start)
+    text = f"Member must have {measure} {bound} than or equal to {limit}"
+    return _constraint(name, shown, text)
+
+
+def _constraint(name: str, shown: object, constraint: str) -> str:
+    value = "" if shown is None else f" '{shown}'"
     return (
-        f"1 validation error detected: Value{shown} at '{name}' "
+        f"1 validation error detected: Value{value} at '{name}' "
         f"failed to satisfy constraint: {constraint}"
     )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.policies import KINDS, Policies
-from irsa_core.decide.principal_element import Directness
+from irsa_core.decide.principals import Directness
 from irsa_core.decide.reasons import (
     Decision,
     Reason,
@@ -82,8 +82,8 @@ class Inquiry(NamedTuple):
         """Return whether resource's and caller's side grant the call, which they do in another way
         in one account and across accounts."""
         direct, role, account = grants
-        own = all_of((account, identity)) if self.resource_must_allow else identity
-        within = any_of((direct, all_of((any_of((role, own)), limits))))
+        by_caller = all_of((account, identity)) if self.resource_must_allow else identity
+        within = any_of((direct, all_of((any_of((role, by_caller)), limits))))
         across = any_of(grants)
         if not (self.request.caller and self.request.caller.without_policies):
             across = all_of((across, identity, limits))
@@ -138,11 +138,6 @@ class StepAnswer(NamedTuple):
         if self.verdict is not Verdict.UNKNOWN:
             return []
         return list(dict.fromkeys([*self.facts, *(self.decision.missing if self.decision else ())]))
-
-    @property
-    def left_out(self) -> list[str]:
-        """The kinds of policies that could deny the step after all, and were not given."""
-        return self.decision.left_out if self.decision else []
 
     @property
     def reasons(self) -> list[Reason]:

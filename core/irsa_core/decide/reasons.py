@@ -12,8 +12,7 @@ from typing import Literal, NamedTuple
 
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.policies import Policies, Source, left_out
-from irsa_core.decide.principal_element import Directness, PrincipalElement
-from irsa_core.decide.principals import Caller
+from irsa_core.decide.principals import Caller, Directness, PrincipalElement
 from irsa_core.decide.statements import CompiledStatement
 from irsa_core.decide.truth import Truth, Verdict
 
@@ -112,7 +111,7 @@ class Decision:
     @cached_property
     def _traces(self) -> list[_Trace]:
         return [
-            _trace(source, position, statement, self.request, self.policies)
+            _Trace(source, position, statement, *_applies(statement, self.request, self.policies))
             for source, policy in self.policies.asked(self.request.caller)
             for position, statement in enumerate(policy.statements)
         ]
@@ -180,23 +179,19 @@ def missing_facts(facts: Iterable[str]) -> list[Reason]:
     return [remark(f"missing fact: {fact}") for fact in facts]
 
 
-def _trace(
-    source: Source,
-    position: int,
-    statement: CompiledStatement,
-    request: Request,
-    policies: Policies,
-) -> _Trace:
+def _applies(
+    statement: CompiledStatement, request: Request, policies: Policies
+) -> tuple[Truth, str, list[str]]:
     """Look at the principal, the action, the resource and the conditions, in this order."""
     facts: list[str] = []
     unsure = ""
     for truth, why_not, missing in _looks(statement, request, policies):
         if truth is False:
-            return _Trace(source, position, statement, False, why_not, [])
+            return False, why_not, []
         if truth is None:
             unsure = unsure or why_not
         facts += missing
-    return _Trace(source, position, statement, None if unsure else True, unsure, facts)
+    return None if unsure else True, unsure, facts
 
 
 def _looks(

@@ -51,7 +51,8 @@ class Outcome:
         """The kinds of policies that could deny an allowed scenario, and were not given."""
         if self.verdict is not Verdict.ALLOW:
             return []
-        return list(dict.fromkeys(each for step in self.steps for each in step.left_out))
+        decisions = [step.decision for step in self.steps if step.decision]
+        return list(dict.fromkeys(kind for each in decisions for kind in each.left_out))
 
     def as_json(self) -> dict[str, object]:
         """The answer in the form of `python -m irsa decide`."""

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from irsa_core.decide.conditions import Test, clip, compile_test
 from irsa_core.decide.document import (
+    ASSUME_ACTIONS,
+    FOREIGN_KEYS,
     DocumentError,
     DocumentType,
     Statement,
@@ -17,8 +19,8 @@ from irsa_core.decide.document import (
     read_statement,
 )
 from irsa_core.decide.operators import Texts
-from irsa_core.decide.patterns import Key, Lookup, Template, resource_problem
-from irsa_core.decide.principal_element import PrincipalElement
+from irsa_core.decide.patterns import Lookup, Pattern, resource_problem
+from irsa_core.decide.principals import PrincipalElement
 from irsa_core.decide.truth import Truth, negated
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
@@ -176,18 +178,13 @@ def _check_actions(statement: Statement, kind: DocumentType) -> None:
 
 @lru_cache(maxsize=64)
 def _may_be_sts(action: str) -> bool:
-    if UNKNOWN_OUTPUT in action:
-        return True
-    pattern = Template(action, variables=False, wildcards=True, ignore_case=True)
-    return action[:4].lower() == "sts:" and any(
-        pattern.matches(known, lambda _: Key.ABSENT) for known in _TRUST_ACTIONS
-    )
+    matches = Pattern.parse(action.lower()).matches
+    by_name = action[:4].lower() == "sts:" and any(map(matches, _TRUST_ACTIONS))
+    return by_name or UNKNOWN_OUTPUT in action
 
 
-_TRUST_ACTIONS = (
-    "sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:SetContext",
-    "sts:SetSourceIdentity", "sts:TagSession",
-)  # fmt: skip
+_TRUST_ACTIONS = [each.lower() for each in (*ASSUME_ACTIONS, *FOREIGN_KEYS)]
+"""The calls for a session, and the actions that they need besides."""
 
 
 def _resources(statement: Statement, kind: DocumentType) -> Names | None:

@@ -15,7 +15,7 @@ from irsa_core.decide.document import (
     statements_of,
 )
 from irsa_core.decide.operators import read_moment, read_operator
-from irsa_core.decide.principal_element import UNIQUE_ID
+from irsa_core.decide.principals import UNIQUE_ID
 from irsa_core.decide.statements import Policy, compile_policy
 from irsa_core.decide.truth import Truth, any_of
 from irsa_core.identity.arns import (
