@@ -129,7 +129,7 @@ def _read_policy_and_decide() -> object:
     caller = Caller("web-identity", PROVIDER, "111122223333")
     keys = {f"{ISSUER.lower()}:aud": "sts.amazonaws.com", f"{ISSUER.lower()}:sub": SUBJECT}
     request = Request("sts:AssumeRoleWithWebIdentity", ROLE_A, caller, keys)
-    policies = Policies(resource=compile_trust_policy(json.loads(TRUST)))
+    policies = Policies(resource_policy=compile_trust_policy(json.loads(TRUST)))
     return Inquiry(request, policies, same_account=False).decide()
 
 

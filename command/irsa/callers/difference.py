@@ -18,7 +18,7 @@ from irsa_core.decide.patterns import Key, variable_keys
 from irsa_core.decide.principals import session_of
 from irsa_core.decide.statements import CompiledStatement, Names, Policy, compile_policy, merge
 from irsa_core.decide.trust_policy import compile_trust_policy
-from irsa_core.decide.truth import Truth, Verdict, all_of, any_of, both, negated
+from irsa_core.decide.truth import Truth, Verdict, all_of, any_of, negated
 from irsa_core.identity.arns import parse_role_arn
 from irsa_core.identity.policy_json import Json
 
@@ -121,7 +121,7 @@ def _effect(kind: CallerClass) -> Effect | None:
 
 def _met(answer: StepAnswer) -> list[object]:
     """The statements that a call meets, without their names."""
-    policy = answer.decision and answer.decision.policies.resource
+    policy = answer.decision and answer.decision.policies.resource_policy
     return [
         (each.allow, each.principal and (each.principal.entries, each.principal.negated), *each[3:])
         for place, each in enumerate(policy.statements if policy else ())
@@ -238,7 +238,7 @@ def _verdict(met: set[_Met], held: Mapping[Condition | Names, Truth]) -> Verdict
     def apply(allow: bool) -> Truth:
         return any_of(all_of(held.get(e) for e in each.open) for each in met if each.allow is allow)
 
-    answer = both(apply(True), negated(apply(False)))
+    answer = all_of((apply(True), negated(apply(False))))
     return UNKNOWN if answer is None else ALLOW if answer else DENY
 
 

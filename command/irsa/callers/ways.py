@@ -13,8 +13,7 @@ from irsa_core.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
 from irsa_core.decide.condition_keys import OPAQUE, claim_keys
 from irsa_core.decide.document import Condition
 from irsa_core.decide.patterns import Key, Value
-from irsa_core.decide.principal_element import UNIQUE_ID
-from irsa_core.decide.principals import Caller, caller_from_arn, session_of
+from irsa_core.decide.principals import UNIQUE_ID, Caller, caller_from_arn, session_of
 from irsa_core.decide.statements import CompiledStatement
 from irsa_core.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, TokenClaims
 from irsa_core.decide.web_identity import BUILT_IN

@@ -14,7 +14,6 @@ from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.document import FOREIGN_KEYS
 from irsa_core.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
 from irsa_core.decide.patterns import Key, Value
-from irsa_core.decide.policies import Policies
 from irsa_core.decide.principals import Caller, session_of
 from irsa_core.decide.statements import Policy
 from irsa_core.decide.steps import (
@@ -22,15 +21,15 @@ from irsa_core.decide.steps import (
     AssumeRoleWithWebIdentity,
     Scenario,
     SessionCall,
-    TokenClaims,
 )
 from irsa_core.decide.truth import Verdict
-from irsa_core.decide.web_identity import BUILT_IN, TokenIdentity, check_token
-from irsa_core.identity.arns import ProviderArn, RoleArn
+from irsa_core.decide.web_identity import check_token
+from irsa_core.identity.arns import RoleArn
 from irsa_core.identity.errors import (
     AwsError,
     above_chained_maximum,
     above_role_maximum,
+    invalid_parameter,
     not_authorized,
     root_may_not_assume,
     source_identity_is_set,
@@ -64,16 +63,15 @@ _TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
 Keys = Mapping[str, Value]
 """All condition keys that a call is known to carry, in lower case."""
-_AT_MOST = "Member must have length less than or equal to"
 
 
 def check_parameters(step: AssumeRole | AssumeRoleWithWebIdentity) -> AwsError | None:
     """The parameters of a call for a session, in the order in which STS reads them."""
-    problem = (
-        _token_problem(step.token)
-        if isinstance(step, AssumeRoleWithWebIdentity)
-        else _text_problem("externalId", step.external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
-    )
+    if isinstance(step, AssumeRole):
+        problem = _text_problem("externalId", step.external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
+    else:
+        length = len(step.token) if isinstance(step.token, str) else None
+        problem = _problem("webIdentityToken", length, WEB_IDENTITY_TOKEN_LENGTH)
     return _invalid(
         _text_problem("roleSessionName", step.session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
         or problem
@@ -81,36 +79,6 @@ def check_parameters(step: AssumeRole | AssumeRoleWithWebIdentity) -> AwsError |
         or _passed_problem(step.context or {})
         or _policies_problem(step.session_sizes)
     )
-
-
-def _invalid(problem: str | None) -> AwsError | None:
-    return AwsError("ValidationError", 400, problem) if problem else None
-
-
-def _outside(measure: str, number: int, limits: range) -> str:
-    """Return the constraint that a length or a value does not meet; empty if it meets it."""
-    if number < limits.start:
-        return f"Member must have {measure} greater than or equal to {limits.start}"
-    if number >= limits.stop:
-        return f"Member must have {measure} less than or equal to {limits.stop - 1}"
-    return ""
-
-
-def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str | None:
-    if value is None:
-        return None
-    constraint = _outside("length", len(value), length)
-    if not constraint and not re.fullmatch(pattern, value, re.ASCII):
-        constraint = f"Member must satisfy regular expression pattern: {pattern}"
-    return _constraint(name, value[:200], constraint) if constraint else None
-
-
-def _token_problem(token: TokenClaims | str | None) -> str | None:
-    """STS does not show a token."""
-    if not isinstance(token, str):
-        return None
-    constraint = _outside("length", len(token), WEB_IDENTITY_TOKEN_LENGTH)
-    return _constraint("webIdentityToken", None, constraint) if constraint else None
 
 
 def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
@@ -124,122 +92,115 @@ def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
     return _invalid(problem)
 
 
-def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str | None:
-    constraint = "" if duration is None else _outside("value", duration, limits)
-    return _constraint("durationSeconds", str(duration), constraint) if constraint else None
+def _invalid(problem: str) -> AwsError | None:
+    return invalid_parameter(problem) if problem else None
 
 
-def _passed_problem(keys: Keys) -> str | None:
+def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str:
+    return _problem("durationSeconds", duration, limits, shown=duration, measure="value")
+
+
+def _passed_problem(keys: Keys) -> str:
     """The session tags and the source identity that a call or its token passes, as far as their
-    values are known."""
+    values are known. The packed size of tags and session policies, which STS limits, too, is not
+    documented."""
     tags = [
         (key.removeprefix(_TAG), value)
         for key, value in keys.items()
         if key.startswith(_TAG) and isinstance(value, str)
     ]
-    source = keys.get(_SOURCE_IDENTITY)
-    source_identity = source if isinstance(source, str) else None
-    return _tags_problem(tags) or _text_problem(
-        "sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH
-    )
-
-
-def _tags_problem(tags: Sequence[tuple[str, str]]) -> str | None:
-    """The packed size of tags and session policies, which STS limits, too, is not documented."""
-    if len(tags) > TAGS_MAX:
-        return _constraint("tags", None, f"{_AT_MOST} {TAGS_MAX}")
+    if problem := _problem("tags", len(tags), range(TAGS_MAX + 1)):
+        return problem
     for number, tag in enumerate(tags, start=1):
-        for name, value, limit in zip(
+        for name, text, most in zip(
             ("key", "value"), tag, (TAG_KEY_MAX, TAG_VALUE_MAX), strict=True
         ):
             at = f"tags.{number}.member.{name}"
-            if len(value) > limit:
-                return _constraint(at, value[:200], f"{_AT_MOST} {limit}")
-            if not all(unicodedata.category(c)[0] in "LZN" or c in "_.:/=+-@" for c in value):
-                constraint = f"Member must satisfy regular expression pattern: {_TAG_PATTERN}"
-                return _constraint(at, value, constraint)
-    return None
+            if problem := _text_problem(at, text, _TAG_PATTERN, range(most + 1)):
+                return problem
+    source = keys.get(_SOURCE_IDENTITY)
+    source_identity = source if isinstance(source, str) else None
+    return _text_problem("sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH)
 
 
-def _policies_problem(sizes: tuple[int, ...]) -> str | None:
-    if len(sizes) > SESSION_POLICY_ARNS_MAX + 1:  # and one that is no ARN
-        return _constraint("policyArns", None, f"{_AT_MOST} {SESSION_POLICY_ARNS_MAX}")
-    if sum(sizes) > SESSION_POLICIES_SIZE_MAX:
-        return _constraint("policy", None, f"{_AT_MOST} {SESSION_POLICIES_SIZE_MAX}")
-    return None
+def _policies_problem(sizes: tuple[int, ...]) -> str:
+    listed = len(sizes) - 1  # one is no ARN
+    return _problem("policyArns", listed, range(-1, SESSION_POLICY_ARNS_MAX + 1)) or _problem(
+        "policy", sum(sizes), range(SESSION_POLICIES_SIZE_MAX + 1)
+    )
 
 
-def _constraint(name: str, value: str | None, constraint: str) -> str:
-    shown = "" if value is None else f" '{value}'"
+def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str:
+    if value is None:
+        return ""
+    problem = _problem(name, len(value), length, shown=value[:200])
+    if problem or _fits(value, pattern):
+        return problem
+    return _constraint(name, value, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _fits(value: str, pattern: str) -> bool:
+    if pattern == _TAG_PATTERN:  # of Java: Python's expressions have no categories
+        return all(unicodedata.category(c)[0] in "LZN" or c in "_.:/=+-@" for c in value)
+    return re.fullmatch(pattern, value, re.ASCII) is not None
+
+
+def _problem(
+    name: str, number: int | None, limits: range, *, shown: object = None, measure: str = "length"
+) -> str:
+    """Return STS's words for a length or value outside of its limits; empty if it is within."""
+    if number is None or number in limits:
+        return ""
+    bound, limit = ("less", limits.stop - 1) if number >= limits.stop else ("greater", limits.start)
+    text = f"Member must have {measure} {bound} than or equal to {limit}"
+    return _constraint(name, shown, text)
+
+
+def _constraint(name: str, shown: object, constraint: str) -> str:
+    value = "" if shown is None else f" '{shown}'"
     return (
-        f"1 validation error detected: Value{shown} at '{name}' "
+        f"1 validation error detected: Value{value} at '{name}' "
         f"failed to satisfy constraint: {constraint}"
     )
 
 
-def with_web_identity(
-    scenario: Scenario, step: AssumeRoleWithWebIdentity, role: RoleArn
+def call_for_session(
+    scenario: Scenario,
+    step: AssumeRole | AssumeRoleWithWebIdentity,
+    role: RoleArn,
+    caller: Caller | None,
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
-    """AssumeRoleWithWebIdentity: the answer, and what makes the session when it is granted."""
+    """The answer to a call for a session, and what makes the session when it is granted."""
     session = partial(session_of, step.resource, step.session_name)
-    if step.token is None:
-        if not step.role_exists:
-            return refused(web_identity_denied(), "the role does not exist"), session
+    keys: Keys = {}
+    missing: Sequence[str] = ()
+    if isinstance(step, AssumeRole):
+        step, caller = _with_kept(step, caller)
+        keys = {**inherited(caller), **step.keys}
+        if step.external_id is not None:
+            keys["sts:externalid"] = step.external_id
+    elif step.token is not None:
+        try:
+            caller, keys, missing = check_token(
+                scenario, step.token, role, valid=step.only == "resource"
+            )
+        except AwsError as error:
+            return refused(error, "STS refuses the token"), session
+    elif step.role_exists:
         return undecided(f"{step.path}.token"), session
-    identity = check_token(scenario, step.token, role, valid=step.only == "resource")
-    if isinstance(identity, AwsError):
-        return refused(identity, "STS refuses the token"), session
-    caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
-    federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
-    keys = _keys(step, role, identity.keys)
-    if error := _invalid(_passed_problem(keys)):
-        return refused(error, "STS refuses what the token passes"), session
-    answer = _decide_by_trust_policy(scenario, step, identity, caller, keys)
-    return answer, partial(_session, step, keys, caller, federation)
-
-
-def _provider(identity: TokenIdentity, role: RoleArn) -> str:
-    """Return the token's provider as a trust policy names it under ``Federated``."""
-    if identity.issuer in BUILT_IN:
-        return identity.issuer
-    return str(ProviderArn(role.partition, role.account, identity.issuer))
-
-
-def _decide_by_trust_policy(
-    scenario: Scenario, step: SessionCall, identity: TokenIdentity, caller: Caller, keys: Keys
-) -> StepAnswer:
-    if not step.role_exists:
-        return refused(web_identity_denied(), "the role does not exist")
-    request = _request(scenario, step, caller, keys)
-    inquiry = Inquiry(request, policies_of(step, caller), same_account=False)
-    decision = inquiry.decide()
-    if decision.verdict is Verdict.DENY:
-        return refused(web_identity_denied(), decision=decision)
-    denied, facts = _more_actions(scenario, step, keys, inquiry)
-    if denied:
-        return refused(web_identity_denied(), decision=denied[1])
-    facts = [*identity.missing, *facts]
-    if step.service_control:
-        # They are for users and roles of the organization, and a web identity is neither.
-        facts.append("whether service control policies apply to an unsigned call")
-    return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=False)
-
-
-def with_credentials(
-    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None
-) -> tuple[StepAnswer, Callable[[], Caller]]:
-    """AssumeRole: the answer, and what makes the session when it is granted."""
-    if caller is not None and caller.kind == "session" and step.context:
-        if (kept := step.context.get("aws:sourceidentity")) is not None:
-            caller = replace(caller, source_identity=kept)
-        if unknown := _besideinherited(step.context, caller):
-            step = replace(step, context={**step.context, **unknown})
-    keys = {**inherited(caller), **step.keys}
-    if step.external_id is not None:
-        keys["sts:externalid"] = step.external_id
     keys = _keys(step, role, keys)
-    answer = _assume_role(scenario, step, role, caller, keys)
+    answer = _answer(scenario, step, role, caller, keys, missing)
     return answer, partial(_session, step, keys, caller)
+
+
+def _with_kept(step: AssumeRole, caller: Caller | None) -> tuple[AssumeRole, Caller | None]:
+    """Return both with what the context says of the session that calls."""
+    if caller is None or caller.kind != "session" or not step.context:
+        return step, caller
+    if (kept := step.context.get("aws:sourceidentity")) is not None:
+        caller = replace(caller, source_identity=kept)
+    unknown = _besideinherited(step.context, caller)
+    return replace(step, context={**step.context, **unknown}), caller
 
 
 def _keys(step: SessionCall, role: RoleArn, more: Keys) -> Keys:
@@ -279,14 +240,12 @@ def _besideinherited(context: Keys, caller: Caller) -> dict[str, Value]:
     }
 
 
-def _session(
-    step: SessionCall, keys: Keys, caller: Caller | None, federation: Keys | None = None
-) -> Caller:
+def _session(step: SessionCall, keys: Keys, caller: Caller | None) -> Caller:
     tags, transitive = _session_tags(keys, caller)
     return session_of(
         step.resource,
         step.session_name,
-        federation=federation,
+        federation=caller.federation if caller and caller.kind == "web-identity" else None,
         source_identity=_source_identity(keys, caller),
         session_tags=tags,
         transitive_tags=transitive,
@@ -331,22 +290,38 @@ def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
     return transitive_tag_is_set() if any(isinstance(context.get(t), str) for t in tags) else None
 
 
-def _assume_role(
-    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None, keys: Keys
+def _answer(
+    scenario: Scenario,
+    step: AssumeRole | AssumeRoleWithWebIdentity,
+    role: RoleArn,
+    caller: Caller | None,
+    keys: Keys,
+    missing: Sequence[str],
 ) -> StepAnswer:
+    """The answer to a call whose parameters and token STS takes."""
+    signed = isinstance(step, AssumeRole)
+
     def refusal(action: str = step.action) -> AwsError:
+        if not signed:
+            return web_identity_denied()
         return not_authorized(caller.arn if caller else "<principal>", action, step.resource)
 
     if caller is not None and caller.kind == "root":
         return refused(root_may_not_assume(), "STS refuses the caller")
+    if not signed and (error := _invalid(_passed_problem(keys))):
+        return refused(error, "STS refuses what the token passes")
     if not step.role_exists:
         return refused(refusal(), "the role does not exist")
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
         return refused(refusal(), "the caller and the role are in different partitions")
+    policies = step
+    if step.only != "caller":
+        trust = step.trust if isinstance(step.trust, Policy) else None
+        policies = replace(step, resource_policy=trust, resource_policy_given=trust is not None)
     inquiry = Inquiry(
         _request(scenario, step, caller, keys),
-        policies_of(step, caller),
-        same_account=None if caller is None else caller.account == role.account,
+        policies,
+        same_account=None if caller is None else signed and caller.account == role.account,
         resource_must_allow=True,
     )
     decision = inquiry.decide()
@@ -354,13 +329,17 @@ def _assume_role(
         return refused(refusal(), decision=decision)
     if changed := _changed(step.context, caller):
         return refused(changed, "what a session passes on cannot be changed")
-    chained = step.chained
-    if chained is None and caller is not None:
-        chained = caller.kind == "session"
     denied, facts = _more_actions(scenario, step, keys, inquiry)
     if denied:
         action, decision = denied
         return refused(refusal(action), decision=decision)
+    facts = [*missing, *facts]
+    if step.service_control and not signed:
+        # They are for users and roles of the organization, and a web identity is neither.
+        facts.append("whether service control policies apply to an unsigned call")
+    chained = step.chained
+    if chained is None and caller is not None:
+        chained = caller.kind == "session"
     return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=chained)
 
 
@@ -409,12 +388,3 @@ def _limited(
         if chained is None:
             facts = [*facts, f"{step.path}.chained"]
     return undecided(*facts, decision=answer.decision) if facts else answer
-
-
-def policies_of(step: SessionCall, caller: Caller | None) -> Policies:
-    """The policies that meet in a call for a session: the role's is its trust policy."""
-    if step.only == "caller":
-        return step.policies(None, "", caller, step.only)
-    trust = step.trust if isinstance(step.trust, Policy) else None
-    missing = f"{step.path}.trust_policy" if step.trust is None else ""
-    return step.policies(trust, missing, caller, step.only)

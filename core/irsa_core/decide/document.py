@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Literal, NamedTuple, cast
 
 from irsa_core.decide.operators import FOR_ALL, read_operator
-from irsa_core.decide.patterns import Key, Template
+from irsa_core.decide.patterns import Pattern
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list
 
 CURRENT_VERSION = "2012-10-17"
@@ -164,7 +164,7 @@ class Statement(NamedTuple):
 
     def covers(self, action: AssumeAction | OtherAction) -> bool:
         """Return whether the Action or NotAction element covers a call."""
-        named = any(_action(each).matches(action.lower(), _no_keys) for each in self.actions)
+        named = any(Pattern.parse(each.lower()).matches(action.lower()) for each in self.actions)
         return named != (self.element == "NotAction")
 
     @property
@@ -382,11 +382,3 @@ def _show(value: Any) -> str:
     if isinstance(value, str | int | float | None):
         return repr(value)[:100]
     return "a JSON object" if isinstance(value, dict) else "a list"
-
-
-def _action(text: str) -> Template:
-    return Template(text, variables=False, wildcards=True, ignore_case=True)
-
-
-def _no_keys(_: str) -> Key:
-    return Key.ABSENT

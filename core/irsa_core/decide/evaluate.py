@@ -6,14 +6,13 @@ explicit deny applies, or nothing can allow the call) leaves the answer certain.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from irsa_core.decide.condition_keys import Request
-from irsa_core.decide.policies import Policies
-from irsa_core.decide.principal_element import Directness
+from irsa_core.decide.policies import KINDS, Policies
+from irsa_core.decide.principals import Directness
 from irsa_core.decide.reasons import (
-    WITHOUT_POLICIES,
     Decision,
     Reason,
     missing_facts,
@@ -21,7 +20,7 @@ from irsa_core.decide.reasons import (
     remark,
 )
 from irsa_core.decide.statements import Policy
-from irsa_core.decide.truth import Truth, Verdict, both, either
+from irsa_core.decide.truth import Truth, Verdict, all_of, any_of
 from irsa_core.identity.errors import AwsError
 
 
@@ -37,108 +36,72 @@ class Inquiry(NamedTuple):
 
     def decide(self) -> Decision:
         """The answer. It never is ALLOW as long as a missing fact could make it DENY."""
-        missing = ""
+        path, missing = self.policies.path, list[str]()
         if self.request.caller is None:
-            missing = f"{self.policies.path}principal"
+            missing.append(f"{path}.principal")
         elif self.same_account is None:
-            missing = f"{self.policies.path}resource_account"
+            missing.append(f"{path}.resource_account")
+        if self._needs_resource_policy:
+            missing.append(f"{path}.{self.policies.resource_field}")
         return Decision(self._verdict(), self.request, self.policies, missing)
 
+    @property
+    def _needs_resource_policy(self) -> bool:
+        needed = self.resource_must_allow or self.same_account is not True
+        return needed and not self.policies.resource_policy_given
+
     def _verdict(self) -> Verdict:
-        policies = self.policies
-        if policies.resource is None:
-            # Where only the caller's side is asked, the resource's is taken to name its role.
-            grants = _NO_GRANTS if policies.only is None else (False, True, False)
-            denied = False
-        else:
-            grants, denied = self._grants(policies.resource)
-        if denied:
-            return Verdict.DENY
-        if policies.resource_missing:
+        policies, caller = self.policies, self.request.caller
+        # Where only the caller's side is asked, the resource's is taken to name its role.
+        grants: Grants = (False, policies.only is not None, False)
+        allows: dict[str, list[Truth]] = {kind: [] for kind in KINDS}
+        denied: Truth = False
+        for source, policy in policies.asked(caller):
+            levels, denies = self._grants(policy)
+            if denies:
+                return Verdict.DENY
+            denied = any_of((denied, denies))
+            allows[source.kind].append(levels[0])
+            if source.kind == "resource":
+                grants = levels
+        if self._needs_resource_policy:
             grants, denied = (None, None, None), None
-        limits: Truth = True
-        for policy in (policies.boundary, policies.session):
-            if policy is not None:
-                allows, denies = self._scan((policy,))
-                limits, denied = both(limits, allows), either(denied, denies)
-        perimeter: Truth = True
-        for source, policy in policies.perimeter(self.request.caller):
-            allows, denies = self._scan((policy,))
-            denied = either(denied, denies)
-            if source.kind != "resource_control":
-                perimeter = both(perimeter, allows)
-        identity, denies = self._identity()
-        denied = either(denied, denies)
-        if denied:
-            return Verdict.DENY
-        allowed = both(perimeter, self._combine(grants, identity, limits))
+        identity = any_of(allows["identity"])
+        if policies.only == "resource" or (caller is not None and caller.kind == "root"):
+            identity = True
+        elif policies.identity is None and not (caller and caller.without_policies):
+            identity = denied = None
+        limits = all_of(allows["boundary"] + allows["session"])
+        perimeter = all_of(allows["service_control"] + allows["endpoint"] + allows["scope"])
+        allowed = all_of((perimeter, self._granted(grants, identity, limits)))
         if allowed is False:
             return Verdict.DENY
         return Verdict.ALLOW if allowed and denied is False else Verdict.UNKNOWN
 
-    def _combine(self, grants: "Grants", identity: Truth, limits: Truth) -> Truth:
+    def _granted(self, grants: "Grants", identity: Truth, limits: Truth) -> Truth:
+        """Return whether resource's and caller's side grant the call, which they do in another way
+        in one account and across accounts."""
+        direct, role, account = grants
+        by_caller = all_of((account, identity)) if self.resource_must_allow else identity
+        within = any_of((direct, all_of((any_of((role, by_caller)), limits))))
+        across = any_of(grants)
+        if not (self.request.caller and self.request.caller.without_policies):
+            across = all_of((across, identity, limits))
         if self.same_account is None:
-            answers = {
-                self._within(grants, identity, limits),
-                self._across(grants, identity, limits),
-            }
-            return answers.pop() if len(answers) == 1 else None
-        if self.same_account:
-            return self._within(grants, identity, limits)
-        return self._across(grants, identity, limits)
-
-    def _within(self, grants: "Grants", identity: Truth, limits: Truth) -> Truth:
-        direct, role, account = grants
-        own = identity if not self.resource_must_allow else both(account, identity)
-        return either(direct, both(either(role, own), limits))
-
-    def _across(self, grants: "Grants", identity: Truth, limits: Truth) -> Truth:
-        direct, role, account = grants
-        granted = either(direct, either(role, account))
-        caller = self.request.caller
-        if caller is not None and caller.kind in WITHOUT_POLICIES:
-            return granted
-        return both(granted, both(identity, limits))
-
-    def _identity(self) -> tuple[Truth, Truth]:
-        caller = self.request.caller
-        if self.policies.only == "resource" or (caller is not None and caller.kind == "root"):
-            return True, False
-        if caller is not None and caller.kind in WITHOUT_POLICIES:
-            return False, False
-        if self.policies.identity is None:
-            return None, None
-        return self._scan(self.policies.identity)
-
-    def _scan(self, policies: Iterable[Policy]) -> tuple[Truth, Truth]:
-        """Return whether the policies together allow, and whether they deny."""
-        action, resource, lookup = self.request.action, self.request.resource, self.request.value
-        allows: Truth = False
-        denies: Truth = False
-        for policy in policies:
-            for statement in policy.statements:
-                if allows and statement.allow:
-                    continue
-                truth = statement.applies(action, resource, lookup)
-                if truth is False:
-                    continue
-                if statement.allow:
-                    allows = truth
-                elif truth:
-                    return allows, True
-                else:
-                    denies = None
-        return allows, denies
+            return within if within is across else None
+        return within if self.same_account else across
 
     def _grants(self, policy: Policy) -> tuple["Grants", Truth]:
-        """Return the grants of the resource's policy on each level, and whether it denies."""
+        """Return the grants of a policy on each level, and whether it denies. Those that are not a
+        resource's name no caller, and grant directly what they grant."""
         action, resource, lookup = self.request.action, self.request.resource, self.request.value
-        caller = self.request.caller
         sure = [False, False, False, False]
         may_be = [False, False, False, False]
         denied: Truth = False
         for statement in policy.statements:
-            level, most = named(statement, caller, self.policies)
+            if statement.allow and sure[Directness.DIRECT]:
+                continue
+            level, most = named(statement, self.request.caller, self.policies)
             if most is Directness.NONE:
                 continue
             truth = statement.applies(action, resource, lookup)
@@ -148,7 +111,7 @@ class Inquiry(NamedTuple):
                 may_be[most] = True
                 (sure if truth else may_be)[level] = True
             elif truth and level is not Directness.NONE:
-                return _NO_GRANTS, True
+                return (False, False, False), True
             else:
                 denied = None
         levels = [sure[level] or (None if may_be[level] else False) for level in _LEVELS]
@@ -157,7 +120,6 @@ class Inquiry(NamedTuple):
 
 Grants = tuple[Truth, Truth, Truth]
 """Granted directly, by role or to everyone, by account."""
-_NO_GRANTS: Grants = (False, False, False)
 _LEVELS = (Directness.DIRECT, Directness.ROLE, Directness.ACCOUNT)
 
 
@@ -176,11 +138,6 @@ class StepAnswer(NamedTuple):
         if self.verdict is not Verdict.UNKNOWN:
             return []
         return list(dict.fromkeys([*self.facts, *(self.decision.missing if self.decision else ())]))
-
-    @property
-    def left_out(self) -> list[str]:
-        """The kinds of policies that could deny the step after all, and were not given."""
-        return self.decision.left_out if self.decision else []
 
     @property
     def reasons(self) -> list[Reason]:

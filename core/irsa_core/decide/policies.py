@@ -1,7 +1,8 @@
 """The policies that meet in one request. Pure."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.patterns import Key
@@ -12,21 +13,22 @@ Side = Literal["resource", "caller"]
 """The side of the resource's policy, and that of the caller's own policies."""
 
 
-class Policies(NamedTuple):
-    """The policies that decide one request. An empty tuple: there is none of that kind."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """The policies that decide one request. An empty list: there is none of that kind."""
 
-    resource: Policy | None = None
+    resource_field: ClassVar = "resource_policy"
+    """Name of the fact that ``resource_policy`` is."""
+    path: str = "steps[1]"
+    """Beginning of the names of facts that are missing."""
+    resource_policy: Policy | None = None
     """The resource's policy; of a role that is to be assumed, its trust policy."""
-    resource_missing: str = ""
-    """Name of the fact when it is not known whether ``resource`` is all there is."""
-    identity: Sequence[Policy] | None = ()
+    resource_policy_given: bool = True
+    """False if it is not known whether there is another one."""
+    identity: Sequence[Policy] | None = None
     """Managed and inline policies of the caller; None when they are not known."""
-    path: str = ""
-    """Beginning of the names of facts that are None, such as ``steps[1].``."""
     boundary: Policy | None = None
     """The caller's permissions boundary."""
-    session: Policy | None = None
-    """The session policies of the caller's session, as one."""
     service_control: Sequence[Policy] | None = None
     """Service control policies of the caller's account, those of each level as one; each level must
     allow. None when they are not given."""
@@ -40,9 +42,19 @@ class Policies(NamedTuple):
     only: Side | None = None
     """The only side that is asked: the other one is taken to allow; None when both are asked."""
 
-    def perimeter(self, caller: Caller | None) -> "Iterable[tuple[Source, Policy]]":
-        """The policies that limit a caller whatever the resource's policy grants it: of
-        GetScopedCredentials, organizations and the VPC endpoint."""
+    def asked(self, caller: Caller | None) -> "Iterable[tuple[Source, Policy]]":
+        """The policies that the request meets, the resource's first. Those of GetScopedCredentials,
+        organizations and the VPC endpoint limit a caller whatever the resource's grants it."""
+        if self.resource_policy is not None:
+            yield Source("resource"), self.resource_policy
+        by_others = caller is not None and (caller.kind == "root" or caller.without_policies)
+        if self.only != "resource" and not by_others:
+            for position, policy in enumerate(self.identity or ()):
+                yield Source("identity", position), policy
+        if self.boundary is not None:
+            yield Source("boundary"), self.boundary
+        if caller is not None and caller.session_policy is not None:
+            yield Source("session"), caller.session_policy
         for number, policy in enumerate(caller.scopes if caller else ()):
             yield Source("scope", number), policy
         if caller is None or caller.has_service_control:
@@ -54,14 +66,17 @@ class Policies(NamedTuple):
             yield Source("endpoint"), self.endpoint
 
 
+Kind = Literal[
+    "resource", "identity", "boundary", "session", "scope", "service_control", "resource_control",
+    "endpoint",
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
 class Source(NamedTuple):
     """A position among the policies of a request."""
 
-    kind: Literal[
-        "resource", "identity", "boundary", "session", "service_control", "resource_control",
-        "endpoint", "scope",
-    ]  # fmt: skip
-    """The field of `Policies` that holds it."""
+    kind: Kind
     position: int = 0
     """Its place among the policies of that kind, from 0."""
 

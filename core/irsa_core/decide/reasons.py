@@ -12,9 +12,8 @@ from typing import Literal, NamedTuple
 
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.policies import Policies, Source, left_out
-from irsa_core.decide.principal_element import Directness, PrincipalElement
-from irsa_core.decide.principals import Caller
-from irsa_core.decide.statements import CompiledStatement, Policy
+from irsa_core.decide.principals import Caller, Directness, PrincipalElement
+from irsa_core.decide.statements import CompiledStatement
 from irsa_core.decide.truth import Truth, Verdict
 
 
@@ -39,10 +38,6 @@ def remark(text: str) -> Reason:
     return Reason(None, None, None, text)
 
 
-WITHOUT_POLICIES = ("service", "web-identity")
-"""Kinds of caller that have no policies of their own: the resource's policy alone decides."""
-
-
 def named(
     statement: CompiledStatement, caller: Caller | None, policies: Policies
 ) -> tuple[Directness, Directness]:
@@ -63,7 +58,7 @@ def named(
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
     if statement.by_principal_arn and not outside:
         return Directness.DIRECT, Directness.DIRECT
-    limited = policies.boundary is not None or policies.session is not None
+    limited = policies.boundary is not None or caller.session_policy is not None
     return level, Directness.DIRECT if limited and statement.allow else level
 
 
@@ -105,9 +100,9 @@ class Decision:
     """The answer to one request; its reasons are computed on demand."""
 
     def __init__(
-        self, verdict: Verdict, request: Request, policies: Policies, missing: str
+        self, verdict: Verdict, request: Request, policies: Policies, missing: list[str]
     ) -> None:
-        """``missing`` is the unknown fact of the caller, or of the resource's account."""
+        """``missing`` are the unknown facts of the caller and the resource."""
         self.verdict = verdict
         self.request = request
         self.policies = policies
@@ -116,8 +111,8 @@ class Decision:
     @cached_property
     def _traces(self) -> list[_Trace]:
         return [
-            _trace(source, position, statement, self.request, self.policies)
-            for source, policy in self._all_policies()
+            _Trace(source, position, statement, *_applies(statement, self.request, self.policies))
+            for source, policy in self.policies.asked(self.request.caller)
             for position, statement in enumerate(policy.statements)
         ]
 
@@ -154,13 +149,13 @@ class Decision:
         if self.verdict is not Verdict.UNKNOWN:
             return []
         policies = self.policies
-        facts = [self._missing, policies.resource_missing]
+        facts = [*self._missing]
         caller = self.request.caller
-        if policies.identity is None and not (caller and caller.kind in WITHOUT_POLICIES):
-            facts.append(f"{policies.path}identity_policies")
+        if policies.identity is None and not (caller and caller.without_policies):
+            facts.append(f"{policies.path}.identity_policies")
         for trace in self._traces:
             facts.extend(trace.facts)
-        return list(dict.fromkeys(fact for fact in facts if fact))
+        return list(dict.fromkeys(facts))
 
     @property
     def left_out(self) -> list[str]:
@@ -168,25 +163,12 @@ class Decision:
         allowed = self.verdict is Verdict.ALLOW
         return list(left_out(self.request, self.policies)) if allowed else []
 
-    def _all_policies(self) -> Iterable[tuple[Source, Policy]]:
-        """The policies that were asked, and where each is from; the resource's first."""
-        policies, caller = self.policies, self.request.caller
-        if policies.resource is not None:
-            yield Source("resource"), policies.resource
-        if caller is None or caller.kind not in ("root", *WITHOUT_POLICIES):
-            for position, policy in enumerate(policies.identity or ()):
-                yield Source("identity", position), policy
-        if policies.boundary is not None:
-            yield Source("boundary"), policies.boundary
-        if policies.session is not None:
-            yield Source("session"), policies.session
-        yield from policies.perimeter(caller)
-
     def _denial_reason(self, *, explicitly: bool) -> str:
         if explicitly:
             return "an explicit deny beats every allow"
-        asked = (p.name for source, p in self._all_policies() if source.kind != "resource_control")
-        names = ", ".join(dict.fromkeys(asked))
+        asked = self.policies.asked(self.request.caller)
+        listed = (policy.name for source, policy in asked if source.kind != "resource_control")
+        names = ", ".join(dict.fromkeys(listed))
         if not names:
             return "there is no policy that allows it"
         return f"no statement of these policies allows it: {names}"
@@ -197,23 +179,19 @@ def missing_facts(facts: Iterable[str]) -> list[Reason]:
     return [remark(f"missing fact: {fact}") for fact in facts]
 
 
-def _trace(
-    source: Source,
-    position: int,
-    statement: CompiledStatement,
-    request: Request,
-    policies: Policies,
-) -> _Trace:
+def _applies(
+    statement: CompiledStatement, request: Request, policies: Policies
+) -> tuple[Truth, str, list[str]]:
     """Look at the principal, the action, the resource and the conditions, in this order."""
     facts: list[str] = []
     unsure = ""
     for truth, why_not, missing in _looks(statement, request, policies):
         if truth is False:
-            return _Trace(source, position, statement, False, why_not, [])
+            return False, why_not, []
         if truth is None:
             unsure = unsure or why_not
         facts += missing
-    return _Trace(source, position, statement, None if unsure else True, unsure, facts)
+    return None if unsure else True, unsure, facts
 
 
 def _looks(

@@ -7,14 +7,12 @@ cannot be decided does not: when a later one is refused in any case, the answer 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from irsa_core.decide import assume
-from irsa_core.decide.assume import check_parameters, scope_problem
+from irsa_core.decide.assume import call_for_session, check_parameters, scope_problem
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.evaluate import Inquiry, StepAnswer, refused, undecided
 from irsa_core.decide.patterns import Value
 from irsa_core.decide.principals import Caller
 from irsa_core.decide.steps import (
-    AssumeRoleWithWebIdentity,
     Call,
     CreateRole,
     ResourceCall,
@@ -53,7 +51,8 @@ class Outcome:
         """The kinds of policies that could deny an allowed scenario, and were not given."""
         if self.verdict is not Verdict.ALLOW:
             return []
-        return list(dict.fromkeys(each for step in self.steps for each in step.left_out))
+        decisions = [step.decision for step in self.steps if step.decision]
+        return list(dict.fromkeys(kind for each in decisions for kind in each.left_out))
 
     def as_json(self) -> dict[str, object]:
         """The answer in the form of `python -m irsa decide`."""
@@ -117,9 +116,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return refused(invalid_role_arn(), "STS refuses the parameters"), session
     if error := check_parameters(step):
         return refused(error, "STS refuses the parameters"), session
-    if isinstance(step, AssumeRoleWithWebIdentity):
-        return assume.with_web_identity(scenario, step, role)
-    return assume.with_credentials(scenario, step, role, _caller(step, session))
+    return call_for_session(scenario, step, role, _caller(step, session))
 
 
 def _caller(step: Call, session_so_far: Session) -> Caller | None:
@@ -203,11 +200,9 @@ def _call(
     keys: dict[str, Value] = {}
     if account is not None:
         keys = {"aws:resourceaccount": account, "s3:resourceaccount": account}
-    needed = must_allow or same_account is not True
-    missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
         Request(step.action, step.resource, caller, keys, context=step.context, now=scenario.now),
-        step.policies(step.resource_policy, missing, caller),
+        step,
         same_account=same_account,
         resource_must_allow=must_allow,
     )

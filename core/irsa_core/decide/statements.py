@@ -4,12 +4,14 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.htm
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from irsa_core.decide.conditions import Test, clip, compile_test
 from irsa_core.decide.document import (
+    ASSUME_ACTIONS,
+    FOREIGN_KEYS,
     DocumentError,
     DocumentType,
     Statement,
@@ -17,9 +19,9 @@ from irsa_core.decide.document import (
     read_statement,
 )
 from irsa_core.decide.operators import Texts
-from irsa_core.decide.patterns import Key, Lookup, Template, resource_problem
-from irsa_core.decide.principal_element import PrincipalElement
-from irsa_core.decide.truth import Truth, negated
+from irsa_core.decide.patterns import Lookup, Pattern, resource_problem
+from irsa_core.decide.principals import PrincipalElement
+from irsa_core.decide.truth import Truth, all_of, negated
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
 
@@ -83,20 +85,15 @@ class CompiledStatement(NamedTuple):
 
     def applies(self, action: str, resource: str, lookup: Lookup) -> Truth:
         """Return whether all but the principal fits the request."""
-        answer = self.action.covers(action, lookup)
-        if answer is False:
-            return False
-        if self.resource is not None:
-            truth = self.resource.covers(resource, lookup)
-            if truth is False:
-                return False
-            answer = answer and truth
-        for test in self.conditions:
-            truth = test.holds(lookup)
-            if truth is False:
-                return False
-            answer = answer and truth
-        return answer
+
+        def truths() -> Iterator[Truth]:
+            yield self.action.covers(action, lookup)
+            if self.resource is not None:
+                yield self.resource.covers(resource, lookup)
+            for test in self.conditions:
+                yield test.holds(lookup)
+
+        return all_of(truths())
 
 
 class Policy(NamedTuple):
@@ -176,18 +173,13 @@ def _check_actions(statement: Statement, kind: DocumentType) -> None:
 
 @lru_cache(maxsize=64)
 def _may_be_sts(action: str) -> bool:
-    if UNKNOWN_OUTPUT in action:
-        return True
-    pattern = Template(action, variables=False, wildcards=True, ignore_case=True)
-    return action[:4].lower() == "sts:" and any(
-        pattern.matches(known, lambda _: Key.ABSENT) for known in _TRUST_ACTIONS
-    )
+    matches = Pattern.parse(action.lower()).matches
+    by_name = action[:4].lower() == "sts:" and any(map(matches, _TRUST_ACTIONS))
+    return by_name or UNKNOWN_OUTPUT in action
 
 
-_TRUST_ACTIONS = (
-    "sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:SetContext",
-    "sts:SetSourceIdentity", "sts:TagSession",
-)  # fmt: skip
+_TRUST_ACTIONS = [each.lower() for each in (*ASSUME_ACTIONS, *FOREIGN_KEYS)]
+"""The calls for a session, and the actions that they need besides."""
 
 
 def _resources(statement: Statement, kind: DocumentType) -> Names | None:

@@ -5,9 +5,10 @@ None is a missing fact, unless the field says something else.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from irsa_core.decide.patterns import Value
-from irsa_core.decide.policies import Policies, Side
+from irsa_core.decide.policies import Policies
 from irsa_core.decide.principals import Caller
 from irsa_core.decide.statements import Policy
 from irsa_core.identity.errors import AwsError
@@ -25,54 +26,23 @@ class TokenClaims:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Policies):
     """One call, and the policies that limit it. None is a missing fact."""
 
-    path: str = "steps[1]"
     action: str
     resource: str
     caller: Caller | None = None
     caller_role_arn: str | None = None
     caller_id: str | None = None
-    identity: Sequence[Policy] | None = None
-    boundary: Policy | None = None
-    service_control: Sequence[Policy] | None = None
-    """Those of each level as one."""
-    resource_control: Policy | None = None
-    endpoint: Policy | None = None
-    no_endpoint: bool = False
     context: Mapping[str, Value] | None = None
-
-    def policies(
-        self,
-        resource: Policy | None,
-        resource_missing: str,
-        caller: Caller | None,
-        only: Side | None = None,
-    ) -> Policies:
-        """The policies that meet in the call: the resource's, and all of the caller's."""
-        return Policies(
-            resource,
-            resource_missing,
-            self.identity,
-            f"{self.path}.",
-            self.boundary,
-            caller.session_policy if caller else None,
-            self.service_control,
-            self.resource_control,
-            self.endpoint,
-            self.no_endpoint,
-            only,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceCall(Call):
     """A call on a resource that may have a policy of its own."""
 
-    resource_account: str | None = None
-    resource_policy: Policy | None = None
     resource_policy_given: bool = False
+    resource_account: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +72,8 @@ class CreateRole(ResourceCall):
 class SessionCall(Call):
     """A call for a session of a role, which is the resource."""
 
+    resource_field: ClassVar = "trust_policy"
     trust: Policy | AwsError | None = None
-    only: Side | None = None
-    """Ask only whether the trust policy allows it (``resource``; a token is taken to be valid), or
-    only whether the caller's policies do."""
     role_exists: bool = True
     session: Policy | None = None
     """Session policies of the session that the call makes, as one."""
@@ -114,6 +82,8 @@ class SessionCall(Call):
     session_name: str | None = None
     duration: int = DEFAULT_SESSION_DURATION
     max_duration: int | None = None
+    chained: bool | None = None
+    """True if a session of a role makes the call; None if the caller tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +101,6 @@ class AssumeRole(SessionCall):
 
     action: str = "sts:AssumeRole"
     external_id: str | None = None
-    chained: bool | None = None
     keys: Mapping[str, Value] = field(default_factory=dict[str, Value])
     """Condition keys, in lower case, that another field than ``context`` gives."""
 

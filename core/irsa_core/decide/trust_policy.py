@@ -15,7 +15,7 @@ from irsa_core.decide.document import (
     statements_of,
 )
 from irsa_core.decide.operators import read_moment, read_operator
-from irsa_core.decide.principal_element import UNIQUE_ID
+from irsa_core.decide.principals import UNIQUE_ID
 from irsa_core.decide.statements import Policy, compile_policy
 from irsa_core.decide.truth import Truth, any_of
 from irsa_core.identity.arns import (
@@ -83,7 +83,11 @@ def check_storable(document: Json) -> None:
             raise DocumentError(f"{at}.NotPrincipal", "a trust policy has none", message)
         sid = statement.sid
         if not _SID.fullmatch(sid.replace(UNKNOWN_OUTPUT, "")):
-            raise DocumentError(f"{at}.Sid", "letters and digits only", _SID_CHARACTERS)
+            message = (
+                "Statement IDs (SID) must be alpha-numeric. "
+                f"Check that your input satisfies the regular expression {_SID.pattern}"
+            )
+            raise DocumentError(f"{at}.Sid", "letters and digits only", message)
         if sid and sid in seen:
             message = "Statement IDs (SID) in a single policy must be unique."
             raise DocumentError(f"{at}.Sid", f"{sid!r} is given twice", message)
@@ -96,12 +100,6 @@ def check_permissions_policy(document: Json) -> None:
     or user."""
     compile_policy(document, "policy", DocumentType.IDENTITY)
     check_storable(document)
-
-
-_SID_CHARACTERS = (
-    "Statement IDs (SID) must be alpha-numeric. "
-    "Check that your input satisfies the regular expression [0-9A-Za-z]*"
-)
 
 
 def _check_conditions(statement: Statement, at: str) -> None:
@@ -147,21 +145,15 @@ def check_shared_issuers(document: Json) -> list[str]:
 _EVALUATING = "StringEquals, StringLike or StringEqualsIgnoreCase"
 _GITHUB = "token.actions.githubusercontent.com"
 _REQUIRED = {
-    **dict.fromkeys(
-        (
-            "agent.buildkite.com", "app.terraform.io", "gitlab.com", "oidc.codefresh.io",
-            "oidc-configuration.audit-log.githubusercontent.com", "proidc.upbound.io", "scalr.io",
-            "studio.datachain.ai/api", "tokens.cloud.shisho.dev",
-            "vstoken.actions.githubusercontent.com",
-        ),
-        "sub",
+    "sub": (
+        "agent.buildkite.com", "app.terraform.io", "gitlab.com", "oidc.codefresh.io",
+        "oidc-configuration.audit-log.githubusercontent.com", "proidc.upbound.io", "scalr.io",
+        "studio.datachain.ai/api", "tokens.cloud.shisho.dev",
+        "vstoken.actions.githubusercontent.com",
     ),
-    **dict.fromkeys(
-        (
-            "api.pulumi.com/oidc", "cognito-identity.amazonaws.com", "oidc.vercel.com",
-            "sandboxes.cloud",
-        ),
-        "aud",
+    "aud": (
+        "api.pulumi.com/oidc", "cognito-identity.amazonaws.com", "oidc.vercel.com",
+        "sandboxes.cloud",
     ),
 }  # fmt: skip
 """The claim that tells the customers of an issuer apart."""
@@ -171,7 +163,7 @@ def _required_keys(issuer: str) -> list[str]:
     name = issuer.lower()
     if name == _GITHUB or name.startswith(f"{_GITHUB}/"):
         return [f"{issuer}:sub", f"{issuer}:job_workflow_ref"]
-    return [f"{issuer}:{_REQUIRED[name]}"] if name in _REQUIRED else []
+    return [f"{issuer}:{claim}" for claim, issuers in _REQUIRED.items() if name in issuers]
 
 
 def _scoped(condition: Condition) -> Truth:

@@ -29,16 +29,6 @@ def any_of(truths: Iterable[Truth]) -> Truth:
     return answer
 
 
-def both(left: Truth, right: Truth) -> Truth:
-    """Three-valued AND of two."""
-    return False if left is False or right is False else left and right
-
-
-def either(left: Truth, right: Truth) -> Truth:
-    """Three-valued OR of two."""
-    return True if left or right else left if right is False else None
-
-
 def negated(truth: Truth) -> Truth:
     """Three-valued NOT."""
     return None if truth is None else not truth

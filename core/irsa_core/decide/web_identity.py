@@ -12,11 +12,12 @@ from irsa_core.decide.condition_keys import claim_keys
 from irsa_core.decide.document import scalar_text
 from irsa_core.decide.json_input import InputError, json_list, json_object, text
 from irsa_core.decide.patterns import Key, Value
+from irsa_core.decide.principals import Caller
 from irsa_core.decide.scenario import check_claims
 from irsa_core.decide.steps import Scenario, TokenClaims
 from irsa_core.identity import token as tokens
-from irsa_core.identity.arns import RoleArn
-from irsa_core.identity.errors import AwsError, invalid_token
+from irsa_core.identity.arns import ProviderArn, RoleArn
+from irsa_core.identity.errors import invalid_token
 from irsa_core.identity.policy_json import Json, as_list
 from irsa_core.identity.token import OidcProvider, Token
 
@@ -28,35 +29,23 @@ BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon
 """Issuers that STS knows without an OIDC provider in IAM."""
 
 
-class TokenIdentity(NamedTuple):
+class Bearer(NamedTuple):
     """The token's bearer, after the checks."""
 
-    issuer: str
-    """The token's issuer without ``https://``, as condition keys spell it."""
+    caller: Caller
     keys: dict[str, Value]
     """Condition keys of this call, in lower case."""
-    session_keys: dict[str, Value]
-    """Those among them that the session keeps."""
     missing: list[str]
     """Facts without which it is not known whether STS takes the token."""
 
 
 def check_token(
-    scenario: Scenario, token: TokenClaims | str, role: RoleArn, *, valid: bool
-) -> TokenIdentity | AwsError:
-    """Check a token for a role in STS's order.
+    scenario: Scenario, step_token: TokenClaims | str, role: RoleArn, *, valid: bool
+) -> Bearer:
+    """Check a token for a role in STS's order; raises `AwsError` for one that STS refuses.
 
     A token that is taken to be ``valid`` only needs the claims that STS requires.
     """
-    try:
-        return _checked(scenario, token, role, valid=valid)
-    except AwsError as error:
-        return error
-
-
-def _checked(
-    scenario: Scenario, step_token: TokenClaims | str, role: RoleArn, *, valid: bool
-) -> TokenIdentity:
     token = _decoded(step_token) if isinstance(step_token, str) else step_token
     claims = token.claims
     issuer_url = tokens.issuer_url_of(claims)
@@ -95,7 +84,11 @@ def _checked(
     passed = _tag_keys(claims)
     if passed is None:
         missing.append(f"what the token's {TAGS} change")
-    return TokenIdentity(issuer, keys | (passed or {}), kept, missing)
+    # As a trust policy names it under ``Federated``.
+    name = issuer if issuer in BUILT_IN else str(ProviderArn(role.partition, role.account, issuer))
+    kept["aws:federatedprovider"] = name
+    caller = Caller("web-identity", name, role.account, role.partition, federation=kept)
+    return Bearer(caller, keys | (passed or {}), missing)
 
 
 def _further_keys(issuer: str, claims: Json) -> Iterable[tuple[str, Value]]:

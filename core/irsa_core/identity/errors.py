@@ -24,40 +24,42 @@ class AwsError(Exception):
         return self.message
 
 
+access_denied = partial(AwsError, "AccessDenied", 403)
+invalid_parameter = partial(AwsError, "ValidationError", 400)
+invalid_token = partial(AwsError, "InvalidIdentityToken", 400)
+"""A web identity token that STS does not take; called with the message."""
+malformed_policy = partial(AwsError, "MalformedPolicyDocument", 400)
+"""A policy document that IAM does not store; called with the message."""
+
+
 def not_authorized(caller_arn: str, action: str, resource: str) -> AwsError:
     """A signed call that the policies do not allow, or a role that does not exist: AWS does not say
     which."""
-    message = f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource}"
-    return AwsError("AccessDenied", 403, message)
+    return access_denied(
+        f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource}"
+    )
 
 
 def session_credentials(action: str) -> AwsError:
     """A call for which STS takes only the long-term credentials of a user."""
-    message = f"Cannot call {action.partition(':')[2]} with session credentials"
-    return AwsError("AccessDenied", 403, message)
+    return access_denied(f"Cannot call {action.partition(':')[2]} with session credentials")
 
 
-invalid_role_arn = partial(AwsError, "ValidationError", 400, "Request ARN is invalid")
+invalid_role_arn = partial(invalid_parameter, "Request ARN is invalid")
 """A RoleArn that is not the ARN of a role."""
 web_identity_denied = partial(
-    AwsError, "AccessDenied", 403, "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    access_denied, "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 )
 """The trust policy refuses the token, or there is no such role: AWS does not say which."""
-root_may_not_assume = partial(
-    AwsError, "AccessDenied", 403, "Roles may not be assumed by root accounts."
-)
+root_may_not_assume = partial(access_denied, "Roles may not be assumed by root accounts.")
 """An account's root calls AssumeRole."""
 above_role_maximum = partial(
-    AwsError,
-    "ValidationError",
-    400,
+    invalid_parameter,
     "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
 )
 """A session that is longer than the role's MaxSessionDuration."""
 above_chained_maximum = partial(
-    AwsError,
-    "ValidationError",
-    400,
+    invalid_parameter,
     "The requested DurationSeconds exceeds the 1 hour session limit for roles "
     "assumed by role chaining.",
 )
@@ -71,10 +73,7 @@ issuer_unreachable = partial(
 )
 """The keys of the issuer could not be fetched. The text is the API reference's description."""
 source_identity_is_set = partial(
-    AwsError,
-    "ValidationError",
-    400,
-    "The source identity is already set for this assume role session",
+    invalid_parameter, "The source identity is already set for this assume role session"
 )
 """A session with a source identity asks for another one. AWS documents the rule, not the words:
 these are from public reports."""
@@ -86,10 +85,6 @@ transitive_tag_is_set = partial(
     "transitive tag key from the calling session.",
 )
 """A session passes a tag that it passes on anyway; the words are from public reports."""
-invalid_token = partial(AwsError, "InvalidIdentityToken", 400)
-"""A web identity token that STS does not take; called with the message."""
-malformed_policy = partial(AwsError, "MalformedPolicyDocument", 400)
-"""A policy document that IAM does not store; called with the message."""
 
 
 def invalid_principal(kind: str, principal: str) -> str:

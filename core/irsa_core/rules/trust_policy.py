@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from irsa_core.decide.document import FOREIGN_KEYS, Condition, Statement, statements_of
 from irsa_core.decide.patterns import Pattern
-from irsa_core.decide.principal_element import UNIQUE_ID
+from irsa_core.decide.principals import UNIQUE_ID
 from irsa_core.identity.arns import (
     account_named_by,
     is_oidc_provider,

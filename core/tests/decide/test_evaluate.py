@@ -4,6 +4,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
+from dataclasses import replace
+
 import pytest
 
 from core.tests.decide.policies import allow, deny, document
@@ -49,8 +51,9 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
                 compile_policy(policy, f"{kind} policy", DocumentType.IDENTITY) for policy in inputs
             ]
     who = caller and caller_from_arn(caller, role_arn=ROLE_A if caller == SESSION_A else None)
+    who = who and replace(who, session_policy=kinds.pop("session", None))
     request = Request("s3:GetObject", BUCKET_ARN, who, {}, context=context)
-    policies = Policies(**{"resource": None} | kinds)
+    policies = Policies(resource_policy=kinds.pop("resource", None), **{"identity": ()} | kinds)
     return Inquiry(request, policies, same_account, resource_must_allow=must_allow).decide()
 
 
@@ -110,7 +113,7 @@ def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict
 LIMITS = "whether a boundary or session policy limits what"
 UNSURE = names(ROLE_A, **STRANGE)
 ANOTHER = document(*UNSURE["Statement"], *names(USER)["Statement"])
-ODD, OWN = "condition operator StringEqualz", "identity_policies"
+ODD, OWN = "condition operator StringEqualz", "steps[1].identity_policies"
 
 
 @pytest.mark.cases(("kinds", "answer"), {
@@ -126,10 +129,11 @@ ODD, OWN = "condition operator StringEqualz", "identity_policies"
         "identity": [YES]}, ODD),
     "identity unread": ({"identity": None}, OWN),
     "identity unread, role granted": ({"identity": None, "resource": names(ROLE_A)}, OWN),
-    "resource policy unread": ({"identity": [YES], "resource_missing": "its policy"}, "its policy"),
-    "account unread": ({"identity": [YES], "same_account": None}, "resource_account"),
+    "resource policy unread": ({"identity": [YES], "must_allow": True,
+        "resource_policy_given": False}, "steps[1].resource_policy"),
+    "account unread": ({"identity": [YES], "same_account": None}, "steps[1].resource_account"),
     "caller unread, user denied": ({"identity": [YES], "caller": None,
-        "resource": names(USER, "Deny")}, "principal"),
+        "resource": names(USER, "Deny")}, "steps[1].principal"),
     "NotPrincipal within a boundary": ({"resource": EXCEPT_USER, "boundary": OTHER},
         f"{LIMITS} NotPrincipal grants"),
     # A limit is no missing fact of a denial.

@@ -5,8 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 
 import pytest
 
-from irsa_core.decide.principal_element import Directness, PrincipalElement
-from irsa_core.decide.principals import caller_from_arn, session_of
+from irsa_core.decide.principals import Directness, PrincipalElement, caller_from_arn, session_of
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.refusal import refusal
 from tests.support.world import ACCOUNT_A as A

@@ -12,6 +12,7 @@ service, and the AWS principal * does not name a web identity.
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 from ministack.core import iam_evaluator as ministack
@@ -151,7 +152,8 @@ def trust_answers(make):
     request = Request(action, ROLE_B, caller, keys, context={}, now=time.time())
     every = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
     grant = compile_policy(every, "all", DocumentType.IDENTITY)  # the trust policy alone decides
-    policies = Policies(resource=compile_policy(policy, "t", DocumentType.TRUST), identity=[grant])
+    trust = compile_policy(policy, "t", DocumentType.TRUST)
+    policies = Policies(resource_policy=trust, identity=[grant])
     ours = Inquiry(request, policies, same_account=False).decide().verdict.value
     context = their_context(caller.arn, action, ROLE_B, keys)
     theirs = ministack.evaluate_trust_policy(policy, caller.arn, context)
@@ -170,18 +172,16 @@ def call_answers(make):
     labels = make.pick([["a", "ab"], ["a"], ["home/x", "b"]])
     action, address = "s3:ListBucket", {"aws:sourceip": "10.1.2.3", "aws:securetransport": "true"}
     values = {**keys, "s3:labels": tuple(labels)}
-    request = Request(
-        action, BUCKET, caller_from_arn(arn), values, context=address, now=time.time()
-    )
 
     def compiled(document, kind=DocumentType.IDENTITY):
         return document and compile_policy(document, "policy", kind)
 
+    caller = replace(caller_from_arn(arn), session_policy=compiled(session))
+    request = Request(action, BUCKET, caller, values, context=address, now=time.time())
     policies = Policies(
-        resource=compiled(resource, DocumentType.RESOURCE),
+        resource_policy=compiled(resource, DocumentType.RESOURCE),
         identity=[*map(compiled, identity)],
         boundary=compiled(boundary),
-        session=compiled(session),
     )
     ours = Inquiry(request, policies, same_account=owner == ACCOUNT_A)
     context = their_context(arn, action, BUCKET, {**keys, "s3:labels": labels})

@@ -16,7 +16,7 @@ from irsa.verify.facts import Facts, documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa_core.decide.document import Condition, conditions_of
 from irsa_core.decide.policies import Source
-from irsa_core.decide.principal_element import UNIQUE_ID
+from irsa_core.decide.principals import UNIQUE_ID
 from irsa_core.identity.arns import RoleArn, issuer_of_principal
 from irsa_core.identity.pod_identity import SERVICE_ACCOUNT_TAG
 from irsa_core.identity.policy_json import Json, as_list, principals, statements, without
