@@ -121,7 +121,7 @@ def _effect(kind: CallerClass) -> Effect | None:
 
 def _met(answer: StepAnswer) -> list[object]:
     """The statements that a call meets, without their names."""
-    policy = answer.decision and answer.decision.policies.resource_policy
+    policy = answer.decision and answer.decision.policies.resource_side
     return [
         (each.allow, each.principal and (each.principal.entries, each.principal.negated), *each[3:])
         for place, each in enumerate(policy.statements if policy else ())

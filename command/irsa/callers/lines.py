@@ -183,7 +183,7 @@ def lines(
     document."""
     mine: list[Line] = []
     decided = (kind.answers[number].decision for kind in callers)
-    policy = next((decision.policies.resource_policy for decision in decided if decision), None)
+    policy = next((decision.policies.resource_side for decision in decided if decision), None)
     for place, statement in enumerate(policy.statements if policy else ()):
         matching = [e for e in callers if applies(place, e.answers[number])]
         rest = [e for e in others if applies(place, e.answers[number])]
@@ -203,9 +203,9 @@ def widest(listed: Sequence[Line]) -> Iterator[Line]:
 def applies(place: int, answer: StepAnswer) -> bool:
     """Return whether a statement may apply to a call."""
     decision = answer.decision
-    if decision is None or decision.policies.resource_policy is None:
+    if decision is None or decision.policies.resource_side is None:
         return False
-    statement, request = decision.policies.resource_policy.statements[place], decision.request
+    statement, request = decision.policies.resource_side.statements[place], decision.request
     most = named(statement, request.caller, decision.policies)[1]
     fits = statement.applies(request.action, request.resource, request.value)
     return most is not Directness.NONE and fits is not False

@@ -15,7 +15,6 @@ from irsa_core.decide.document import FOREIGN_KEYS
 from irsa_core.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
 from irsa_core.decide.patterns import Key, Value
 from irsa_core.decide.principals import Caller, session_of
-from irsa_core.decide.statements import Policy
 from irsa_core.decide.steps import (
     AssumeRole,
     AssumeRoleWithWebIdentity,
@@ -314,13 +313,9 @@ def _answer(
         return refused(refusal(), "the role does not exist")
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
         return refused(refusal(), "the caller and the role are in different partitions")
-    policies = step
-    if step.only != "caller":
-        trust = step.trust if isinstance(step.trust, Policy) else None
-        policies = replace(step, resource_policy=trust, resource_policy_given=trust is not None)
     inquiry = Inquiry(
         _request(scenario, step, caller, keys),
-        policies,
+        step,
         same_account=None if caller is None else signed and caller.account == role.account,
         resource_must_allow=True,
     )

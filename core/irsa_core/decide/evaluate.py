@@ -6,11 +6,12 @@ explicit deny applies, or nothing can allow the call) leaves the answer certain.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from irsa_core.decide.condition_keys import Request
-from irsa_core.decide.policies import KINDS, Policies
+from irsa_core.decide.policies import Policies
 from irsa_core.decide.principals import Directness
 from irsa_core.decide.reasons import (
     Decision,
@@ -48,13 +49,13 @@ class Inquiry(NamedTuple):
     @property
     def _needs_resource_policy(self) -> bool:
         needed = self.resource_must_allow or self.same_account is not True
-        return needed and not self.policies.resource_policy_given
+        return needed and not self.policies.resource_side_given
 
     def _verdict(self) -> Verdict:
         policies, caller = self.policies, self.request.caller
         # Where only the caller's side is asked, the resource's is taken to name its role.
         grants: Grants = (False, policies.only is not None, False)
-        allows: dict[str, list[Truth]] = {kind: [] for kind in KINDS}
+        allows = defaultdict[str, list[Truth]](list)
         denied: Truth = False
         for source, policy in policies.asked(caller):
             levels, denies = self._grants(policy)
@@ -101,11 +102,11 @@ class Inquiry(NamedTuple):
         for statement in policy.statements:
             if statement.allow and sure[Directness.DIRECT]:
                 continue
-            level, most = named(statement, self.request.caller, self.policies)
-            if most is Directness.NONE:
-                continue
             truth = statement.applies(action, resource, lookup)
             if truth is False:
+                continue
+            level, most = named(statement, self.request.caller, self.policies)
+            if most is Directness.NONE:
                 continue
             if statement.allow:
                 may_be[most] = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple
 
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.patterns import Key
@@ -42,11 +42,21 @@ class Policies:
     only: Side | None = None
     """The only side that is asked: the other one is taken to allow; None when both are asked."""
 
+    @property
+    def resource_side(self) -> Policy | None:
+        """The policy by which the resource's side is asked."""
+        return self.resource_policy
+
+    @property
+    def resource_side_given(self) -> bool:
+        """False if it is not known whether there is another one."""
+        return self.resource_policy_given
+
     def asked(self, caller: Caller | None) -> "Iterable[tuple[Source, Policy]]":
         """The policies that the request meets, the resource's first. Those of GetScopedCredentials,
         organizations and the VPC endpoint limit a caller whatever the resource's grants it."""
-        if self.resource_policy is not None:
-            yield Source("resource"), self.resource_policy
+        if (policy := self.resource_side) is not None:
+            yield Source("resource"), policy
         by_others = caller is not None and (caller.kind == "root" or caller.without_policies)
         if self.only != "resource" and not by_others:
             for position, policy in enumerate(self.identity or ()):
@@ -66,17 +76,13 @@ class Policies:
             yield Source("endpoint"), self.endpoint
 
 
-Kind = Literal[
-    "resource", "identity", "boundary", "session", "scope", "service_control", "resource_control",
-    "endpoint",
-]  # fmt: skip
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-
 class Source(NamedTuple):
     """A position among the policies of a request."""
 
-    kind: Kind
+    kind: Literal[
+        "resource", "identity", "boundary", "session", "scope", "service_control",
+        "resource_control", "endpoint",
+    ]  # fmt: skip
     position: int = 0
     """Its place among the policies of that kind, from 0."""
 

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.htm
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from irsa_core.decide.document import (
 from irsa_core.decide.operators import Texts
 from irsa_core.decide.patterns import Lookup, Pattern, resource_problem
 from irsa_core.decide.principals import PrincipalElement
-from irsa_core.decide.truth import Truth, all_of, negated
+from irsa_core.decide.truth import Truth, negated
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 
 
@@ -85,15 +85,21 @@ class CompiledStatement(NamedTuple):
 
     def applies(self, action: str, resource: str, lookup: Lookup) -> Truth:
         """Return whether all but the principal fits the request."""
-
-        def truths() -> Iterator[Truth]:
-            yield self.action.covers(action, lookup)
-            if self.resource is not None:
-                yield self.resource.covers(resource, lookup)
-            for test in self.conditions:
-                yield test.holds(lookup)
-
-        return all_of(truths())
+        # A loop: most statements are about another action, and a generator would cost more.
+        answer = self.action.covers(action, lookup)
+        if answer is False:
+            return False
+        if self.resource is not None:
+            truth = self.resource.covers(resource, lookup)
+            if truth is False:
+                return False
+            answer = answer and truth
+        for test in self.conditions:
+            truth = test.holds(lookup)
+            if truth is False:
+                return False
+            answer = answer and truth
+        return answer
 
 
 class Policy(NamedTuple):

@@ -85,6 +85,16 @@ class SessionCall(Call):
     chained: bool | None = None
     """True if a session of a role makes the call; None if the caller tells."""
 
+    @property
+    def resource_side(self) -> Policy | None:
+        """The trust policy."""
+        return self.trust if isinstance(self.trust, Policy) and self.only != "caller" else None
+
+    @property
+    def resource_side_given(self) -> bool:
+        """False if the trust policy is asked and missing."""
+        return isinstance(self.trust, Policy) or self.only == "caller"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssumeRoleWithWebIdentity(SessionCall):
