@@ -151,16 +151,20 @@ def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, release
     assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
-def test_parts_install_from_an_index_in_any_order(clone, tmp_path):
+def test_the_last_part_of_an_index_brings_those_below_it(clone, tmp_path):
     [lines] = re.findall(r"IRSA_INDEX=1 pip (wheel .+)", (ROOT / "docs/package.md").read_text())
     index = {"env": {**os.environ, "IRSA_INDEX": "1"}, "cwd": clone}
     pip(*lines.replace("dist", str(tmp_path)).split(), *OFFLINE, **index)
-    for first in PARTS:
-        site, python = new_environment(tmp_path / first), tmp_path / first / "bin/python"
-        for parts in ([first], [*PARTS]):
-            names = (getattr(requirements, part.upper()).partition(" ")[0] for part in parts)
-            pip("install", "--no-index", "--find-links", tmp_path, *names, python=python)
-            assert [part for part in parts if not (site / PARTS[part]).is_dir()] == []
+    names = {part: getattr(requirements, part.upper()).partition(" ")[0] for part in PARTS}
+    for part in PARTS:
+        [wheel] = tmp_path.glob(f"{PARTS[part]}-[0-9]*")
+        needed = {str(r).replace("[eks]", "") for r in requirements_of(wheel)}
+        assert needed >= {f"{names[below]}=={__version__}" for below in BELOW[part]}
+
+    site = new_environment(tmp_path / "new")
+    index = ("--no-index", "--find-links", tmp_path)
+    pip("install", *index, names["sandbox"], python=tmp_path / "new/bin/python")
+    assert [package for package in PARTS.values() if not (site / package).is_dir()] == []
 
 
 @pytest.mark.parametrize("part", PARTS)
