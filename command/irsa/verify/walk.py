@@ -9,7 +9,7 @@ from typing import TypeVar
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, ServiceAccountObject, Unread
 from irsa.verify.containers import UNNAMED, session_name
-from irsa.verify.facts import ByAssociation, ByToken, Facts, RoleB, named_role, roles_between
+from irsa.verify.facts import ByAssociation, ByToken, Facts, named_role, roles_between
 from irsa.verify.gather import Sources, search
 from irsa.verify.link import (
     CALLS_OF_ROLE_B,
@@ -144,27 +144,50 @@ def searched(facts: Facts, sources: Sources) -> Facts:
 
 
 def _calls(chain: Chain, sources: Sources) -> Calls:
-    facts, aws = chain.facts, sources.aws
+    """Make the calls of a chain: for a session of the role, and with it."""
+    facts, role_b, aws = chain.facts, chain.facts.role_b, sources.aws
     call = _first_call(facts, aws)
     if isinstance(call, str):
         return Calls(assumed=call, of_role_b=replace(CALLS_OF_ROLE_B, assumed=call))
-    before = [*chain.of_call, *(chain.before_role_b if facts.target_role else ())]
-    answer = retried(call, wait=_wait(facts, before))
-    session = _session(aws, answer)
     if facts.target_role:
-        calls = replace(CALLS_OF_ROLE_B, assumed=answer)
-        return Calls(of_role_b=_of_session(calls, session, facts.bucket))
-    calls = Calls(assumed=answer)
+        before = [*chain.of_call, *chain.before_role_b]
+        granted = _as_session(CALLS_OF_ROLE_B, call, facts, before, aws)
+        return Calls(of_role_b=_listed(*granted, facts.bucket))
+    calls, session = _as_session(Calls(), call, facts, chain.of_call, aws)
     if session is None:
         return calls
     if not facts.through_role_b:
-        calls = _of_session(calls, session, facts.bucket)
-        return replace(calls, refused=session.list_users())
-    calls = replace(calls, caller=session.caller())
-    if facts.role_b is None or roles_between(facts):
+        return replace(_listed(calls, session, facts.bucket), refused=session.list_users())
+    if role_b is None or roles_between(facts):
         return calls
-    wait = _wait(facts, chain.before_role_b)
-    return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, facts.bucket, wait))
+    if not role_b.session_name:
+        return replace(calls, of_role_b=replace(CALLS_OF_ROLE_B, assumed=UNNAMED))
+    unmade = CALLS_OF_ROLE_B
+    if facts.bucket:
+        unmade = replace(unmade, refused=session.list_bucket(facts.bucket))
+    sent = role_b.session_name, role_b.external_id or None, role_b.duration_seconds
+    call = partial(session.assume_role, role_b.role_arn, *sent)
+    granted = _as_session(unmade, call, facts, chain.before_role_b, session)
+    return replace(calls, of_role_b=_listed(*granted, facts.bucket))
+
+
+def _as_session(
+    unmade: Calls, call: Call, facts: Facts, before: Sequence[Link], aws: Aws
+) -> tuple[Calls, Aws | None]:
+    """Make the call for a session, and ask the session that it grants whose it is.
+
+    The call is made again for propagation only if no link ``before`` it failed.
+    """
+    answer = retried(call, wait=facts.wait if status_of(before) is Status.PASSED else 0)
+    calls = replace(unmade, assumed=answer)
+    if isinstance(answer, Unread) or answer.credentials is None:
+        return calls, None
+    session = aws.as_session(answer.credentials)
+    return replace(calls, caller=session.caller()), session
+
+
+def _listed(calls: Calls, session: Aws | None, bucket: str) -> Calls:
+    return replace(calls, data=session.list_bucket(bucket)) if session and bucket else calls
 
 
 def _first_call(facts: Facts, aws: Aws) -> Call | str:
@@ -181,35 +204,6 @@ def _first_call(facts: Facts, aws: Aws) -> Call | str:
     if name is None:
         return UNNAMED
     return partial(aws.assume_with_web_identity, facts.role_arn, token, name)
-
-
-def _role_b_calls(role_b: RoleB, session: Aws, bucket: str, wait: float) -> Calls:
-    if not role_b.session_name:
-        return replace(CALLS_OF_ROLE_B, assumed=UNNAMED)
-    external_id = role_b.external_id or None
-    call = partial(session.assume_role, role_b.role_arn, role_b.session_name, external_id)
-    answer = retried(partial(call, role_b.duration_seconds), wait=wait)
-    calls = replace(CALLS_OF_ROLE_B, assumed=answer)
-    if bucket:
-        calls = replace(calls, refused=session.list_bucket(bucket))
-    return _of_session(calls, _session(session, answer), bucket)
-
-
-def _session(aws: Aws, answer: Answer | Unread) -> Aws | None:
-    granted = None if isinstance(answer, Unread) else answer.credentials
-    return aws.as_session(granted) if granted else None
-
-
-def _of_session(calls: Calls, session: Aws | None, bucket: str) -> Calls:
-    if session is None:
-        return calls
-    calls = replace(calls, caller=session.caller())
-    return replace(calls, data=session.list_bucket(bucket)) if bucket else calls
-
-
-def _wait(facts: Facts, before: Sequence[Link]) -> float:
-    """Return the seconds to wait for propagation: none if a link already failed."""
-    return facts.wait if status_of(before) is Status.PASSED else 0
 
 
 def retried(call: Call, *, wait: float) -> Answer | Unread:
