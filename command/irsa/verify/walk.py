@@ -14,17 +14,17 @@ from irsa.verify.gather import Sources, search
 from irsa.verify.link import (
     CALLS_OF_ROLE_B,
     Calls,
+    Check,
     Link,
     Status,
     confirmed,
     left_to_stack,
     status_of,
 )
-from irsa.verify.links import in_cluster, injection, pod_identity, to_session
+from irsa.verify.links import in_cluster, injection, pod_identity, to_role_b, to_session
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.to_bucket import data_links, refused
-from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
-from irsa.verify.remedies.pod import verify_inside
+from irsa.verify.remedies.pod import restart, verify_inside
 from irsa_core.identity.arns import account_of, cluster_arn
 from irsa_core.identity.token import Token
 
@@ -66,7 +66,13 @@ class Chain:
     @cached_property
     def before_role_b(self) -> list[Link]:
         """Links that need no session of role B."""
-        return links_before_role_b(self.facts)
+        facts, target = self.facts, self.facts.role_b
+        if target is None:
+            return []
+        found = to_role_b.role(facts, target)
+        if roles_between(facts):
+            return [found]
+        return [found, to_role_b.permission(facts, target), to_role_b.trust(facts, target)]
 
     def links(self, calls: Calls | None = None) -> list[Link]:
         """Every link, in the order in which a request takes them."""
@@ -82,13 +88,16 @@ class Chain:
         # What the answer inside the Pod shows needs no further question there.
         asked = "" if answered.status is Status.PASSED else verify_inside(facts)
         links += [confirmed(link, answer, facts.granted, asked) for link in of_session]
-        if not facts.target_role:
-            links += to_session.session_links(facts, calls, self.of_call)
+        if not facts.target_role:  # whose session takes the place of the role's
+            check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
+            links.append(to_session.granting(check, calls.assumed, self.of_call))
+            whose = to_session.FOREIGN, *restart(facts)
+            links.append(to_session.identity("caller", facts.role_arn, calls.caller, *whose))
         links += [] if isinstance(inside, str) else [answered]
         if not facts.through_role_b:
             links += data_links("", facts, named_role(facts), calls.data)
             links.append(refused(facts, calls.refused))
-        links += role_b_links(facts, of_role_b, self.before_role_b, of_session)
+        links += to_role_b.role_b_links(facts, of_role_b, self.before_role_b, of_session)
         return [left_to_stack(link, facts.stack) for link in links]
 
 

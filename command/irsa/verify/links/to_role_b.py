@@ -17,11 +17,11 @@ from typing import ClassVar
 
 from irsa.access import Judgement, may_assume, trusts_role
 from irsa.observe.aws_config import TOKEN_FILE, Profile, header, profiles, sources, unprefixed
-from irsa.observe.facts import Answer, ConfigFile, NotMounted, Role, Unread
+from irsa.observe.facts import ConfigFile, NotMounted, Role, Unread
 from irsa.observe.pod_spec import variables
 from irsa.verify.containers import containers_of
 from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
-from irsa.verify.link import LINKS, Calls, Check, Link, Remedy, confirmed
+from irsa.verify.link import LINKS, Called, Calls, Check, Link, Remedy, confirmed
 from irsa.verify.links.pod_identity import target_role
 from irsa.verify.links.to_bucket import data_links, role_grants
 from irsa.verify.links.to_session import FOREIGN, existing, granting, identity, lacking
@@ -53,8 +53,10 @@ def role_b_links(
     links = [profile(facts)] if facts.profile else []
     if facts.role_b is None:
         return links
-    if roles_between(facts):
-        return [*links, *before, *_not_judged(facts)]
+    if roles_between(facts):  # role A is not to assume role B itself
+        keys = list(LINKS)[list(LINKS).index("role-a-permission") :]
+        keys = keys if facts.bucket else keys[: keys.index("role-b-data")]
+        return [*links, *before, *(Check(key, LINKS[key]).unknown(MORE_ROLES) for key in keys)]
     but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.target_role else before
@@ -66,13 +68,6 @@ def role_b_links(
     if facts.bucket and not facts.target_role:
         links.append(direct(facts, calls.refused))
     return links
-
-
-def _not_judged(facts: Facts) -> list[Link]:
-    """The links of a chain through more roles than two: role A is not to assume role B itself."""
-    keys = list(LINKS)[list(LINKS).index("role-a-permission") :]
-    listed = keys if facts.bucket else keys[: keys.index("role-b-data")]
-    return [Check(key, LINKS[key]).unknown(MORE_ROLES) for key in listed]
 
 
 def profile(facts: Facts) -> Link:
@@ -194,14 +189,6 @@ def _correction(file: ConfigFile, change: str) -> str:
     return f"{change} in {file.kind} {file.config_map}, and restart the Pods"
 
 
-def links_before_role_b(facts: Facts) -> list[Link]:
-    """Links that need no session of role B."""
-    if facts.role_b is None:
-        return []
-    checks = (role,) if roles_between(facts) else (role, permission, trust)
-    return [check(facts, facts.role_b) for check in checks]
-
-
 def role(facts: Facts, target: RoleB) -> Link:
     """Check whether role B exists under that very ARN, and is the one that is meant."""
     expected = target.expected_arn or target.role_arn
@@ -214,8 +201,10 @@ def role(facts: Facts, target: RoleB) -> Link:
         text = f"{expected!r} is not the ARN of a role"
         return check.failed(text, f"correct {where}")
     text = f"create it in account {account_of(expected)}: bring account B's stack up after account"
-    create = Remedy(f"{text} A's; or correct {where}")
-    return existing(check, target.role, lambda: create, lambda e: _correct(facts, target, e.arn))
+    remedy = Remedy(f"{text} A's; or correct {where}")
+    if isinstance(target.role, Role):
+        remedy = _correct(facts, target, target.role.arn)
+    return existing(check, target.role, remedy)
 
 
 def _correct(facts: Facts, target: RoleB, role_arn: str) -> Remedy:
@@ -328,7 +317,7 @@ def _profile_remedy(facts: Facts, target: RoleB, changes: Mapping[str, str]) -> 
     return _correction(file, _changes(target.profile, changes))
 
 
-def direct(facts: Facts, answer: Answer | str) -> Link:
+def direct(facts: Facts, answer: Called) -> Link:
     """Check whether the bucket refuses role A, which is to reach it through role B only."""
     check = Check("role-a-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
     remedy = "take role A out of the bucket's policy; only role B should reach it"
