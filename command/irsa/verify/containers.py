@@ -234,11 +234,11 @@ def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
 
 def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
     """One link for all containers: it fails if one does; what differs is named."""
-    given = {container: problem for container, problem in findings.items() if problem}
+    problems = {container: problem for container, problem in findings.items() if problem}
     same: dict[Problem, list[PodContainer]] = {}
     # What is certain comes first: it is what the link is judged by.
-    for container in sorted(given, key=lambda container: not given[container].certain):
-        same.setdefault(given[container]._replace(commands=()), []).append(container)
+    for container in sorted(problems, key=lambda container: not problems[container].certain):
+        same.setdefault(problems[container]._replace(commands=()), []).append(container)
     if not same:
         return check.passed(well)
     texts = [f"{_affected(findings, of_it)}{problem.found}" for problem, of_it in same.items()]
@@ -247,8 +247,8 @@ def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
     text, remedy = "; ".join(texts[:SHOWN]) + more, "; ".join(remedies[:SHOWN])
     if not next(iter(same)).certain:
         return check.unknown(text, remedy=remedy)
-    commands = (e for of_it in same.values() for each in of_it for e in given[each].commands)
-    return check.failed(text, remedy, *unique(commands))
+    ordered = (problems[container] for of_it in same.values() for container in of_it)
+    return check.failed(text, remedy, *unique(e for problem in ordered for e in problem.commands))
 
 
 def _affected(judged: Collection[PodContainer], of_it: Sequence[PodContainer]) -> str:

@@ -258,10 +258,10 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
     facts = replace(facts, providers=providers, role=role, resource_policies=policies)
     # S3 shows a bucket's policy to its owner's account only.
     readers = dict.fromkeys((reader, sources.aws, *sources.others))
-    for each in readers if facts.bucket else ():
-        policy = each.bucket_policy(facts.bucket)
+    for reader in readers if facts.bucket else ():
+        policy = reader.bucket_policy(facts.bucket)
         if not isinstance(policy, Unread):
-            owner = "" if isinstance(each.account, Unread) else each.account
+            owner = "" if isinstance(reader.account, Unread) else reader.account
             return replace(facts, bucket_policy=policy, bucket_account=owner)
         facts = replace(facts, bucket_policy=facts.bucket_policy or policy)
     return facts

@@ -91,13 +91,13 @@ def profile(facts: Facts) -> Link:
     if roles_between(facts):
         inside = call_inside(facts, "sts", "get-caller-identity")
         return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", remedy=inside)
-    for found, change in _profile_problems(facts, file.text):
-        return check.failed(found, _correction(file, change or "correct the profile"))
+    for text, change in _profile_problems(facts, file.text):
+        return check.failed(text, _correction(file, change or "correct the profile"))
     return check.passed()
 
 
 ProfileProblems = Iterator[tuple[str, str]]
-"""What is wrong, and the change, which is empty where it is not known. The first one counts."""
+"""Each with its change, which is empty where it is not known. The first one counts."""
 
 
 def _profile_problems(facts: Facts, text: str) -> ProfileProblems:
@@ -109,8 +109,8 @@ def _profile_problems(facts: Facts, text: str) -> ProfileProblems:
     target = by_name.get(facts.profile)
     if target is None:
         yield from _unprefixed(text, facts.profile)
-        known = ", ".join(by_name) or "none that can be read"
-        yield f"no profile {facts.profile}; there are {known}", ""
+        names = ", ".join(by_name) or "none that can be read"
+        yield f"no profile {facts.profile}; there are {names}", ""
         return
     if not target.role_arn:
         role_arn = facts.role_b.role_arn if facts.role_b else ""
@@ -123,7 +123,7 @@ def _profile_problems(facts: Facts, text: str) -> ProfileProblems:
     seconds = target.duration_seconds
     if seconds is not None and not REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
         why = "SDKs renew a session that close to its end at every request"
-        why = "a chained session lasts at most an hour" if seconds > REFRESH_WINDOW else why
+        why = "a chained session lasts at most an hour" if seconds > CHAINED_SESSION_MAX else why
         better = _changes(target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)})
         yield f"duration_seconds = {seconds} of profile {target.name}: {why}", better
 
@@ -133,21 +133,21 @@ def _source_problems(
 ) -> ProfileProblems:
     """Role B's profile gets its caller's credentials from another one, which is role A's: its role,
     from the token and nothing else."""
-    name, own = target.source_profile, [e for e in by_name.values() if e.web_identity_token_file]
-    better = next((each.name for each in own if each != target), "")
-    yield from _starts(target, "source_profile", name or better, "role A")
+    name, others = target.source_profile, (e for e in by_name.values() if e != target)
+    own_profile = next((e.name for e in others if e.web_identity_token_file), "")
+    yield from _starts(target, "source_profile", name or own_profile, "role A")
     if name == target.name or name not in by_name:
         yield from _unprefixed(text, name)
         what = "which is itself" if name == target.name else "which is no profile of the file"
-        found = f"profile {target.name} has source_profile {name}, {what}"
-        yield found, _changes(target.name, {"source_profile": better})
+        better = _changes(target.name, {"source_profile": own_profile})
+        yield f"profile {target.name} has source_profile {name}, {what}", better
         return
     source = by_name[name]
     if source.role_arn != facts.role_arn:
         if source.source_profile:
             yield f"source_profile {name} has itself a source_profile; {MORE_ROLES}", ""
-        found = f"source_profile {name} names {source.role_arn or 'no role'}"
-        yield found, _changes(name, {"role_arn": facts.role_arn})
+        better = _changes(name, {"role_arn": facts.role_arn})
+        yield f"source_profile {name} names {source.role_arn or 'no role'}", better
     listed = containers_of(facts, facts.pod) if facts.pod else ()
     paths = (variables(container.item.spec).get(TOKEN_FILE_VARIABLE) for container in listed)
     path = source.web_identity_token_file or next(filter(None, paths), "")
@@ -157,8 +157,8 @@ def _source_problems(
 def _unprefixed(text: str, name: str) -> ProfileProblems:
     """The header lacks the word that only the credentials file lacks."""
     if name in unprefixed(text):
-        found = f"the file has [{name}] instead of {header(name)}, which SDKs do not see"
-        yield found, f"write {header(name)} in its place"
+        instead = f"the file has [{name}] instead of {header(name)}, which SDKs do not see"
+        yield instead, f"write {header(name)} in its place"
 
 
 def _starts(profile: Profile, setting: str, value: str, start: str) -> ProfileProblems:
