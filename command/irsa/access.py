@@ -4,19 +4,19 @@ Nothing here decides: `irsa_core.decide.simulate` does. A policy that it cannot 
 with an unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 from irsa_core.decide.association import call_keys
 from irsa_core.decide.condition_keys import OF_PLACE
 from irsa_core.decide.difference import differences
 from irsa_core.decide.document import DocumentType, statements_of
+from irsa_core.decide.evaluate import StepAnswer
 from irsa_core.decide.patterns import Key, Value
 from irsa_core.decide.policies import Source
 from irsa_core.decide.principals import Caller, caller_from_arn, session_of
-from irsa_core.decide.reasons import Reason, remark
 from irsa_core.decide.scenario import check_claims
 from irsa_core.decide.simulate import simulate
 from irsa_core.decide.statements import Policy, compile_policy
@@ -49,14 +49,8 @@ ACCOUNT_TAGS = ("aws:requesttag/kubernetes-namespace", "aws:requesttag/kubernete
 """The tags by which EKS names a service account in a call."""
 
 
-class Judgement(NamedTuple):
+class Judgement(StepAnswer):
     """The evaluator's answer to one call."""
-
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-    """The deciding one first."""
-    missing: Iterable[str] = ()
-    """The facts without which it is UNKNOWN, as `decide` lists them."""
 
     @property
     def by_place(self) -> bool:
@@ -271,12 +265,11 @@ def _session(role: Role, name: str | None, tags: Tags, policy: Json | None = Non
 
 
 def _identity(principal: Principal) -> list[Policy] | None:
-    if isinstance(principal.policies, Unread):
+    listed, kind = principal.policies, DocumentType.IDENTITY
+    if isinstance(listed, Unread):
         return None
-    return [
-        compile_policy(_document(each.document), f"identity policy {number}", DocumentType.IDENTITY)
-        for number, each in enumerate(principal.policies, start=1)
-    ]
+    documents = enumerate((_document(each.document) for each in listed), start=1)
+    return [compile_policy(e, f"identity policy {number}", kind) for number, e in documents]
 
 
 def _boundary(principal: Principal) -> Policy | None:
@@ -301,5 +294,5 @@ def judge(step: Callable[[], Step], now: float | None = None) -> Judgement:
     try:
         [answer] = simulate(Scenario(now, None, None, [step()])).steps
     except ValueError as error:
-        return Judgement(Verdict.UNKNOWN, (remark(f"cannot be judged: {error}"),))
-    return Judgement(answer.verdict, tuple(answer.reasons), answer.missing)
+        return Judgement(Verdict.UNKNOWN, notes=[f"cannot be judged: {error}"])
+    return Judgement(*answer)

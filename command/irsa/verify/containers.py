@@ -10,7 +10,7 @@ another one it is not known whether it needs the role.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -219,8 +219,11 @@ def names(listed: Iterable[str]) -> str:
 
 def pods_named(pods: Iterable[Pod]) -> str:
     """``Pod a`` or ``Pods a, b, c and 2 more``."""
-    named = list(dict.fromkeys(pod.name for pod in pods))
-    return f"Pod{'s' if len(named) > 1 else ''} {names(named)}"
+    return _named("Pod", [pod.name for pod in pods])
+
+
+def _named(kind: str, listed: Sequence[str]) -> str:
+    return f"{kind}{'s' if len({*listed}) > 1 else ''} {names(listed)}"
 
 
 def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
@@ -231,36 +234,29 @@ def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
 
 def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
     """One link for all containers: it fails if one does; what differs is named."""
-    problems: dict[tuple[str, str, bool], dict[PodContainer, Problem]] = {}
+    problems = {container: problem for container, problem in findings.items() if problem}
+    same: dict[Problem, list[PodContainer]] = {}
     # What is certain comes first: it is what the link is judged by.
-    ordered = sorted(findings.items(), key=lambda pair: pair[1] is None or not pair[1].certain)
-    for container, problem in ordered:
-        if problem is not None:
-            same = problems.setdefault((problem.found, problem.remedy, problem.certain), {})
-            same[container] = problem
-    if not problems:
+    for container in sorted(problems, key=lambda container: not problems[container].certain):
+        same.setdefault(problems[container]._replace(commands=()), []).append(container)
+    if not same:
         return check.passed(well)
-    texts = [f"{_affected(findings, [*same])}{text}" for (text, _, _), same in problems.items()]
-    remedies = list(dict.fromkeys(remedy for _, remedy, _ in problems))
+    texts = [f"{_affected(findings, of_it)}{problem.found}" for problem, of_it in same.items()]
+    remedies = list(dict.fromkeys(problem.remedy for problem in same))
     more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     text, remedy = "; ".join(texts[:SHOWN]) + more, "; ".join(remedies[:SHOWN])
-    if any(certain for _, _, certain in problems):
-        listed = (problem for same in problems.values() for problem in same.values())
-        return check.failed(
-            text, remedy, *unique(e for problem in listed for e in problem.commands)
-        )
-    return check.unknown(text, remedy=remedy)
+    if not next(iter(same)).certain:
+        return check.unknown(text, remedy=remedy)
+    ordered = (problems[container] for of_it in same.values() for container in of_it)
+    return check.failed(text, remedy, *unique(e for problem in ordered for e in problem.commands))
 
 
-def _affected(judged: Iterable[PodContainer], of_it: Sequence[PodContainer]) -> str:
+def _affected(judged: Collection[PodContainer], of_it: Sequence[PodContainer]) -> str:
     """The Pods and containers that a finding is about, as far as others differ."""
-    judged = list(judged)
-    everywhere = len(of_it) == len(judged)
     containers = {(container.item.field, container.item.name) for container in judged}
-    one_pod = everywhere and len({container.pod.name for container in judged}) == 1
-    parts = [] if one_pod else [pods_named(container.pod for container in of_it)]
+    one_pod = len({container.pod.name for container in judged}) == 1
+    everywhere = one_pod and len(of_it) == len(judged)
+    parts = [] if everywhere else [pods_named(container.pod for container in of_it)]
     if len(containers) > 1:
-        named = [container.item.name for container in of_it]
-        several = len(set(named)) > 1
-        parts.append(f"container{'s' if several else ''} {names(named)}")
+        parts.append(_named("container", [container.item.name for container in of_it]))
     return f"{', '.join(parts)}: " if parts else ""

@@ -337,17 +337,16 @@ class ByAssociation(ChainFacts):
     @property
     def call_lacks(self) -> str:
         """The unread part of EKS's call; empty if all is known."""
-        if not self.cluster_arn:
-            return "the EKS cluster is not known"
         unread = "it is not known whether the association disables session tags"
         absent = "there is no association" if self.association is None else ""
-        return unread if isinstance(self.association, Unread) else absent
+        known = unread if isinstance(self.association, Unread) else absent
+        return known if self.cluster_arn else "the EKS cluster is not known"
 
     @property
     def tags_unread(self) -> bool:
         """True if it is not known which session tags the Pods get, or whether they get any:
         cluster or association were not read."""
-        return bool(self.call_lacks) and not self.lacks_association
+        return not self.cluster_arn or isinstance(self.association, Unread)
 
     @property
     def session_tags(self) -> Mapping[str, Value]:

@@ -256,19 +256,15 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
     asked = dict.fromkeys(grant.resource for grant in facts.grants)
     policies = {arn: sources.reader(account_of(arn)).resource_policy(arn) for arn in asked}
     facts = replace(facts, providers=providers, role=role, resource_policies=policies)
-    return _with_bucket(facts, reader, sources) if facts.bucket else facts
-
-
-def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:
-    """The bucket's policy, read by whichever account can: S3 shows it to the owner's only."""
-    unread: Unread | None = None
-    for each in dict.fromkeys((reader, sources.aws, *sources.others)):
-        policy = each.bucket_policy(facts.bucket)
+    # S3 shows a bucket's policy to its owner's account only.
+    readers = dict.fromkeys((reader, sources.aws, *sources.others))
+    for reader in readers if facts.bucket else ():
+        policy = reader.bucket_policy(facts.bucket)
         if not isinstance(policy, Unread):
-            owner = "" if isinstance(each.account, Unread) else each.account
+            owner = "" if isinstance(reader.account, Unread) else reader.account
             return replace(facts, bucket_policy=policy, bucket_account=owner)
-        unread = unread or policy
-    return replace(facts, bucket_policy=unread)
+        facts = replace(facts, bucket_policy=facts.bucket_policy or policy)
+    return facts
 
 
 def _role_b(facts: Facts, sources: Sources) -> RoleB | None:

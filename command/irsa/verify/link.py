@@ -16,6 +16,8 @@ from irsa.observe.stack_chains import Resource, Stack
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.policy_json import Json
 
+Called = Answer | Unread | str
+"""AWS's answer to a call; of one that was not made, its missing input."""
 _NO_SESSION = "there is no session"
 _NO_SESSION_OF_A = "there is no session of role A"
 _NO_SESSION_OF_B = "there is no session of role B"
@@ -24,15 +26,15 @@ _NO_SESSION_OF_B = "there is no session of role B"
 @dataclass(frozen=True, kw_only=True)
 class Calls:
     """The calls with which a token becomes a session of the role, or its session one of role B, and
-    those of that session. A call that was not made is a text: its missing input."""
+    those of that session."""
 
-    assumed: Answer | Unread | str = "STS was not asked"
-    caller: Answer | str = _NO_SESSION
-    data: Answer | str = _NO_SESSION
+    assumed: Called = "STS was not asked"
+    caller: Called = _NO_SESSION
+    data: Called = _NO_SESSION
     """The bucket's list."""
-    refused: Answer | str = _NO_SESSION
+    refused: Called = _NO_SESSION
     """The list of IAM users, which no workload should see; for role B the bucket's, by role A."""
-    inside: Answer | Unread | str = "it was not asked for"
+    inside: Called = "it was not asked for"
     """Caller identity of the AWS CLI inside the Pod."""
     of_role_b: "Calls | None" = None
     """None where role B was not asked for."""
@@ -224,10 +226,12 @@ class Check:
         remedy = "; ".join(dict.fromkeys(each.remedy for each in unread)) or remedy
         return Link(self.key, Status.UNKNOWN, self.expected, text, Remedy(remedy))
 
-    def refused(self, answer: Answer | str, found: str = "") -> Link | None:
+    def refused(self, answer: Called, found: str = "") -> Link | None:
         """The link of a call that AWS should refuse; None if it was granted."""
-        if isinstance(answer, str) or answer.allowed:
-            return self.unknown(answer) if isinstance(answer, str) else None
+        if not isinstance(answer, Answer):
+            return self.unknown(answer)
+        if answer.allowed:
+            return None
         denied = answer.code in ("AccessDenied", "AccessDeniedException")
         return self.passed(found or answer.text) if denied else self.unknown(answer.text)
 
@@ -239,7 +243,7 @@ class Check:
         return link if judged.verdict is Verdict.UNKNOWN else None
 
 
-def confirmed(link: Link, answer: Answer | Unread | str, but: str, inside: str = "") -> Link:
+def confirmed(link: Link, answer: Called, but: str, inside: str = "") -> Link:
     """Mark an undecided link as passed if AWS granted the dependent call; ``but`` says which.
 
     A call from here shows nothing of a condition on where a call comes from: ``inside`` says how to

@@ -9,22 +9,22 @@ from typing import TypeVar
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, ServiceAccountObject, Unread
 from irsa.verify.containers import UNNAMED, session_name
-from irsa.verify.facts import ByAssociation, ByToken, Facts, RoleB, named_role, roles_between
+from irsa.verify.facts import ByAssociation, ByToken, Facts, named_role, roles_between
 from irsa.verify.gather import Sources, search
 from irsa.verify.link import (
     CALLS_OF_ROLE_B,
     Calls,
+    Check,
     Link,
     Status,
     confirmed,
     left_to_stack,
     status_of,
 )
-from irsa.verify.links import in_cluster, injection, pod_identity, to_session
+from irsa.verify.links import in_cluster, injection, pod_identity, to_role_b, to_session
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.to_bucket import data_links, refused
-from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
-from irsa.verify.remedies.pod import verify_inside
+from irsa.verify.remedies.pod import restart, verify_inside
 from irsa_core.identity.arns import account_of, cluster_arn
 from irsa_core.identity.token import Token
 
@@ -66,7 +66,13 @@ class Chain:
     @cached_property
     def before_role_b(self) -> list[Link]:
         """Links that need no session of role B."""
-        return links_before_role_b(self.facts)
+        facts, target = self.facts, self.facts.role_b
+        if target is None:
+            return []
+        found = to_role_b.role(facts, target)
+        if roles_between(facts):
+            return [found]
+        return [found, to_role_b.permission(facts, target), to_role_b.trust(facts, target)]
 
     def links(self, calls: Calls | None = None) -> list[Link]:
         """Every link, in the order in which a request takes them."""
@@ -82,13 +88,16 @@ class Chain:
         # What the answer inside the Pod shows needs no further question there.
         asked = "" if answered.status is Status.PASSED else verify_inside(facts)
         links += [confirmed(link, answer, facts.granted, asked) for link in of_session]
-        if not facts.target_role:
-            links += to_session.session_links(facts, calls, self.of_call)
+        if not facts.target_role:  # whose session takes the place of the role's
+            check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
+            links.append(to_session.granting(check, calls.assumed, self.of_call))
+            whose = to_session.FOREIGN, *restart(facts)
+            links.append(to_session.identity("caller", facts.role_arn, calls.caller, *whose))
         links += [] if isinstance(inside, str) else [answered]
         if not facts.through_role_b:
             links += data_links("", facts, named_role(facts), calls.data)
             links.append(refused(facts, calls.refused))
-        links += role_b_links(facts, of_role_b, self.before_role_b, of_session)
+        links += to_role_b.role_b_links(facts, of_role_b, self.before_role_b, of_session)
         return [left_to_stack(link, facts.stack) for link in links]
 
 
@@ -144,27 +153,50 @@ def searched(facts: Facts, sources: Sources) -> Facts:
 
 
 def _calls(chain: Chain, sources: Sources) -> Calls:
-    facts, aws = chain.facts, sources.aws
+    """Make the calls of a chain: for a session of the role, and with it."""
+    facts, role_b, aws = chain.facts, chain.facts.role_b, sources.aws
     call = _first_call(facts, aws)
     if isinstance(call, str):
         return Calls(assumed=call, of_role_b=replace(CALLS_OF_ROLE_B, assumed=call))
-    before = [*chain.of_call, *(chain.before_role_b if facts.target_role else ())]
-    answer = retried(call, wait=_wait(facts, before))
-    session = _session(aws, answer)
     if facts.target_role:
-        calls = replace(CALLS_OF_ROLE_B, assumed=answer)
-        return Calls(of_role_b=_of_session(calls, session, facts.bucket))
-    calls = Calls(assumed=answer)
+        before = [*chain.of_call, *chain.before_role_b]
+        granted = _as_session(CALLS_OF_ROLE_B, call, facts, before, aws)
+        return Calls(of_role_b=_listed(*granted, facts.bucket))
+    calls, session = _as_session(Calls(), call, facts, chain.of_call, aws)
     if session is None:
         return calls
     if not facts.through_role_b:
-        calls = _of_session(calls, session, facts.bucket)
-        return replace(calls, refused=session.list_users())
-    calls = replace(calls, caller=session.caller())
-    if facts.role_b is None or roles_between(facts):
+        return replace(_listed(calls, session, facts.bucket), refused=session.list_users())
+    if role_b is None or roles_between(facts):
         return calls
-    wait = _wait(facts, chain.before_role_b)
-    return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, facts.bucket, wait))
+    if not role_b.session_name:
+        return replace(calls, of_role_b=replace(CALLS_OF_ROLE_B, assumed=UNNAMED))
+    unmade = CALLS_OF_ROLE_B
+    if facts.bucket:
+        unmade = replace(unmade, refused=session.list_bucket(facts.bucket))
+    sent = role_b.session_name, role_b.external_id or None, role_b.duration_seconds
+    call = partial(session.assume_role, role_b.role_arn, *sent)
+    granted = _as_session(unmade, call, facts, chain.before_role_b, session)
+    return replace(calls, of_role_b=_listed(*granted, facts.bucket))
+
+
+def _as_session(
+    unmade: Calls, call: Call, facts: Facts, before: Sequence[Link], aws: Aws
+) -> tuple[Calls, Aws | None]:
+    """Make the call for a session, and ask the session that it grants whose it is.
+
+    The call is made again for propagation only if no link ``before`` it failed.
+    """
+    answer = retried(call, wait=facts.wait if status_of(before) is Status.PASSED else 0)
+    calls = replace(unmade, assumed=answer)
+    if isinstance(answer, Unread) or answer.credentials is None:
+        return calls, None
+    session = aws.as_session(answer.credentials)
+    return replace(calls, caller=session.caller()), session
+
+
+def _listed(calls: Calls, session: Aws | None, bucket: str) -> Calls:
+    return replace(calls, data=session.list_bucket(bucket)) if session and bucket else calls
 
 
 def _first_call(facts: Facts, aws: Aws) -> Call | str:
@@ -181,35 +213,6 @@ def _first_call(facts: Facts, aws: Aws) -> Call | str:
     if name is None:
         return UNNAMED
     return partial(aws.assume_with_web_identity, facts.role_arn, token, name)
-
-
-def _role_b_calls(role_b: RoleB, session: Aws, bucket: str, wait: float) -> Calls:
-    if not role_b.session_name:
-        return replace(CALLS_OF_ROLE_B, assumed=UNNAMED)
-    external_id = role_b.external_id or None
-    call = partial(session.assume_role, role_b.role_arn, role_b.session_name, external_id)
-    answer = retried(partial(call, role_b.duration_seconds), wait=wait)
-    calls = replace(CALLS_OF_ROLE_B, assumed=answer)
-    if bucket:
-        calls = replace(calls, refused=session.list_bucket(bucket))
-    return _of_session(calls, _session(session, answer), bucket)
-
-
-def _session(aws: Aws, answer: Answer | Unread) -> Aws | None:
-    granted = None if isinstance(answer, Unread) else answer.credentials
-    return aws.as_session(granted) if granted else None
-
-
-def _of_session(calls: Calls, session: Aws | None, bucket: str) -> Calls:
-    if session is None:
-        return calls
-    calls = replace(calls, caller=session.caller())
-    return replace(calls, data=session.list_bucket(bucket)) if bucket else calls
-
-
-def _wait(facts: Facts, before: Sequence[Link]) -> float:
-    """Return the seconds to wait for propagation: none if a link already failed."""
-    return facts.wait if status_of(before) is Status.PASSED else 0
 
 
 def retried(call: Call, *, wait: float) -> Answer | Unread:

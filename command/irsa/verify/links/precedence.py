@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from irsa.observe.aws_config import ProfileChain, profile_chain
 from irsa.observe.facts import Pod, Unread
@@ -54,12 +54,9 @@ Doubt = tuple[str, bool]
 """A reason why calls may not arrive, and whether STS's answer inside the Pod settles it."""
 
 
-Setting = tuple[str, str | None, str]
-"""Its key in the config file, its value (None for an unknown one), and the name in findings."""
-
-
-def _settings(container: PodContainer) -> Iterator[Setting]:
-    """The settings; a variable wins over the file."""
+def _settings(container: PodContainer) -> Iterator[tuple[str, str | None, str]]:
+    """The settings by their keys in the config file, with the values (None for an unknown one) and
+    the names in findings; a variable wins over the file."""
     facts, profiles = container.facts, container.files.profiles
     for name, variable in container.given.items():
         key = name.removeprefix("REQUESTS_").removeprefix("AWS_").lower()
@@ -80,8 +77,8 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
     Whether an endpoint or a proxy answers is known only inside the Pod: ``reached`` says that STS
     answered there.
     """
-    env, settings = container.given, [*_settings(container)]
-    if wrong := dict(_wrong(container.facts, settings)):
+    env, faults = container.given, [*_faults(container)]
+    if wrong := {name: (text, right) for name, text, right in faults if right is not None}:
         of_it = {name: env[name] for name in wrong if name in env}
         right = {name: value for name, (_, value) in wrong.items() if value and name in env}
         steps = [f"set {name}={value}" for name, value in right.items()]
@@ -94,7 +91,7 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
     address = AGENT_HOSTS["fd00:" in values.get(eks.CREDENTIALS_URI_VARIABLE, "")]
     address = address if isinstance(container.facts, ByAssociation) else ""
     doubts = [
-        *_uncertain(container, settings),
+        *((text, True) for _, text, right in faults if right is None),
         *_elsewhere(container, values),
         *_proxies(container.facts, values, address),
         *_network_policies(container.facts, container.pod, address),
@@ -106,44 +103,42 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
     return Problem(text, remedy, certain=False) if unsure else None
 
 
-def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The settings that are certainly wrong; each with the finding and the right value, if any."""
-    for key, value, name in settings:
+def _faults(container: PodContainer) -> Iterator[tuple[str, str, str | None]]:
+    """The settings that are wrong, each with the finding and the right value, if any; with None in
+    its place the setting may be right: its value, or the file that it names, was not read."""
+    facts = container.facts
+    role, region = partition_of(facts.role_arn), region_of(facts.region)
+    for key, value, name in _settings(container):
         if name == eks.RELATIVE_URI_VARIABLE and isinstance(facts, ByAssociation):
-            yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
+            yield name, f"{name}: every SDK asks ECS's address in place of the agent", ""
+        if value is None and key in (*LIMITED, *REGION_KEYS, SESSION_NAME):
+            yield name, f"{name} has {NOT_KNOWN}", None
         if value is not None and not is_taken(key, value):
-            yield name, (f"{name} {value!r}: boto3 and the AWS CLI refuse it before any call", "")
+            yield name, f"{name} {value!r}: boto3 and the AWS CLI refuse it before any call", ""
         if value and key == SESSION_NAME:
             try:
                 check_session_name(value)
             except ValueError as error:
-                yield name, (f"{name}, which STS refuses: {error}", "")
-        value = value or ""
-        right = region_of(value) if key in REGION_KEYS else ""
-        role, region = partition_of(facts.role_arn), region_of(facts.region)
-        if right and facts.role_arn and partition_of_region(right) != role:
+                yield name, f"{name}, which STS refuses: {error}", ""
+        if value and key == "ca_bundle":
+            file, objects = container.read((name, ""), {name: Variable(value)}), facts.objects
+            if isinstance(file, Unread):
+                yield name, file.text, None
+            elif file and file.text is None and (file.kind, file.config_map) in objects:
+                lacks = f"{file.kind} {file.config_map} has no such key"
+                yield name, f"{name}={value}: {lacks}", None
+        if not value or key not in REGION_KEYS:
+            continue
+        right = region_of(value)
+        if not right:
+            yield name, f"{name}={value} is not the name of a region", None
+        elif facts.role_arn and partition_of_region(right) != role:
             fits = region if region and partition_of_region(region) == role else ""
-            yield name, (f"{name}={value}, and the role is in partition {role}", fits)
-        elif right not in ("", value):
+            yield name, f"{name}={value}, and the role is in partition {role}", fits
+        elif right != value:
             zone = f"{value.strip()} is an availability zone of region {right}"
             blank = f"{value!r} has white space around the region"
-            yield name, (f"{name}={blank if value.strip() == right else zone}", right)
-
-
-def _uncertain(container: PodContainer, settings: Iterable[Setting]) -> Iterator[Doubt]:
-    """The settings that may be wrong: their values, or the files that they name, were not read."""
-    for key, value, name in settings:
-        if value is None and key in (*LIMITED, *REGION_KEYS, SESSION_NAME):
-            yield f"{name} has {NOT_KNOWN}", True
-        elif value and key in REGION_KEYS and not region_of(value):
-            yield f"{name}={value} is not the name of a region", True
-        elif value and key == "ca_bundle":
-            file = container.read((name, ""), {name: Variable(value)})
-            read = container.facts.objects
-            if isinstance(file, Unread):
-                yield file.text, True
-            elif file and file.text is None and (file.kind, file.config_map) in read:
-                yield f"{name}={value}: {file.kind} {file.config_map} has no such key", True
+            yield name, f"{name}={blank if value.strip() == right else zone}", right
 
 
 def region_of(value: str) -> str:

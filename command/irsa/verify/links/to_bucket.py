@@ -15,6 +15,7 @@ from irsa.observe.iam import AccountPrincipals
 from irsa.verify.containers import names, session_name
 from irsa.verify.facts import Facts, Grant, documents_of, named_role, session_role
 from irsa.verify.link import (
+    Called,
     Check,
     Link,
     Remedy,
@@ -215,9 +216,7 @@ NO_POLICY = "the role has no policy"
 ASK = "ask with --bucket, or with --action and --resource"
 
 
-def data_links(
-    prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | str
-) -> list[Link]:
+def data_links(prefix: str, facts: Facts, role: Role | Unread | None, answer: Called) -> list[Link]:
     """Check whether a role may do what is asked for, and lists the bucket if one is; ``answer`` is
     S3's to that role."""
     key = f"{prefix}permissions"
@@ -397,7 +396,7 @@ def _allow_in_bucket(role: Role, facts: Facts, asked: Grant) -> Remedy:
     return Remedy(text, (iam.replace_bucket_policy(facts.bucket, document),))
 
 
-def refused(facts: Facts, answer: Answer | str) -> Link:
+def refused(facts: Facts, answer: Called) -> Link:
     """Check whether the role may do what no workload role should."""
     check = Check("refused", "AccessDenied to iam:ListUsers")
     if link := check.refused(answer, "refused"):

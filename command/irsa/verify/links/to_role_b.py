@@ -1,5 +1,8 @@
 """The links from role A to role B, in another account, and their remedies. Pure.
 
+The link `profile` asks whether the Pod's AWS config file leads there:
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
+
 What role B asks of its caller, such as an external id, the caller sends. Role B's trust policy is
 changed only where it names the wrong role or none, and the conditions that stand there stay.
 """
@@ -13,11 +16,13 @@ from itertools import product
 from typing import ClassVar
 
 from irsa.access import Judgement, may_assume, trusts_role
-from irsa.observe.facts import Answer, ConfigFile, Role
+from irsa.observe.aws_config import TOKEN_FILE, Profile, header, profiles, sources, unprefixed
+from irsa.observe.facts import ConfigFile, NotMounted, Role, Unread
+from irsa.observe.pod_spec import variables
+from irsa.verify.containers import containers_of
 from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
-from irsa.verify.link import LINKS, Calls, Check, Link, Remedy, confirmed
+from irsa.verify.link import LINKS, Called, Calls, Check, Link, Remedy, confirmed
 from irsa.verify.links.pod_identity import target_role
-from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import data_links, role_grants
 from irsa.verify.links.to_session import FOREIGN, existing, granting, identity, lacking
 from irsa.verify.remedies import iam
@@ -27,11 +32,15 @@ from irsa_core.decide.document import Condition, conditions_of
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity import policies
 from irsa_core.identity.arns import account_of, parse_role_arn, partition_of, root_arn
+from irsa_core.identity.eks import CONTAINER_SOURCE, TOKEN_FILE_VARIABLE
 from irsa_core.identity.policy_json import Json, as_list, principals, statements
+from irsa_core.identity.quotas import CHAINED_SESSION_MAX
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"
 NO_ROLE_B = "there is no role B"
+MORE_ROLES = "between role A and role B are more roles, which verify does not judge"
+REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 
 
 def role_b_links(
@@ -44,8 +53,10 @@ def role_b_links(
     links = [profile(facts)] if facts.profile else []
     if facts.role_b is None:
         return links
-    if roles_between(facts):
-        return [*links, *before, *_not_judged(facts)]
+    if roles_between(facts):  # role A is not to assume role B itself
+        keys = list(LINKS)[list(LINKS).index("role-a-permission") :]
+        keys = keys if facts.bucket else keys[: keys.index("role-b-data")]
+        return [*links, *before, *(Check(key, LINKS[key]).unknown(MORE_ROLES) for key in keys)]
     but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.target_role else before
@@ -59,19 +70,123 @@ def role_b_links(
     return links
 
 
-def _not_judged(facts: Facts) -> list[Link]:
-    """The links of a chain through more roles than two: role A is not to assume role B itself."""
-    keys = list(LINKS)[list(LINKS).index("role-a-permission") :]
-    listed = keys if facts.bucket else keys[: keys.index("role-b-data")]
-    return [Check(key, LINKS[key]).unknown(MORE_ROLES) for key in listed]
+def profile(facts: Facts) -> Link:
+    """Check whether the Pod's AWS config file chains as it should."""
+    source = f"a source_profile with {facts.role_arn}"
+    if isinstance(facts, ByAssociation):
+        source = f"credential_source = {CONTAINER_SOURCE}"
+    check = Check("profile", f"profile {facts.profile} with role B, from {source}")
+    file = facts.config_file
+    remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
+    if isinstance(file, NotMounted):
+        remedy += "; if the image has the file, ask with --role-b instead of --profile"
+        return check.failed(f"the container mounts nothing there: {file.what}", remedy)
+    if isinstance(file, Unread):
+        return check.unknown(file)
+    if file is None:
+        return check.failed("the Pod mounts no AWS config file", remedy)
+    if file.text is None:
+        text = f"{file.kind} {file.config_map} has no key {file.key}"
+        return check.failed(text, f"create the {file.kind} with that key")
+    if roles_between(facts):
+        inside = call_inside(facts, "sts", "get-caller-identity")
+        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", remedy=inside)
+    for text, change in _profile_problems(facts, file.text):
+        return check.failed(text, _correction(file, change or "correct the profile"))
+    return check.passed()
 
 
-def links_before_role_b(facts: Facts) -> list[Link]:
-    """Links that need no session of role B."""
-    if facts.role_b is None:
-        return []
-    checks = (role,) if roles_between(facts) else (role, permission, trust)
-    return [check(facts, facts.role_b) for check in checks]
+ProfileProblems = Iterator[tuple[str, str]]
+"""Each with its change, which is empty where it is not known. The first one counts."""
+
+
+def _profile_problems(facts: Facts, text: str) -> ProfileProblems:
+    try:
+        by_name = profiles(text)
+    except ValueError as error:
+        yield str(error), ""
+        return
+    target = by_name.get(facts.profile)
+    if target is None:
+        yield from _unprefixed(text, facts.profile)
+        names = ", ".join(by_name) or "none that can be read"
+        yield f"no profile {facts.profile}; there are {names}", ""
+        return
+    if not target.role_arn:
+        role_arn = facts.role_b.role_arn if facts.role_b else ""
+        better = _changes(target.name, {"role_arn": role_arn})
+        yield f"profile {target.name} has no role_arn", better
+    if isinstance(facts, ByAssociation):
+        yield from _starts(target, "credential_source", CONTAINER_SOURCE, "the association")
+    else:
+        yield from _source_problems(facts, text, by_name, target)
+    seconds = target.duration_seconds
+    if seconds is not None and not REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
+        why = "SDKs renew a session that close to its end at every request"
+        why = "a chained session lasts at most an hour" if seconds > CHAINED_SESSION_MAX else why
+        better = _changes(target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)})
+        yield f"duration_seconds = {seconds} of profile {target.name}: {why}", better
+
+
+def _source_problems(
+    facts: Facts, text: str, by_name: Mapping[str, Profile], target: Profile
+) -> ProfileProblems:
+    """Role B's profile gets its caller's credentials from another one, which is role A's: its role,
+    from the token and nothing else."""
+    name, others = target.source_profile, (e for e in by_name.values() if e != target)
+    own_profile = next((e.name for e in others if e.web_identity_token_file), "")
+    yield from _starts(target, "source_profile", name or own_profile, "role A")
+    if name == target.name or name not in by_name:
+        yield from _unprefixed(text, name)
+        what = "which is itself" if name == target.name else "which is no profile of the file"
+        better = _changes(target.name, {"source_profile": own_profile})
+        yield f"profile {target.name} has source_profile {name}, {what}", better
+        return
+    source = by_name[name]
+    if source.role_arn != facts.role_arn:
+        if source.source_profile:
+            yield f"source_profile {name} has itself a source_profile; {MORE_ROLES}", ""
+        better = _changes(name, {"role_arn": facts.role_arn})
+        yield f"source_profile {name} names {source.role_arn or 'no role'}", better
+    listed = containers_of(facts, facts.pod) if facts.pod else ()
+    paths = (variables(container.item.spec).get(TOKEN_FILE_VARIABLE) for container in listed)
+    path = source.web_identity_token_file or next(filter(None, paths), "")
+    yield from _starts(source, TOKEN_FILE, path, "the token")
+
+
+def _unprefixed(text: str, name: str) -> ProfileProblems:
+    """The header lacks the word that only the credentials file lacks."""
+    if name in unprefixed(text):
+        instead = f"the file has [{name}] instead of {header(name)}, which SDKs do not see"
+        yield instead, f"write {header(name)} in its place"
+
+
+def _starts(profile: Profile, setting: str, value: str, start: str) -> ProfileProblems:
+    """A profile gets its caller's credentials by one setting, and no other one."""
+    settings = sources(profile)
+    if settings == [setting] and getattr(profile, setting) == value:
+        return
+    changes = {**dict.fromkeys(settings), setting: value}
+    text = f"has {settings[0] if settings else f'no {setting}'}, and so does not start from {start}"
+    if len(settings) > 1:
+        why = "SDKs treat differently" if TOKEN_FILE in settings else "SDKs refuse"
+        text = f"contains both {' and '.join(settings)}, which {why}"
+    better = {name: new for name, new in changes.items() if new != getattr(profile, name)}
+    yield f"profile {profile.name} {text}", _changes(profile.name, better)
+
+
+def _changes(name: str, changes: Mapping[str, str | None]) -> str:
+    """Describe changes to a profile's settings; None removes one. Empty if a value is not known."""
+    if "" in changes.values():
+        return ""
+    removed = [f"remove {key}" for key, value in changes.items() if value is None]
+    new = [f"set {key} = {value}" for key, value in changes.items() if value is not None]
+    return f"{' and '.join([*removed, *new])} in {header(name)}"
+
+
+def _correction(file: ConfigFile, change: str) -> str:
+    """Describe a change with the object that holds the file, and the step that makes it count."""
+    return f"{change} in {file.kind} {file.config_map}, and restart the Pods"
 
 
 def role(facts: Facts, target: RoleB) -> Link:
@@ -86,8 +201,10 @@ def role(facts: Facts, target: RoleB) -> Link:
         text = f"{expected!r} is not the ARN of a role"
         return check.failed(text, f"correct {where}")
     text = f"create it in account {account_of(expected)}: bring account B's stack up after account"
-    create = Remedy(f"{text} A's; or correct {where}")
-    return existing(check, target.role, lambda: create, lambda e: _correct(facts, target, e.arn))
+    remedy = Remedy(f"{text} A's; or correct {where}")
+    if isinstance(target.role, Role):
+        remedy = _correct(facts, target, target.role.arn)
+    return existing(check, target.role, remedy)
 
 
 def _correct(facts: Facts, target: RoleB, role_arn: str) -> Remedy:
@@ -197,10 +314,10 @@ def _profile_remedy(facts: Facts, target: RoleB, changes: Mapping[str, str]) -> 
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
         return ""
-    return describe_correction(file, describe_changes(target.profile, changes))
+    return _correction(file, _changes(target.profile, changes))
 
 
-def direct(facts: Facts, answer: Answer | str) -> Link:
+def direct(facts: Facts, answer: Called) -> Link:
     """Check whether the bucket refuses role A, which is to reach it through role B only."""
     check = Check("role-a-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
     remedy = "take role A out of the bucket's policy; only role B should reach it"

@@ -6,16 +6,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from irsa.access import trusts_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
 from irsa.signatures import verify_token
 from irsa.verify.containers import UNNAMED, session_name
 from irsa.verify.facts import ByAssociation, ByToken, Facts, named_role, session_role
-from irsa.verify.link import Calls, Check, Link, Remedy, ShellCommand, Status
+from irsa.verify.link import Called, Check, Link, Remedy, ShellCommand, Status
 from irsa.verify.links.pod_identity import correct, enable_tags, role_of_association, with_tags
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
 from irsa.verify.remedies.pod import change_annotation, restart
@@ -42,13 +41,6 @@ from irsa_core.rules.issuers import is_dual_stack
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
 FOREIGN = "find out whose credentials these are"
-
-
-def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
-    """The links of the role's session, which a target role's takes the place of."""
-    check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
-    whose = identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts))
-    return [granting(check, calls.assumed, before), whose]
 
 
 def token(facts: Facts) -> Link:
@@ -138,25 +130,21 @@ def role(facts: Facts) -> Link:
     check = Check("role", facts.role_arn or "a role")
     if not facts.role_arn:
         return check.unknown(NO_ROLE_ARN)
-    create, rename = partial(_correct_or_create, facts), partial(_name_whole, facts)
-    return existing(check, facts.role, create, rename)
+    known = facts.role
+    remedy = _name_whole(facts, known) if isinstance(known, Role) else _correct_or_create(facts)
+    return existing(check, known, remedy)
 
 
-def existing(
-    check: Check,
-    actual: Role | Unread | None,
-    create: Callable[[], Remedy],
-    rename: Callable[[Role], Remedy],
-) -> Link:
+def existing(check: Check, actual: Role | Unread | None, remedy: Remedy) -> Link:
     """Check whether a role exists under the ARN that the check expects."""
     if isinstance(actual, Unread):
         return check.unknown(actual)
     if actual is None:
         text = "no such role; STS says AccessDenied, as for a trust policy that refuses"
-        return check.failed(text, create())
+        return check.failed(text, remedy)
     if actual.arn != check.expected:
         why = "partition, path and case are parts of an ARN"
-        return check.failed(f"the role of that name is {actual.arn}: {why}", rename(actual))
+        return check.failed(f"the role of that name is {actual.arn}: {why}", remedy)
     return check.passed(f"it exists ({actual.unique_id})")
 
 
@@ -221,11 +209,9 @@ def _fixer(facts: Facts, trusting: Role) -> Fixer | None:
     )
 
 
-def granting(
-    check: Check, answer: Answer | Unread | str, before: Sequence[Link], well: str = "granted"
-) -> Link:
+def granting(check: Check, answer: Called, before: Sequence[Link], well: str = "granted") -> Link:
     """Check whether AWS grants a session, or a listing, and what to do when it does not."""
-    if isinstance(answer, Unread | str):
+    if not isinstance(answer, Answer):
         return check.unknown(answer)
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
@@ -234,7 +220,7 @@ def granting(
     return check.failed(f"{answer.text}{tried}", remedy_after(answer, before))
 
 
-def inside(facts: Facts, answer: Answer | Unread | str) -> Link:
+def inside(facts: Facts, answer: Called) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
     commands = restart(facts)
@@ -244,13 +230,11 @@ def inside(facts: Facts, answer: Answer | Unread | str) -> Link:
     return identity("inside", session_role(facts), answer, remedy, *commands)
 
 
-def identity(
-    key: str, role_arn: str, answer: Answer | Unread | str, remedy: str, *commands: ShellCommand
-) -> Link:
+def identity(key: str, role_arn: str, answer: Called, remedy: str, *commands: ShellCommand) -> Link:
     """Check whether a caller, as STS names it, is a session of the role."""
     prefix = session_arn_prefix(role_arn) if role_arn else ""
     check = Check(key, f"{prefix}…" if prefix else "the role's session")
-    if isinstance(answer, Unread | str):
+    if not isinstance(answer, Answer):
         return check.unknown(answer)
     if not answer.allowed:
         return check.failed(answer.text, remedy, *commands)
@@ -299,8 +283,9 @@ def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
 def remedy_of(answer: Answer) -> str:
     """Return the remedy that the text of an error names; empty when it names none."""
     if answer.code not in _DENIED:
-        of_code = {text: each for (code, text), each in _ERRORS.items() if code == answer.code}
-        return next((each for text, each in of_code.items() if text in answer.message), "")
+        listed = _ERRORS.items()
+        fits = (e for (code, part), e in listed if code == answer.code and part in answer.message)
+        return next(fits, "")
     denial = read_denial(answer.message)
     if denial is None or not denial.reason:
         return ""
