@@ -272,7 +272,7 @@ def _passed_by_all(listed: Sequence[CallerClass]) -> str:
 
     def passes(kind: CallerClass, start: str) -> bool:
         groups = (group for name, group in kind.groups.items() if name.startswith(start))
-        return any(group[0].value is not Key.ABSENT for group in groups)
+        return any(next(iter(group)) is not Key.ABSENT for group in groups)
 
     tags = all(passes(each, "tag ") for each in listed)
     source = all(passes(each, "source identity") for each in listed)
@@ -298,7 +298,7 @@ def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Op
 
 
 def _values(own: Sequence[CallerClass], name: str, pattern: Linear | None) -> Iterator[Value]:
-    members = (member for kind in own for member in kind.groups[name])
+    members = (member for kind in own for member in kind.groups[name].items())
     return (value for value, fits in members if pattern is None or pattern in fits)
 
 

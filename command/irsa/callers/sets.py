@@ -95,15 +95,9 @@ class Document(NamedTuple):
         return answer
 
 
-class Member(NamedTuple):
-    """A value of a fact, and the patterns that it fits."""
-
-    value: Value
-    fits: frozenset[Linear]
-
-
-Group = Sequence[Member]
-"""Values of a fact that all conditions answer alike, the shortest first."""
+Group = Mapping[Value, frozenset[Linear]]
+"""Values of a fact that all conditions answer alike, the shortest first, each with the patterns
+that it fits."""
 
 
 class CallerClass(NamedTuple):
@@ -246,7 +240,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
         asked = [document.with_atoms(atoms) for document in documents]
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
-            values = {name: group[0].value for name, group in named.items()}
+            values = {name: next(iter(group)) for name, group in named.items()}
             free = {key: values[fact.name] for fact in free_keys for key in fact.keys}
             step = way.call(values)
             answers = (
@@ -259,8 +253,8 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
 
 
 def _sample_values(way: Way) -> dict[str, Value]:
-    found = {fact.name: next(fact.language.classes(), None) for fact in way.facts}
-    return {name: each.value if each else Key.ABSENT for name, each in found.items()}
+    nothing: tuple[Value, object] = Key.ABSENT, None
+    return {fact.name: next(fact.language.classes(), nothing)[0] for fact in way.facts}
 
 
 def _sample(way: Way, documents: Sequence[Document]) -> Request:
@@ -280,7 +274,7 @@ def answered(
     for fact, listed in _free(conditions, request):
         patterns = {condition: linear(condition, SAME) for condition in listed}
         tests = [compile_test(condition) for condition in listed]
-        values = (group[0].value for group in _groups_of(fact, tests, patterns, request.value))
+        values = (next(iter(group)) for group in _groups_of(fact, tests, patterns, request.value))
         kinds = {tuple(test.holds(lambda _, v=value: v) for test in tests) for value in values}
         yield [dict(zip(listed, truths, strict=True)) for truths in sorted(kinds, key=str)]
 
@@ -352,20 +346,19 @@ def _groups_of(
     used = [test for test in tests if test.condition.key.lower() in fact.keys]
     apart = fact.apart or ()
     listed = (pattern for test in used for pattern in patterns[test.condition] or ())
-    value_classes = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
-    members = [Member(*value_class) for value_class in value_classes]
+    single = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
+    members: dict[Value, frozenset[Linear]] = dict(single)
     sets = [
         read_operator(e.condition.operator).set_operator for e in used if e.condition.base != "null"
     ]
     for size in range(2, len(sets) + 1 if fact.several and all(sets) else 0):
-        for chosen in combinations(value_classes, size):
-            fits = frozenset[Linear]().union(*(member.fits for member in chosen))
-            members.append(Member(tuple(member.value for member in chosen), fits))
+        for chosen in combinations(single, size):
+            fits = frozenset[Linear]().union(*(fits for _, fits in chosen))
+            members[tuple(value for value, _ in chosen)] = fits
     if fact.optional:
-        members.append(Member(Key.ABSENT, frozenset()))
-    alike: dict[object, list[Member]] = {}
-    for member in members:
-        value, fits = member
+        members[Key.ABSENT] = frozenset()
+    alike: dict[object, dict[Value, frozenset[Linear]]] = {}
+    for value, fits in sorted(members.items(), key=lambda member: len(str(member[0]))):
         key_values = {key: carried(carrier, value) for key, carrier in fact.keys.items()}
         truths = tuple(
             e.holds(lambda key, c=key_values: c[key] if key in c else others(key)) for e in used
@@ -376,8 +369,8 @@ def _groups_of(
             fits.intersection(apart),
             tuple(takes(value) for takes in takers),
         )
-        alike.setdefault(kind, []).append(member)
-    return [sorted(kind, key=lambda one: len(str(one.value))) for kind in alike.values()]
+        alike.setdefault(kind, {})[value] = fits
+    return [*alike.values()]
 
 
 _OPEN = (

@@ -143,7 +143,7 @@ def _accounts(
     arns = (parse_arn(value) for key, value in values if key == "aws:principalarn")
     written += [arn.account for arn in arns if arn]
     patterns = [glob(account, wildcards=True, variables=True) for account in (*written, *accounts)]
-    return {kind.value for kind in languages.ACCOUNTS.classes(tuple(filter(None, patterns)))}
+    return {value for value, _ in languages.ACCOUNTS.classes(tuple(filter(None, patterns)))}
 
 
 def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]:
@@ -232,8 +232,8 @@ def _passed(asked: Asked) -> list[Fact]:
     naming = [condition for condition in asked.conditions if condition.key.lower() in _NAMING_TAGS]
     patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
     if naming or (asked.covers(TAG_SESSION) and not names):
-        for tag in languages.TAG_NAMES.classes(tuple(filter(None, patterns))):
-            names.setdefault(tag.value.lower(), tag.value)
+        for tag, _ in languages.TAG_NAMES.classes(tuple(filter(None, patterns))):
+            names.setdefault(tag.lower(), tag)
     facts = [
         Fact(f"tag {name}", languages.TAG_VALUES, {f"{_TAG}{lower}": SAME}, optional=True)
         for lower, name in names.items()
