@@ -12,10 +12,10 @@ from itertools import combinations, product
 from math import prod
 from typing import NamedTuple
 
-from irsa.callers.classes import Linear, Unbounded, arn_glob, glob, joined
-from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, RoleFacts, Way, carried
+from irsa.callers.classes import Linear, Unbounded, arn_glob, expression, glob, joined
+from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, RoleFacts, Way
 from irsa.callers.languages import TEXT
-from irsa.callers.ways import ways
+from irsa.callers.ways import NAMING_TAGS, ways
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.conditions import Test, compile_test
 from irsa_core.decide.document import Condition
@@ -189,7 +189,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
     conditions = dict.fromkeys(way.conditions)
     sample = _sample(way, documents)
     keys = {*sample.given}
-    carried_keys = {*_BY_TAGS, *(key for fact in way.facts for key in fact.keys)}
+    carried_keys = {*NAMING_TAGS, *(key for fact in way.facts for key in fact.keys)}
     left = [condition for condition in conditions if condition.key.lower() not in carried_keys]
     # Of a caller who is known, a key of which nothing is known stays so.
     free_keys = [fact for fact, _ in _free(left, sample) if all(e.only for e in documents)]
@@ -312,7 +312,8 @@ def linear(
     ]
     if None in read:
         return None
-    return tuple(joined(carrier.before, core, carrier.after) for core in read if core is not None)
+    before, after = expression(carrier.before), expression(carrier.after)
+    return tuple(joined(before, core, after) for core in read if core is not None)
 
 
 def _variables(condition: Condition) -> set[str]:
@@ -325,7 +326,7 @@ def _is_open(condition: Condition, sample: Request, fixed: Mapping[str, str]) ->
     key = condition.key.lower()
     if not _variables(condition) <= fixed.keys():
         return True
-    if key in _BY_TAGS:
+    if key in NAMING_TAGS:
         return False
     asks_context = key.startswith("sts:requestcontext")
     return asks_context or compile_test(condition).holds(sample.value) is None
@@ -359,7 +360,7 @@ def _groups_of(
         members[Key.ABSENT] = frozenset()
     alike: dict[object, dict[Value, frozenset[Linear]]] = {}
     for value, fits in sorted(members.items(), key=lambda member: len(str(member[0]))):
-        key_values = {key: carried(carrier, value) for key, carrier in fact.keys.items()}
+        key_values = {key: carrier.read(value) for key, carrier in fact.keys.items()}
         truths = tuple(
             e.holds(lambda key, c=key_values: c[key] if key in c else others(key)) for e in used
         )
@@ -378,6 +379,4 @@ _OPEN = (
     "sts:durationseconds", "sts:roleauthorizedbyidp",
 )  # fmt: skip
 """Keys of which a made caller's value says nothing of others."""
-_BY_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
-"""Keys that the facts of tags carry together."""
 _REFUSED = refused(invalid_token(WRONG_AUDIENCE), "STS refuses the token")
