@@ -14,7 +14,6 @@ from typing import cast
 from irsa import PROGRAM
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_subject
 from irsa.audit.forging import Forgers
-from irsa.audit.trusting_eks import trusts_cluster
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import shut_out
 from irsa.observe.eks import Association
@@ -164,35 +163,24 @@ def _check_service_accounts(
             session = {"issuer_url": cluster.issuer_url, "session_name": "irsa-audit"}
             asked = account.subject, account.audience
             judged = trusts_subject(role, *asked, **session, now=facts.now)
-            yield from _mistrust((account.namespace, account.name), role, subject, judged)
-
-
-@dataclass(frozen=True, slots=True)
-class Mistrust(Finding):
-    """A role that does not trust its service account; the remedy is the one of `verify`."""
-
-    service_account: tuple[str, str] = ("", "")
-    """Its namespace and name."""
-
-    @property
-    def remedy(self) -> str:
-        """The command, and its effect."""
-        named = ["--context", self.cluster] if self.cluster else []
-        named += ["--namespace", self.service_account[0]]
-        named += ["--service-account", self.service_account[1]]
-        return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"
+            yield from _mistrust(cluster, (account.namespace, account.name), role, judged)
 
 
 def _mistrust(
-    account: tuple[str, str], role: Role, subject: str, judged: Judgement
+    cluster: ClusterFacts, account: tuple[str, str], role: Role, judged: Judgement
 ) -> Iterator[Finding]:
+    """Yield a finding for a role that may not trust its service account; the remedy is the one of
+    `verify`."""
     if judged.verdict is Verdict.ALLOW:
         return
     rule, does = "trust-unknown", "makes the call"
     if judged.verdict is Verdict.DENY:
         rule, does = "trust-mismatch", "names the condition and prints the remedy"
-    found = f"{role.arn}: {judged.text}"
-    yield Mistrust(rule, subject, found, does, service_account=account)
+    named = ["--context", cluster.name] if cluster.name else []
+    named += ["--namespace", account[0], "--service-account", account[1]]
+    command = shlex.join([*PROGRAM.split(), "verify", *named])
+    subject, found = f"service account {'/'.join(account)}", f"{role.arn}: {judged.text}"
+    yield Finding(rule, subject, found, f"{command} {does}")
 
 
 def _check_associations(
@@ -208,10 +196,10 @@ def _check_associations(
         arns = association.role_arn, association.target_role_arn
         role = roles.get(association.role_arn)
         if role:
-            yield from _check_association(association, role, subject)
+            yield from _check_association(cluster, association, role, subject)
         if role and parse_role_arn(association.target_role_arn) and association.cluster_arn:
             target = roles.get(association.target_role_arn) or _trusting(association)
-            yield from _check_target(association, role, target, subject)
+            yield from _check_target(cluster, association, role, target, subject)
         # A target role of another stack cannot be judged.
         for arn in arns if cluster.whole else arns[:1]:
             if arn not in roles and account_of(arn) in facts.accounts:
@@ -220,7 +208,9 @@ def _check_associations(
             yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(platforms))}")
 
 
-def _check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
+def _check_association(
+    cluster: ClusterFacts, association: Association, role: Role, subject: str
+) -> Iterator[Finding]:
     """Check that the role of an association trusts the call that EKS makes for it."""
     judge = partial(trusts_association, role, association.cluster_arn, association.account)
     tags_off = association.disable_session_tags
@@ -229,7 +219,7 @@ def _check_association(association: Association, role: Role, subject: str) -> It
     if denied and judge(disable_session_tags=False).verdict is Verdict.ALLOW:
         yield Finding("disabled-tags", subject, role.arn)
     else:
-        yield from _mistrust(association.account, role, subject, judged)
+        yield from _mistrust(cluster, association.account, role, judged)
 
 
 def _trusting(association: Association) -> Role:
@@ -239,21 +229,21 @@ def _trusting(association: Association) -> Role:
 
 
 def _check_target(
-    association: Association, role: Role, target: Role, subject: str
+    cluster: ClusterFacts, association: Association, role: Role, target: Role, subject: str
 ) -> Iterator[Finding]:
     """Check that the target role of an association trusts its other role, which may assume it."""
-    cluster, account = association.cluster_arn, association.account
+    arn, account = association.cluster_arn, association.account
     ask = partial(
         trusts_role,
         target,
         role,
         session_name=None,
-        external_id=external_id(cluster, account),
+        external_id=external_id(arn, account),
         duration=DEFAULT_SESSION_DURATION,
-        tags={} if association.disable_session_tags else pod_tags(cluster_arn(cluster), account),
+        tags={} if association.disable_session_tags else pod_tags(cluster_arn(arn), account),
     )
     judged = ask()
-    yield from _mistrust(account, target, subject, judged)
+    yield from _mistrust(cluster, account, target, judged)
     if judged.verdict is not Verdict.ALLOW:
         return
     allowed = ask(own_policies=True)
@@ -363,8 +353,10 @@ def _check_use(
             continue
         if cluster.issuer in trusted:
             yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
-        elif by_eks and cluster.account == role.account and trusts_cluster(role, cluster.arn):
-            yield Finding("unused-role", subject, POD_IDENTITY_SERVICE, cluster=cluster.name)
+        elif by_eks and cluster.arn and cluster.account == role.account:
+            judged = trusts_association(role, cluster.arn, None, disable_session_tags=False)
+            if judged.verdict is not Verdict.DENY:
+                yield Finding("unused-role", subject, POD_IDENTITY_SERVICE, cluster=cluster.name)
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
