@@ -179,8 +179,8 @@ def _mistrust(
     named = ["--context", cluster.name] if cluster.name else []
     named += ["--namespace", account[0], "--service-account", account[1]]
     command = shlex.join([*PROGRAM.split(), "verify", *named])
-    subject, found = f"service account {'/'.join(account)}", f"{role.arn}: {judged.text}"
-    yield Finding(rule, subject, found, f"{command} {does}")
+    subject = f"service account {'/'.join(account)}"
+    yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{command} {does}")
 
 
 def _check_associations(
