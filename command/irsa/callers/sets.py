@@ -27,6 +27,7 @@ from irsa_core.decide.simulate import simulate
 from irsa_core.decide.statements import CompiledStatement, Policy
 from irsa_core.decide.steps import Scenario
 from irsa_core.decide.truth import Truth, Verdict
+from irsa_core.identity.arns import parse_arn
 from irsa_core.identity.errors import invalid_token
 from irsa_core.identity.token import WRONG_AUDIENCE
 
@@ -129,8 +130,9 @@ def canonical(condition: Condition) -> Condition:
     """Return one form of conditions that have one answer to every request."""
     operator, values = read_operator(condition.operator), tuple(sorted({*condition.values}))
     base = operator.base.replace("arnequals", "arnlike").replace("arnnotequals", "arnnotlike")
-    if base.startswith("string") and not set("".join(values)) & {"*", "?", "$"}:
-        base = base.replace("like", "equals")
+    plain = not set("".join(values)) & {"*", "?", "$"}
+    if plain and (base.startswith("string") or all(map(parse_arn, values))):
+        base = base.replace("arn", "string").replace("like", "equals")
     holds_without = operator.set_operator == FOR_ALL or (
         "not" in base and operator.set_operator != FOR_ANY
     )
