@@ -3,13 +3,12 @@
 Each rule is a row of `irsa_core.rules.table`; findings come out sorted by severity.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import chain
-from typing import cast
 
 from irsa import PROGRAM
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_subject
@@ -28,7 +27,7 @@ from irsa_core.identity.arns import account_of, cluster_arn, issuer_of_principal
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa_core.identity.pod_identity import external_id
 from irsa_core.identity.policies import document, trust_statement
-from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.policy_json import Json
 from irsa_core.identity.pulumi_types import OUTPUT_TEXT
 from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa_core.rules.conditions import guarded, resource_name
@@ -317,23 +316,15 @@ def _check_trust(
 
 def check_outputs(documents: Sequence[Json]) -> Hits:
     """Outputs of the program that stand in a document as the SDK's text about them."""
-    texts = _texts([*documents]) if OUTPUT_TEXT.search(str(documents)) else ()
-    for text in texts:
+    texts = _TEXT.findall(json.dumps(documents)) if OUTPUT_TEXT.search(str(documents)) else ()
+    for text in map(json.loads, texts):
         if found := OUTPUT_TEXT.search(text):
             rest = re.split(r"ulumi\.|[\n)>\]]", text[found.end() :])[-1]
             yield "output-as-text", f"{text[: found.end()]}…{rest[-40:]}"
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Yield the keys and values of a document that are texts."""
-    if isinstance(value, str):
-        yield value
-    for each in mapping(value).items():
-        yield from _texts([*each])
-    if isinstance(value, list):
-        yield from chain.from_iterable(map(_texts, cast("list[object]", value)))
-
-
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""A key or value of JSON that is a text."""
 _CAUSES = frozenset({
     "anded-conditions", "deleted-provider", "dual-stack-issuer", "foreign-provider", "issuer-url",
     "literal-wildcard", "orphaned-principal", "other-issuer", "pod-identity-source",

@@ -98,13 +98,12 @@ def arn_glob(written: str, *, variables: bool, fixed: Mapping[str, str]) -> Line
     if written == "*":
         return (RUN,)
     parts = pattern_segments(written)
-    read = [
+    read = (
         glob(segment, wildcards=True, variables=variables, part=place < 5, fixed=fixed)
         for place, segment in enumerate(parts)
-    ]
-    if len(parts) != 6 or None in read:
-        return None
-    return joined(*(linear for linear in read if linear is not None), by=":")
+    )
+    linear = [pattern for pattern in read if pattern is not None]
+    return joined(*linear, by=":") if len(linear) == len(parts) == 6 else None
 
 
 def resource_glob(written: str, fixed: Mapping[str, str]) -> Linear | None:
