@@ -254,9 +254,8 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     audiences = frozenset({STS_AUDIENCE}).union(*(cluster.audiences for cluster in facts.clusters))
     untagged = {pair.role_arn for pair in facts.associations if pair.disable_session_tags}
     tagged = {pair.role_arn for pair in facts.associations if not pair.disable_session_tags}
-    arns = frozenset(provider.arn for provider in facts.providers)
-    registered = arns if facts.every_provider else None
     client_ids = {provider.arn: provider.client_ids for provider in facts.providers}
+    registered = frozenset(client_ids) if facts.every_provider else None
     forgers = Forgers(facts.roles, untagged)
     clusters = [cluster for cluster in facts.clusters if not cluster.guessed]
     for role in facts.roles:

@@ -41,9 +41,8 @@ class Language(NamedTuple):
         """Yield its values, each with the patterns that it fits, as `irsa.callers.classes.classes`
         does."""
         linear = tuple(map(expression, self.written))
-        for language in [(each,) for each in linear] if self.apart else [linear]:
-            listed = classes(language, patterns, self.never).items()
-            yield from (value for value in listed if self.has(value[0]))
+        listed = classes(linear, (*patterns, *(linear if self.apart else ())), self.never)
+        return (value for value in listed.items() if self.has(value[0]))
 
 
 def only(*values: str) -> Language:

@@ -335,12 +335,11 @@ def _denial(statement: Statement) -> str:
 
 def unread(statement: Statement) -> Iterator[Line]:
     """The users of SAML providers and of issuers whose tokens are no JWTs, which are not read."""
-    federated = statement.named("Federated")
-    named = [arn for arn in federated if kind_of(arn) == "saml-provider"]
-    if "*" in (*federated, *statement.named("AWS")):
-        named = ["any SAML provider"]
-    if not statement.covers("sts:AssumeRoleWithSAML"):
-        named = []
+    federated, named = statement.named("Federated"), list[str]()
+    if statement.covers("sts:AssumeRoleWithSAML"):
+        everyone = "*" in (*federated, *statement.named("AWS"))
+        saml = [arn for arn in federated if kind_of(arn) == "saml-provider"]
+        named = ["any SAML provider"] if everyone else saml
     if statement.covers("sts:AssumeRoleWithWebIdentity"):
         named += [arn for arn in federated if arn in OPAQUE]
     others = tuple(map(words, statement.conditions))

@@ -13,7 +13,7 @@ from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import may_assume
 from irsa.callers.sets import Undecided
 from irsa.observe.eks import Association
-from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa.observe.facts import Role, Unread
 from irsa.observe.pulumi import LATER, StackResources, StackRole
 from irsa_core.decide.document import statements_of
 from irsa_core.decide.truth import Verdict
@@ -88,36 +88,23 @@ def _of_role(pair: Pair, earlier: ClientIds, ids: ClientIds) -> RoleChange:
     except (ValueError, Undecided) as error:
         callers, undecided = [], [*undecided, f"the trust policy: {error}"]
     calls: list[AccessChange] = []
-    policies = [role.policies if role else () for role in pair]
+    sides = [[(e.arn or e.name, e) for e in (role.policies if role else ())] for role in pair]
+    # What is known of one side alone would look like a change.
+    unread = {name for side in sides for name, e in side if isinstance(e.document, Unread)}
+    listed = [[e.content for name, e in s if e.content and name not in unread] for s in sides]
     try:
-        # What is known of one side alone would look like a change.
-        hidden = {
-            _policy_name(p) for side in policies for p in side if isinstance(p.document, Unread)
-        }
-        listed = [
-            [p.content for p in side if p.content and _policy_name(p) not in hidden]
-            for side in policies
-        ]
         calls = permission_changes(*listed, role_arn=change.role)
     except (ValueError, Undecided) as error:
         undecided.append(f"the permissions: {error}")
-    return change._replace(callers=callers, calls=[*calls, *_unread(pair)], undecided=undecided)
+    old, new = map(dict, sides)
+    for name in sorted(unread):
+        if old.get(name) != new.get(name):
+            effect = Effect.MAY_GAIN if name in new else Effect.MAY_LOSE
+            calls.append(AccessChange(effect, Line(f"what the policy {name} allows", (), 0, {})))
+    return change._replace(callers=callers, calls=[*calls, *_boundary(pair)], undecided=undecided)
 
 
-def _policy_name(policy: PermissionsPolicy) -> str:
-    return policy.arn or policy.name
-
-
-def _unread(pair: Pair) -> Iterator[AccessChange]:
-    """The policies whose documents are not known, and the permissions boundary."""
-
-    old, new = ({_policy_name(e): e for e in (role.policies if role else ())} for role in pair)
-    for name in sorted({*old, *new}):
-        one, other = old.get(name), new.get(name)
-        hidden = any(policy and isinstance(policy.document, Unread) for policy in (one, other))
-        if hidden and one != other:
-            effect = Effect.MAY_GAIN if other else Effect.MAY_LOSE
-            yield AccessChange(effect, Line(f"what the policy {name} allows", (), 0, {}))
+def _boundary(pair: Pair) -> Iterator[AccessChange]:
     before, after = (role.boundary if role else "" for role in pair)
     if before != after and all(pair):
         effect = Effect.MAY_LOSE if not before else Effect.MAY_GAIN
