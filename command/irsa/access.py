@@ -4,15 +4,16 @@ Nothing here decides: `irsa_core.decide.simulate` does. A policy that it cannot 
 with an unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 from irsa_core.decide.association import call_keys
 from irsa_core.decide.condition_keys import OF_PLACE
 from irsa_core.decide.difference import differences
-from irsa_core.decide.document import DocumentType, statements_of
+from irsa_core.decide.document import DocumentType, Statement, statements_of
 from irsa_core.decide.evaluate import StepAnswer
 from irsa_core.decide.patterns import Key, Value
 from irsa_core.decide.policies import Source
@@ -34,6 +35,7 @@ from irsa_core.identity.eks import POD_IDENTITY_SERVICE
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT, Json
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_core.identity.token import Token
+from irsa_core.rules.conditions import guarded, wild
 
 Tags = Mapping[str, Value]
 """The session tags of EKS Pod Identity, by name in lower case."""
@@ -126,6 +128,35 @@ def trusts_association(
         return _assume(role, caller_from_arn(POD_IDENTITY_SERVICE), keys=keys)
 
     return judge(step)
+
+
+def roles_by_account(
+    roles: Iterable[Role], cluster_arn: str
+) -> Mapping[ServiceAccountRef, Sequence[Role]]:
+    """Return roles by the service accounts that they name for associations of a cluster; none for a
+    cluster whose ARN is not known."""
+    trusting: dict[ServiceAccountRef, list[Role]] = {}
+    for role in roles if cluster_arn else ():
+        listed = guarded(statements_of(role.trust_policy))
+        for account in dict.fromkeys(account for grant in listed for account in _named(grant)):
+            judged = trusts_association(role, cluster_arn, account, disable_session_tags=False)
+            if judged.verdict is Verdict.ALLOW:
+                trusting.setdefault(account, []).append(role)
+    return trusting
+
+
+def _named(statement: Statement) -> Iterator[ServiceAccountRef]:
+    exact = [
+        [
+            value
+            for condition in statement.conditions
+            if condition.positive and condition.key.lower() == tag
+            for value in condition.patterns
+            if not wild(value)
+        ]
+        for tag in ACCOUNT_TAGS
+    ]
+    yield from (ServiceAccountRef(*names) for names in product(*exact))
 
 
 def trusts_role(

@@ -3,18 +3,16 @@
 Each rule is a row of `irsa_core.rules.table`; findings come out sorted by severity.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import chain
-from typing import cast
 
 from irsa import PROGRAM
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_subject
 from irsa.audit.forging import Forgers
-from irsa.audit.trusting_eks import trusts_cluster
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import shut_out
 from irsa.observe.eks import Association
@@ -29,7 +27,7 @@ from irsa_core.identity.arns import account_of, cluster_arn, issuer_of_principal
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa_core.identity.pod_identity import external_id
 from irsa_core.identity.policies import document, trust_statement
-from irsa_core.identity.policy_json import Json, mapping
+from irsa_core.identity.policy_json import Json
 from irsa_core.identity.pulumi_types import OUTPUT_TEXT
 from irsa_core.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa_core.rules.conditions import guarded, resource_name
@@ -164,35 +162,24 @@ def _check_service_accounts(
             session = {"issuer_url": cluster.issuer_url, "session_name": "irsa-audit"}
             asked = account.subject, account.audience
             judged = trusts_subject(role, *asked, **session, now=facts.now)
-            yield from _mistrust((account.namespace, account.name), role, subject, judged)
-
-
-@dataclass(frozen=True, slots=True)
-class Mistrust(Finding):
-    """A role that does not trust its service account; the remedy is the one of `verify`."""
-
-    service_account: tuple[str, str] = ("", "")
-    """Its namespace and name."""
-
-    @property
-    def remedy(self) -> str:
-        """The command, and its effect."""
-        named = ["--context", self.cluster] if self.cluster else []
-        named += ["--namespace", self.service_account[0]]
-        named += ["--service-account", self.service_account[1]]
-        return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"
+            yield from _mistrust(cluster, (account.namespace, account.name), role, judged)
 
 
 def _mistrust(
-    account: tuple[str, str], role: Role, subject: str, judged: Judgement
+    cluster: ClusterFacts, account: tuple[str, str], role: Role, judged: Judgement
 ) -> Iterator[Finding]:
+    """Yield a finding for a role that may not trust its service account; the remedy is the one of
+    `verify`."""
     if judged.verdict is Verdict.ALLOW:
         return
     rule, does = "trust-unknown", "makes the call"
     if judged.verdict is Verdict.DENY:
         rule, does = "trust-mismatch", "names the condition and prints the remedy"
-    found = f"{role.arn}: {judged.text}"
-    yield Mistrust(rule, subject, found, does, service_account=account)
+    named = ["--context", cluster.name] if cluster.name else []
+    named += ["--namespace", account[0], "--service-account", account[1]]
+    command = shlex.join([*PROGRAM.split(), "verify", *named])
+    subject = f"service account {'/'.join(account)}"
+    yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{command} {does}")
 
 
 def _check_associations(
@@ -208,10 +195,10 @@ def _check_associations(
         arns = association.role_arn, association.target_role_arn
         role = roles.get(association.role_arn)
         if role:
-            yield from _check_association(association, role, subject)
+            yield from _check_association(cluster, association, role, subject)
         if role and parse_role_arn(association.target_role_arn) and association.cluster_arn:
             target = roles.get(association.target_role_arn) or _trusting(association)
-            yield from _check_target(association, role, target, subject)
+            yield from _check_target(cluster, association, role, target, subject)
         # A target role of another stack cannot be judged.
         for arn in arns if cluster.whole else arns[:1]:
             if arn not in roles and account_of(arn) in facts.accounts:
@@ -220,7 +207,9 @@ def _check_associations(
             yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(platforms))}")
 
 
-def _check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
+def _check_association(
+    cluster: ClusterFacts, association: Association, role: Role, subject: str
+) -> Iterator[Finding]:
     """Check that the role of an association trusts the call that EKS makes for it."""
     judge = partial(trusts_association, role, association.cluster_arn, association.account)
     tags_off = association.disable_session_tags
@@ -229,7 +218,7 @@ def _check_association(association: Association, role: Role, subject: str) -> It
     if denied and judge(disable_session_tags=False).verdict is Verdict.ALLOW:
         yield Finding("disabled-tags", subject, role.arn)
     else:
-        yield from _mistrust(association.account, role, subject, judged)
+        yield from _mistrust(cluster, association.account, role, judged)
 
 
 def _trusting(association: Association) -> Role:
@@ -239,21 +228,21 @@ def _trusting(association: Association) -> Role:
 
 
 def _check_target(
-    association: Association, role: Role, target: Role, subject: str
+    cluster: ClusterFacts, association: Association, role: Role, target: Role, subject: str
 ) -> Iterator[Finding]:
     """Check that the target role of an association trusts its other role, which may assume it."""
-    cluster, account = association.cluster_arn, association.account
+    arn, account = association.cluster_arn, association.account
     ask = partial(
         trusts_role,
         target,
         role,
         session_name=None,
-        external_id=external_id(cluster, account),
+        external_id=external_id(arn, account),
         duration=DEFAULT_SESSION_DURATION,
-        tags={} if association.disable_session_tags else pod_tags(cluster_arn(cluster), account),
+        tags={} if association.disable_session_tags else pod_tags(cluster_arn(arn), account),
     )
     judged = ask()
-    yield from _mistrust(account, target, subject, judged)
+    yield from _mistrust(cluster, account, target, judged)
     if judged.verdict is not Verdict.ALLOW:
         return
     allowed = ask(own_policies=True)
@@ -265,9 +254,8 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     audiences = frozenset({STS_AUDIENCE}).union(*(cluster.audiences for cluster in facts.clusters))
     untagged = {pair.role_arn for pair in facts.associations if pair.disable_session_tags}
     tagged = {pair.role_arn for pair in facts.associations if not pair.disable_session_tags}
-    arns = frozenset(provider.arn for provider in facts.providers)
-    registered = arns if facts.every_provider else None
     client_ids = {provider.arn: provider.client_ids for provider in facts.providers}
+    registered = frozenset(client_ids) if facts.every_provider else None
     forgers = Forgers(facts.roles, untagged)
     clusters = [cluster for cluster in facts.clusters if not cluster.guessed]
     for role in facts.roles:
@@ -327,23 +315,15 @@ def _check_trust(
 
 def check_outputs(documents: Sequence[Json]) -> Hits:
     """Outputs of the program that stand in a document as the SDK's text about them."""
-    texts = _texts([*documents]) if OUTPUT_TEXT.search(str(documents)) else ()
-    for text in texts:
+    texts = _TEXT.findall(json.dumps(documents)) if OUTPUT_TEXT.search(str(documents)) else ()
+    for text in map(json.loads, texts):
         if found := OUTPUT_TEXT.search(text):
             rest = re.split(r"ulumi\.|[\n)>\]]", text[found.end() :])[-1]
             yield "output-as-text", f"{text[: found.end()]}…{rest[-40:]}"
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Yield the keys and values of a document that are texts."""
-    if isinstance(value, str):
-        yield value
-    for each in mapping(value).items():
-        yield from _texts([*each])
-    if isinstance(value, list):
-        yield from chain.from_iterable(map(_texts, cast("list[object]", value)))
-
-
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""A key or value of JSON that is a text."""
 _CAUSES = frozenset({
     "anded-conditions", "deleted-provider", "dual-stack-issuer", "foreign-provider", "issuer-url",
     "literal-wildcard", "orphaned-principal", "other-issuer", "pod-identity-source",
@@ -363,8 +343,10 @@ def _check_use(
             continue
         if cluster.issuer in trusted:
             yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
-        elif by_eks and cluster.account == role.account and trusts_cluster(role, cluster.arn):
-            yield Finding("unused-role", subject, POD_IDENTITY_SERVICE, cluster=cluster.name)
+        elif by_eks and cluster.arn and cluster.account == role.account:
+            judged = trusts_association(role, cluster.arn, None, disable_session_tags=False)
+            if judged.verdict is not Verdict.DENY:
+                yield Finding("unused-role", subject, POD_IDENTITY_SERVICE, cluster=cluster.name)
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:

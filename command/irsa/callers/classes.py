@@ -8,9 +8,8 @@ that fits some set of patterns is a shortest one.
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 from irsa_core.decide.patterns import PolicyVariable, Wildcard, pieces
@@ -18,7 +17,7 @@ from irsa_core.identity.arns import pattern_segments
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 
 STATES = 4_000
-"""Bound of one walk: patterns that need more are undecided."""
+"""Bound of one walk, beside the places of its patterns: patterns that need more are undecided."""
 
 
 class Place(NamedTuple):
@@ -99,13 +98,12 @@ def arn_glob(written: str, *, variables: bool, fixed: Mapping[str, str]) -> Line
     if written == "*":
         return (RUN,)
     parts = pattern_segments(written)
-    read = [
+    read = (
         glob(segment, wildcards=True, variables=variables, part=place < 5, fixed=fixed)
         for place, segment in enumerate(parts)
-    ]
-    if len(parts) != 6 or None in read:
-        return None
-    return joined(*(linear for linear in read if linear is not None), by=":")
+    )
+    linear = [pattern for pattern in read if pattern is not None]
+    return joined(*linear, by=":") if len(linear) == len(parts) == 6 else None
 
 
 def resource_glob(written: str, fixed: Mapping[str, str]) -> Linear | None:
@@ -131,154 +129,81 @@ def joined(*linear: Linear, by: str = "") -> Linear:
     return tuple(places)
 
 
-class Class(NamedTuple):
-    """Values that fit the same patterns."""
-
-    value: str
-    """The shortest."""
-    fits: frozenset[Linear]
-    """The patterns."""
-
-
 @lru_cache(maxsize=4_096)
 def classes(
     language: tuple[Linear, ...], patterns: tuple[Linear, ...], never: tuple[str, ...] = ()
-) -> tuple[Class, ...]:
-    """Return a class for each set of patterns that some value of a language fits, and one for each
-    pattern without wildcards; raises `Unbounded`. The empty value is a class of its own. ``never``
-    are pairs of characters that no value has."""
-    words = {word: pattern for pattern in patterns if (word := _word(pattern)) is not None}
-    globs = [pattern for pattern in dict.fromkeys(patterns) if _word(pattern) is None]
-    walk = _Walk(language, globs, words, never)
-    word_classes = [
-        Class(word, frozenset({pattern, *walk.fitting(state)}))
-        for word, pattern in words.items()
-        if (state := walk.after(word)) & walk.ends
-    ]
-    return (*word_classes, *walk.others())
-
-
-def _word(pattern: Linear) -> str | None:
-    """The only value of a pattern; None if it has several."""
-    if any(place.many or place.others or len(place.characters) != 1 for place in pattern):
-        return None
-    return "".join(character for place in pattern for character in place.characters)
+) -> Mapping[str, frozenset[Linear]]:
+    """Return the shortest value for each set of patterns that some value of a language fits, with
+    this set; raises `Unbounded`. The empty value is apart from all others. ``never`` are pairs of
+    characters that no value has."""
+    walk = _Walk(language, patterns, frozenset("".join(never)))
+    bound = STATES + sum(map(len, patterns))  # a text has a state for each of its characters
+    shortest: dict[tuple[bool, frozenset[Linear]], str] = {}
+    seen = {(walk.start, "")}
+    waiting = deque([(walk.start, "")])
+    while waiting:
+        state, value = waiting.popleft()
+        if state & walk.ends:
+            fits = frozenset(pattern for pattern, end in walk.fitting.items() if state & end)
+            shortest.setdefault((not value, fits), value)
+            if value and not patterns:
+                break
+        for after, character in walk.steps(state):
+            place = after, character if character in walk.apart else ""
+            if place not in seen and value[-1:] + character not in never:
+                seen.add(place)
+                waiting.append((after, value + character))
+        if len(seen) > bound:
+            raise Unbounded
+    return {value: fits for (_, fits), value in shortest.items()}
 
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-._:/=+@, "
 
 
 class _Walk:
-    """The patterns and the language as one automaton: a state is a number with a bit a place."""
+    """The language and the patterns as one automaton: a state has a bit for each place that can
+    come next. ``apart`` are characters that are told apart from all others."""
 
     def __init__(
-        self,
-        language: Sequence[Linear],
-        globs: Sequence[Linear],
-        words: Collection[str],
-        never: Sequence[str],
+        self, language: Sequence[Linear], patterns: Sequence[Linear], apart: frozenset[str]
     ) -> None:
-        self._globs, self._words, self._never = globs, words, never
-        self._start = self._free = self._language = self.ends = 0
-        self._accepting: list[int] = []
-        # Of the places that take one character and of those that take many: the bits of all that
-        # take characters that are not listed, and the exceptions, by character.
-        taken = [0, 0]
-        listed: tuple[dict[str, int], dict[str, int]] = {}, {}
+        self.apart = apart
+        self.start = self.ends = self._many = self._language = 0
+        self.fitting: dict[Linear, int] = {}
+        # The places that take characters which are not listed, and the exceptions by character.
+        others, listed = 0, dict.fromkeys(_ALPHABET, 0)
         bit = 1
-        for number, pattern in enumerate((*language, *globs)):
-            first = bit
-            self._start |= bit
+        for number, pattern in enumerate((*language, *patterns)):
+            self.start |= bit
             for place in pattern:
-                self._free |= bit * place.many
-                taken[place.many] |= bit * place.others
-                for character in place.characters:
-                    listed[place.many][character] = listed[place.many].get(character, 0) | bit
+                self._many |= bit * place.many
+                others |= bit * place.others
+                for character in sorted(place.characters):
+                    listed[character] = listed.get(character, 0) | bit
                 bit <<= 1
             if number < len(language):
                 self.ends |= bit
-                self._language |= (bit << 1) - first
+                self._language = (bit << 1) - 1
             else:
-                self._accepting.append(bit)
+                self.fitting[pattern] = bit
             bit <<= 1
-        characters = dict.fromkeys(chain(_ALPHABET, *map(sorted, listed), *words))
-        self._masks = {
-            symbol: (taken[0] ^ listed[0].get(symbol, 0), taken[1] ^ listed[1].get(symbol, 0))
-            for symbol in characters
-        }
-        self._alike: dict[tuple[int, int], list[str]] = {}
-        for character, mask in self._masks.items():
-            self._alike.setdefault(mask, []).append(character)
-        self._start = self._closed(self._start)
+        self.start = self._closed(self.start)
+        self._alike: dict[tuple[int, str], str] = {}
+        for character, exceptions in listed.items():
+            kind = others ^ exceptions, character if character in apart else ""
+            self._alike.setdefault(kind, character)
 
     def _closed(self, state: int) -> int:
-        while (wider := state | (state & self._free) << 1) != state:
+        while (wider := state | (state & self._many) << 1) != state:
             state = wider
         return state
 
-    def _next(self, state: int, mask: Sequence[int]) -> int:
-        return self._closed((state & mask[0]) << 1 | state & mask[1])
-
-    def after(self, word: str) -> int:
-        """The state after a word."""
-        state = self._start
-        for character in word:
-            state = self._next(state, self._masks[character])
-        return state
-
-    def fitting(self, state: int) -> Iterator[Linear]:
-        """The patterns that the value fits."""
-        return (each for each, bit in zip(self._globs, self._accepting, strict=True) if state & bit)
-
-    def others(self) -> Iterator[Class]:
-        """A class for each set of patterns that a value beside the words fits."""
-        tree = _tree(self._words)
-        kinds: set[tuple[bool, frozenset[Linear]]] = set()
-        firsts = {pair[0] for pair in self._never}
-        seen = {(self._start, id(tree), "")}
-        waiting: deque[tuple[int, _Node | None, str]] = deque([(self._start, tree, "")])
-        while waiting:
-            state, node, word = waiting.popleft()
-            if state & self.ends and not (node and "" in node):
-                fits = frozenset(self.fitting(state))
-                if (not word, fits) not in kinds:
-                    kinds.add((not word, fits))
-                    yield Class(word, fits)
-                    if not self._globs and word:
-                        return
-            for character, mask, below in self._ways(state & self._language, node):
-                after = self._next(state, mask)
-                place = after, id(below), character if character in firsts else ""
-                exists = after & self._language and word[-1:] + character not in self._never
-                if exists and place not in seen:
-                    seen.add(place)
-                    waiting.append((after, below, word + character))
-            if len(seen) > STATES:
-                raise Unbounded
-
-    def _ways(
-        self, state: int, node: "_Node | None"
-    ) -> Iterator[tuple[str, Sequence[int], "_Node | None"]]:
-        """A character of each kind, and what it leads to in the tree of words."""
-        below = node or {}
-        for mask, characters in self._alike.items():
-            if state & (mask[0] | mask[1]):
-                free = next((symbol for symbol in characters if symbol not in below), "")
-                if free:
-                    yield free, mask, None
-        for character, after in below.items():
-            if character:
-                yield character, self._masks[character], after
-
-
-_Node = dict[str, "_Node"]
-
-
-def _tree(words: Collection[str]) -> _Node:
-    root: _Node = {}
-    for word in words:
-        node = root
-        for character in word:
-            node = node.setdefault(character, {})
-        node[""] = {}
-    return root
+    def steps(self, state: int) -> Iterator[tuple[int, str]]:
+        """The states after one more character, each with the first such character."""
+        taking: dict[tuple[int, str], str] = {}
+        for (takes, apart), character in self._alike.items():
+            if state & takes & self._language:
+                taking.setdefault((state & takes, apart), character)
+        for (places, _), character in taking.items():
+            yield self._closed((places & ~self._many) << 1 | places & self._many), character

@@ -187,7 +187,7 @@ def _values(
         for one in element.texts
     )
     patterns = dict.fromkeys(pattern for pattern in read if pattern is not None)
-    return [kind.value for kind in classes(language, tuple(patterns))]
+    return [*classes(language, tuple(patterns))]
 
 
 class _Met(NamedTuple):

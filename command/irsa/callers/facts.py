@@ -5,6 +5,7 @@ together, such as ``aws:SourceArn`` and the tag ``eks-cluster-name``, come from 
 caller is made who cannot exist.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -25,21 +26,18 @@ ClientIds = Mapping[str, tuple[str, ...]]
 class Carrier(NamedTuple):
     """Form in which a condition key carries a fact."""
 
-    before: Linear = ()
-    """Text before the key's value in the fact's."""
-    after: Linear = ()
-    read: Callable[[str], str] = str
-    """The key's value, from the fact's."""
+    before: str = ""
+    """Regular expression of the text before the key's value in the fact's."""
+    after: str = ""
+
+    def read(self, fact: Value) -> Value:
+        """Return the key's value, from the fact's."""
+        if isinstance(fact, str) and self != SAME:
+            return re.sub(rf"(?s)\A{self.before}(.*?){self.after}\Z", r"\1", fact)
+        return fact
 
 
 SAME = Carrier()
-
-
-def carried(carrier: Carrier, value: Value) -> Value:
-    """Return the value of a key that carries a fact."""
-    if isinstance(value, str):
-        return carrier.read(value)
-    return value if isinstance(value, Key) else tuple(map(carrier.read, value))
 
 
 class Fact(NamedTuple):

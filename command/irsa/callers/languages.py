@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from irsa.callers.classes import Class, Linear, classes, expression
+from irsa.callers.classes import Linear, classes, expression
 from irsa_core.identity.subjects import SUBJECT_PREFIX, parse_subject
 
 _LABEL = "[a-z0-9]", "[a-z0-9][a-z0-9-]*[a-z0-9]"
@@ -37,11 +37,12 @@ class Language(NamedTuple):
         fits = (re.fullmatch(each, value, re.DOTALL) for each in self.written)
         return bool(short and self.may_be(value)) and any(fits)
 
-    def classes(self, patterns: tuple[Linear, ...] = ()) -> Iterator[Class]:
-        """Yield the classes of its values; raises `irsa.callers.classes.Unbounded`."""
+    def classes(self, patterns: tuple[Linear, ...] = ()) -> Iterator[tuple[str, frozenset[Linear]]]:
+        """Yield its values, each with the patterns that it fits, as `irsa.callers.classes.classes`
+        does."""
         linear = tuple(map(expression, self.written))
-        for language in [(each,) for each in linear] if self.apart else [linear]:
-            yield from (e for e in classes(language, patterns, self.never) if self.has(e.value))
+        listed = classes(linear, (*patterns, *(linear if self.apart else ())), self.never)
+        return (value for value in listed.items() if self.has(value[0]))
 
 
 def only(*values: str) -> Language:

@@ -251,14 +251,14 @@ def _of_statement(
             for fact, option in zip(identity, chosen, strict=True)
             if option.pattern is not None
         }
-        live = {n: one for n, kind in enumerate(callers) if (one := _witness(kind, globs))}
+        live = [one for kind in callers if (one := _witness(kind, globs))]
         if live:
-            passed = _passed_by_all([callers[index] for index in live])
+            passed = _passed_by_all(live)
             yield Line(
                 ("everyone" if everyone else way.who(*(option.text for option in chosen))) + passed,
                 others,
                 number,
-                min(live.values(), key=_length),
+                min(live, key=_length),
                 next((option.account for option in chosen if option.account), ""),
                 tuple(frozenset(_values(callers, f.name, globs.get(f.name))) for f in identity),
                 any(place.others for glob in globs.values() for place in glob),
@@ -267,15 +267,11 @@ def _of_statement(
             )
 
 
-def _passed_by_all(listed: Sequence[CallerClass]) -> str:
+def _passed_by_all(witnesses: Sequence[Mapping[str, Value]]) -> str:
     """Return the things that all of them pass on to their sessions, in words."""
-
-    def passes(kind: CallerClass, start: str) -> bool:
-        groups = (group for name, group in kind.groups.items() if name.startswith(start))
-        return any(group[0].value is not Key.ABSENT for group in groups)
-
-    tags = all(passes(each, "tag ") for each in listed)
-    source = all(passes(each, "source identity") for each in listed)
+    sent = [[n for n, value in e.items() if value is not Key.ABSENT] for e in witnesses]
+    tags = all(any(name.startswith("tag ") for name in names) for names in sent)
+    source = all("source identity" in names for names in sent)
     return " with session tags" * tags + " with a source identity" * source
 
 
@@ -298,7 +294,7 @@ def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Op
 
 
 def _values(own: Sequence[CallerClass], name: str, pattern: Linear | None) -> Iterator[Value]:
-    members = (member for kind in own for member in kind.groups[name])
+    members = (member for kind in own for member in kind.groups[name].items())
     return (value for value, fits in members if pattern is None or pattern in fits)
 
 
@@ -339,12 +335,11 @@ def _denial(statement: Statement) -> str:
 
 def unread(statement: Statement) -> Iterator[Line]:
     """The users of SAML providers and of issuers whose tokens are no JWTs, which are not read."""
-    federated = statement.named("Federated")
-    named = [arn for arn in federated if kind_of(arn) == "saml-provider"]
-    if "*" in (*federated, *statement.named("AWS")):
-        named = ["any SAML provider"]
-    if not statement.covers("sts:AssumeRoleWithSAML"):
-        named = []
+    federated, named = statement.named("Federated"), list[str]()
+    if statement.covers("sts:AssumeRoleWithSAML"):
+        everyone = "*" in (*federated, *statement.named("AWS"))
+        saml = [arn for arn in federated if kind_of(arn) == "saml-provider"]
+        named = ["any SAML provider"] if everyone else saml
     if statement.covers("sts:AssumeRoleWithWebIdentity"):
         named += [arn for arn in federated if arn in OPAQUE]
     others = tuple(map(words, statement.conditions))

@@ -8,7 +8,6 @@ of its organization forbid is not seen here.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from irsa.access import WITHOUT_MFA, called_by
 from irsa.callers.facts import SAME, Fact
@@ -24,33 +23,17 @@ from irsa_core.decide.truth import Verdict
 UNLISTED = "not all of its policies were listed"
 
 
-class Members(NamedTuple):
-    """The users and roles of one account that may assume one role."""
-
-    account: str
-    may: tuple[str, ...] = ()
-    perhaps: tuple[tuple[str, str], ...] = ()
-    """Undecided users and roles, each with the missing fact."""
-    unread: Unread | None = None
-
-    @property
-    def texts(self) -> list[str]:
-        """One line each."""
-        if self.unread is not None:
-            return [f"{self.unread.text}; {self.unread.remedy}"]
-        if not self.may and not self.perhaps:
-            return [f"no caller: no policy of account {self.account} allows it"]
-        return [*self.may, *(f"perhaps {arn}: {why}" for arn, why in self.perhaps)]
-
-
-def who_may(role: Role, account: str, principals: Sequence[Principal] | Unread) -> Members:
-    """Return the callers of an account that may assume a role, as the evaluator decides it."""
+def who_may(role: Role, account: str, principals: Sequence[Principal] | Unread) -> list[str]:
+    """Return the callers of an account that may assume a role, a line each, as the evaluator
+    decides it."""
     if isinstance(principals, Unread):
-        return Members(account, unread=principals)
-    answers = [(each.arn, *may_assume(role, each)) for each in principals]
-    may = tuple(arn for arn, verdict, _ in answers if verdict is Verdict.ALLOW)
-    perhaps = tuple((arn, why) for arn, verdict, why in answers if verdict is Verdict.UNKNOWN)
-    return Members(account, may, perhaps)
+        return [f"{principals.text}; {principals.remedy}"]
+    answers = [(caller.arn, *may_assume(role, caller)) for caller in principals]
+    callers = [arn for arn, verdict, _ in answers if verdict is Verdict.ALLOW]
+    callers += [
+        f"perhaps {arn}: {why}" for arn, verdict, why in answers if verdict is Verdict.UNKNOWN
+    ]
+    return callers or [f"no caller: no policy of account {account} allows it"]
 
 
 def may_assume(role: Role, principal: Principal) -> tuple[Verdict, str]:

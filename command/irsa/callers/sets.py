@@ -12,10 +12,10 @@ from itertools import combinations, product
 from math import prod
 from typing import NamedTuple
 
-from irsa.callers.classes import Linear, Unbounded, arn_glob, glob, joined
-from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, RoleFacts, Way, carried
+from irsa.callers.classes import Linear, Unbounded, arn_glob, expression, glob, joined
+from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, RoleFacts, Way
 from irsa.callers.languages import TEXT
-from irsa.callers.ways import ways
+from irsa.callers.ways import NAMING_TAGS, ways
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.conditions import Test, compile_test
 from irsa_core.decide.document import Condition
@@ -27,6 +27,7 @@ from irsa_core.decide.simulate import simulate
 from irsa_core.decide.statements import CompiledStatement, Policy
 from irsa_core.decide.steps import Scenario
 from irsa_core.decide.truth import Truth, Verdict
+from irsa_core.identity.arns import parse_arn
 from irsa_core.identity.errors import invalid_token
 from irsa_core.identity.token import WRONG_AUDIENCE
 
@@ -95,15 +96,9 @@ class Document(NamedTuple):
         return answer
 
 
-class Member(NamedTuple):
-    """A value of a fact, and the patterns that it fits."""
-
-    value: Value
-    fits: frozenset[Linear]
-
-
-Group = Sequence[Member]
-"""Values of a fact that all conditions answer alike, the shortest first."""
+Group = Mapping[Value, frozenset[Linear]]
+"""Values of a fact that all conditions answer alike, the shortest first, each with the patterns
+that it fits."""
 
 
 class CallerClass(NamedTuple):
@@ -135,8 +130,9 @@ def canonical(condition: Condition) -> Condition:
     """Return one form of conditions that have one answer to every request."""
     operator, values = read_operator(condition.operator), tuple(sorted({*condition.values}))
     base = operator.base.replace("arnequals", "arnlike").replace("arnnotequals", "arnnotlike")
-    if base.startswith("string") and not set("".join(values)) & {"*", "?", "$"}:
-        base = base.replace("like", "equals")
+    plain = not set("".join(values)) & {"*", "?", "$"}
+    if plain and (base.startswith("string") or all(map(parse_arn, values))):
+        base = base.replace("arn", "string").replace("like", "equals")
     holds_without = operator.set_operator == FOR_ALL or (
         "not" in base and operator.set_operator != FOR_ANY
     )
@@ -195,7 +191,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
     conditions = dict.fromkeys(way.conditions)
     sample = _sample(way, documents)
     keys = {*sample.given}
-    carried_keys = {*_BY_TAGS, *(key for fact in way.facts for key in fact.keys)}
+    carried_keys = {*NAMING_TAGS, *(key for fact in way.facts for key in fact.keys)}
     left = [condition for condition in conditions if condition.key.lower() not in carried_keys]
     # Of a caller who is known, a key of which nothing is known stays so.
     free_keys = [fact for fact, _ in _free(left, sample) if all(e.only for e in documents)]
@@ -246,7 +242,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
         asked = [document.with_atoms(atoms) for document in documents]
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
-            values = {name: group[0].value for name, group in named.items()}
+            values = {name: next(iter(group)) for name, group in named.items()}
             free = {key: values[fact.name] for fact in free_keys for key in fact.keys}
             step = way.call(values)
             answers = (
@@ -259,8 +255,8 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> Iterator[CallerClass]:
 
 
 def _sample_values(way: Way) -> dict[str, Value]:
-    found = {fact.name: next(fact.language.classes(), None) for fact in way.facts}
-    return {name: each.value if each else Key.ABSENT for name, each in found.items()}
+    nothing: tuple[Value, object] = Key.ABSENT, None
+    return {fact.name: next(fact.language.classes(), nothing)[0] for fact in way.facts}
 
 
 def _sample(way: Way, documents: Sequence[Document]) -> Request:
@@ -280,7 +276,7 @@ def answered(
     for fact, listed in _free(conditions, request):
         patterns = {condition: linear(condition, SAME) for condition in listed}
         tests = [compile_test(condition) for condition in listed]
-        values = (group[0].value for group in _groups_of(fact, tests, patterns, request.value))
+        values = (next(iter(group)) for group in _groups_of(fact, tests, patterns, request.value))
         kinds = {tuple(test.holds(lambda _, v=value: v) for test in tests) for value in values}
         yield [dict(zip(listed, truths, strict=True)) for truths in sorted(kinds, key=str)]
 
@@ -318,7 +314,8 @@ def linear(
     ]
     if None in read:
         return None
-    return tuple(joined(carrier.before, core, carrier.after) for core in read if core is not None)
+    before, after = expression(carrier.before), expression(carrier.after)
+    return tuple(joined(before, core, after) for core in read if core is not None)
 
 
 def _variables(condition: Condition) -> set[str]:
@@ -331,7 +328,7 @@ def _is_open(condition: Condition, sample: Request, fixed: Mapping[str, str]) ->
     key = condition.key.lower()
     if not _variables(condition) <= fixed.keys():
         return True
-    if key in _BY_TAGS:
+    if key in NAMING_TAGS:
         return False
     asks_context = key.startswith("sts:requestcontext")
     return asks_context or compile_test(condition).holds(sample.value) is None
@@ -352,21 +349,20 @@ def _groups_of(
     used = [test for test in tests if test.condition.key.lower() in fact.keys]
     apart = fact.apart or ()
     listed = (pattern for test in used for pattern in patterns[test.condition] or ())
-    value_classes = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
-    members = [Member(*value_class) for value_class in value_classes]
+    single = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
+    members: dict[Value, frozenset[Linear]] = dict(single)
     sets = [
         read_operator(e.condition.operator).set_operator for e in used if e.condition.base != "null"
     ]
     for size in range(2, len(sets) + 1 if fact.several and all(sets) else 0):
-        for chosen in combinations(value_classes, size):
-            fits = frozenset[Linear]().union(*(member.fits for member in chosen))
-            members.append(Member(tuple(member.value for member in chosen), fits))
+        for chosen in combinations(single, size):
+            fits = frozenset[Linear]().union(*(fits for _, fits in chosen))
+            members[tuple(value for value, _ in chosen)] = fits
     if fact.optional:
-        members.append(Member(Key.ABSENT, frozenset()))
-    alike: dict[object, list[Member]] = {}
-    for member in members:
-        value, fits = member
-        key_values = {key: carried(carrier, value) for key, carrier in fact.keys.items()}
+        members[Key.ABSENT] = frozenset()
+    alike: dict[object, dict[Value, frozenset[Linear]]] = {}
+    for value, fits in sorted(members.items(), key=lambda member: len(str(member[0]))):
+        key_values = {key: carrier.read(value) for key, carrier in fact.keys.items()}
         truths = tuple(
             e.holds(lambda key, c=key_values: c[key] if key in c else others(key)) for e in used
         )
@@ -376,8 +372,8 @@ def _groups_of(
             fits.intersection(apart),
             tuple(takes(value) for takes in takers),
         )
-        alike.setdefault(kind, []).append(member)
-    return [sorted(kind, key=lambda one: len(str(one.value))) for kind in alike.values()]
+        alike.setdefault(kind, {})[value] = fits
+    return [*alike.values()]
 
 
 _OPEN = (
@@ -385,6 +381,4 @@ _OPEN = (
     "sts:durationseconds", "sts:roleauthorizedbyidp",
 )  # fmt: skip
 """Keys of which a made caller's value says nothing of others."""
-_BY_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
-"""Keys that the facts of tags carry together."""
 _REFUSED = refused(invalid_token(WRONG_AUDIENCE), "STS refuses the token")

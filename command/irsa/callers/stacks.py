@@ -1,8 +1,9 @@
 """Gains and losses of access by a change of a stack. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from irsa.access import trusts_association
@@ -12,7 +13,7 @@ from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import may_assume
 from irsa.callers.sets import Undecided
 from irsa.observe.eks import Association
-from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa.observe.facts import Role, Unread
 from irsa.observe.pulumi import LATER, StackResources, StackRole
 from irsa_core.decide.document import statements_of
 from irsa_core.decide.truth import Verdict
@@ -42,18 +43,16 @@ def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     ids = [{e.arn: e.client_ids for e in stack.providers} for stack in (old, new)]
     pairs = [*_pairs(old.roles, new.roles)]
     changes = {_label(pair): _of_role(pair, *ids) for pair in pairs}
-    for label, change in _by_association(old, new):
+    # Those who come through a role come after those who gain it.
+    for label, change in chain(_by_association(old, new), _through(pairs, changes)):
         role_change = changes.get(label, RoleChange(label))
-        changes[label] = role_change._replace(callers=[*role_change.callers, change])
+        if change not in role_change.callers:
+            changes[label] = role_change._replace(callers=[*role_change.callers, change])
     roles = {_label(pair): pair[1].role for pair in pairs if pair[1]}
     for label, role_change in changes.items():
         changes[label] = role_change._replace(
             calls=[e for e in role_change.calls if not _is_refused(e, label, roles)]
         )
-    for label, change in _through(pairs, changes):
-        role_change = changes[label]
-        if change not in role_change.callers:
-            changes[label] = role_change._replace(callers=[*role_change.callers, change])
     return [role_change for role_change in changes.values() if any(role_change[1:])]
 
 
@@ -89,36 +88,23 @@ def _of_role(pair: Pair, earlier: ClientIds, ids: ClientIds) -> RoleChange:
     except (ValueError, Undecided) as error:
         callers, undecided = [], [*undecided, f"the trust policy: {error}"]
     calls: list[AccessChange] = []
-    policies = [role.policies if role else () for role in pair]
+    sides = [[(e.arn or e.name, e) for e in (role.policies if role else ())] for role in pair]
+    # What is known of one side alone would look like a change.
+    unread = {name for side in sides for name, e in side if isinstance(e.document, Unread)}
+    listed = [[e.content for name, e in s if e.content and name not in unread] for s in sides]
     try:
-        # What is known of one side alone would look like a change.
-        hidden = {
-            _policy_name(p) for side in policies for p in side if isinstance(p.document, Unread)
-        }
-        listed = [
-            [p.content for p in side if p.content and _policy_name(p) not in hidden]
-            for side in policies
-        ]
         calls = permission_changes(*listed, role_arn=change.role)
     except (ValueError, Undecided) as error:
         undecided.append(f"the permissions: {error}")
-    return change._replace(callers=callers, calls=[*calls, *_unread(pair)], undecided=undecided)
+    old, new = map(dict, sides)
+    for name in sorted(unread):
+        if old.get(name) != new.get(name):
+            effect = Effect.MAY_GAIN if name in new else Effect.MAY_LOSE
+            calls.append(AccessChange(effect, Line(f"what the policy {name} allows", (), 0, {})))
+    return change._replace(callers=callers, calls=[*calls, *_boundary(pair)], undecided=undecided)
 
 
-def _policy_name(policy: PermissionsPolicy) -> str:
-    return policy.arn or policy.name
-
-
-def _unread(pair: Pair) -> Iterator[AccessChange]:
-    """The policies whose documents are not known, and the permissions boundary."""
-
-    old, new = ({_policy_name(e): e for e in (role.policies if role else ())} for role in pair)
-    for name in sorted({*old, *new}):
-        one, other = old.get(name), new.get(name)
-        hidden = any(policy and isinstance(policy.document, Unread) for policy in (one, other))
-        if hidden and one != other:
-            effect = Effect.MAY_GAIN if other else Effect.MAY_LOSE
-            yield AccessChange(effect, Line(f"what the policy {name} allows", (), 0, {}))
+def _boundary(pair: Pair) -> Iterator[AccessChange]:
     before, after = (role.boundary if role else "" for role in pair)
     if before != after and all(pair):
         effect = Effect.MAY_LOSE if not before else Effect.MAY_GAIN
@@ -179,50 +165,43 @@ def _through(
     """Yield the callers who come to a role through another one that they or it newly may assume."""
     before, after = ({_label(p): role.role for p in pairs if (role := p[n])} for n in (0, 1))
     changed = {_label(pair) for pair in pairs if pair[0] != pair[1]}
-    waiting = [
+    trusting: dict[str, list[str]] = defaultdict(list)
+    for label, role in after.items():
+        statements = statements_of(role.trust_policy)
+        listed = (one for statement in statements for one in statement.named("AWS"))
+        for principal in {account_named_by(one) or one for one in listed}:
+            trusting[principal].append(label)
+    targets = {
+        label: {*trusting[role.arn], *trusting[role.account], *trusting["*"]} - {label}
+        for label, role in after.items()
+    }
+    arrivals = [
         (label, change.effect, change.line)
         for label, role_change in changes.items()
         for change in role_change.callers
         if change.effect in GAINING and label in after
     ]
-    names = {label: _named(role) for label, role in after.items()}
-    changed_roles = [role for label, role in after.items() if label in changed]
-    for label, named in names.items():
-        target = after[label]
-        for middle in _among(named, after.values() if label in changed else changed_roles, target):
-            old = before.get(middle.arn), before.get(label)
+    for by, middle in after.items():
+        for label in sorted(targets[by] if by in changed else targets[by] & changed):
+            old = before.get(by), before.get(label)
             earlier = may_assume(old[1], old[0])[0] if old[0] and old[1] else Verdict.DENY
-            effect = EFFECTS.get((earlier, may_assume(target, middle)[0]))
+            effect = EFFECTS.get((earlier, may_assume(after[label], middle)[0]))
             if effect in GAINING:
                 for line in callers_of(middle.trust_policy, RoleFacts(middle.account)).lines:
-                    waiting.append((label, effect, _by(line, middle)))
+                    arrivals.append((label, effect, _by(line, middle)))
                     yield label, AccessChange(effect, _by(line, middle))
     seen: set[tuple[str, str]] = set()
-    while waiting:
-        by, effect, line = waiting.pop()
-        for label, named in names.items():
-            for middle in _among(named, [after[by]], after[label]):
-                may, _ = may_assume(after[label], middle)
-                if may is Verdict.DENY or (line.text, label) in seen:
-                    continue
-                seen.add((line.text, label))
-                gain = effect if may is Verdict.ALLOW else Effect.MAY_GAIN
-                waiting.append((label, gain, _by(line, middle)))
-                yield label, AccessChange(gain, _by(line, middle))
+    while arrivals:
+        by, effect, line = arrivals.pop()
+        for label in sorted(targets[by]):
+            may, _ = may_assume(after[label], after[by])
+            if may is Verdict.DENY or (line.text, label) in seen:
+                continue
+            seen.add((line.text, label))
+            gain = effect if may is Verdict.ALLOW else Effect.MAY_GAIN
+            arrivals.append((label, gain, _by(line, after[by])))
+            yield label, AccessChange(gain, _by(line, after[by]))
 
 
 def _by(line: Line, middle: Role) -> Line:
     return replace(line, who=f"{line.who.partition(' through ')[0]} through {middle.arn}")
-
-
-def _named(role: Role) -> set[str]:
-    """The roles, accounts and "*" that a trust policy names."""
-    listed = [one for each in statements_of(role.trust_policy) for one in each.named("AWS")]
-    return {account_named_by(each) or each for each in listed}
-
-
-def _among(named: set[str], middles: Iterable[Role], target: Role) -> Iterator[Role]:
-    """The roles, but for the target itself, that its trust policy names."""
-    for each in middles if named else ():
-        if each is not target and not named.isdisjoint((each.arn, each.account, "*")):
-            yield each

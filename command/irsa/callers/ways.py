@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 
 from irsa.access import ACCOUNT_TAGS
 from irsa.callers import languages
-from irsa.callers.classes import expression, glob, text
-from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, Facts, RoleFacts, Way, carried
+from irsa.callers.classes import glob, text
+from irsa.callers.facts import SAME, Asked, Call, Carrier, Fact, Facts, RoleFacts, Way
 from irsa.callers.languages import SOME_TEXT, only
 from irsa_core.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
 from irsa_core.decide.condition_keys import OPAQUE, claim_keys
@@ -22,7 +23,6 @@ from irsa_core.identity.arns import (
     account_of,
     issuer_of_principal,
     kind_of,
-    name_of,
     parse_arn,
     partition_of,
     provider_arn_for,
@@ -35,21 +35,14 @@ from irsa_core.rules.issuers import GITHUB, is_dual_stack, is_misspelt_eks
 from irsa_core.rules.issuers import issuer as known_issuer
 from irsa_core.rules.tokens import is_kubernetes
 
-
-def _organization(path: str) -> str:
-    return path.partition("/")[0]
-
-
 _CLUSTER_KEYS = {
     "aws:sourcearn": SAME,
-    "aws:sourceaccount": Carrier(
-        expression("arn:.*:eks:.*:"), expression(":cluster/.*"), account_of
-    ),
+    "aws:sourceaccount": Carrier("arn:.*:eks:.*:", ":cluster/.*"),
     "aws:requesttag/eks-cluster-arn": SAME,
-    "aws:requesttag/eks-cluster-name": Carrier(expression(".*/"), (), name_of),
+    "aws:requesttag/eks-cluster-name": Carrier(before=".*/"),
 }
 _ORGANIZATION = {
-    "aws:principalorgid": Carrier((), expression("/.*"), _organization),
+    "aws:principalorgid": Carrier(after="/.*"),
     "aws:principalorgpaths": SAME,
 }
 _NAMESPACE_TAG, _ACCOUNT_TAG = ACCOUNT_TAGS
@@ -143,7 +136,7 @@ def _accounts(
     arns = (parse_arn(value) for key, value in values if key == "aws:principalarn")
     written += [arn.account for arn in arns if arn]
     patterns = [glob(account, wildcards=True, variables=True) for account in (*written, *accounts)]
-    return {kind.value for kind in languages.ACCOUNTS.classes(tuple(filter(None, patterns)))}
+    return {value for value, _ in languages.ACCOUNTS.classes(tuple(filter(None, patterns)))}
 
 
 def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]:
@@ -220,7 +213,8 @@ _SOURCE_IDENTITY = Fact(
     "source identity", languages.SESSION_NAMES, {"sts:sourceidentity": SAME}, optional=True
 )
 _EXTERNAL_ID = Fact("external id", languages.EXTERNAL_IDS, {"sts:externalid": SAME}, optional=True)
-_NAMING_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
+NAMING_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
+"""Keys that the facts of tags carry together."""
 _TRANSITIVE = Fact("transitive tags", only("all"), optional=True)
 _TAG = "aws:requesttag/"
 
@@ -229,11 +223,11 @@ def _passed(asked: Asked) -> list[Fact]:
     """A source identity and session tags, as far as a statement asks for them or lets them pass."""
     keys = asked.keys
     names = {e.partition("/")[2]: keys[e].partition("/")[2] for e in keys if e.startswith(_TAG)}
-    naming = [condition for condition in asked.conditions if condition.key.lower() in _NAMING_TAGS]
+    naming = [condition for condition in asked.conditions if condition.key.lower() in NAMING_TAGS]
     patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
     if naming or (asked.covers(TAG_SESSION) and not names):
-        for tag in languages.TAG_NAMES.classes(tuple(filter(None, patterns))):
-            names.setdefault(tag.value.lower(), tag.value)
+        for tag, _ in languages.TAG_NAMES.classes(tuple(filter(None, patterns))):
+            names.setdefault(tag.lower(), tag)
     facts = [
         Fact(f"tag {name}", languages.TAG_VALUES, {f"{_TAG}{lower}": SAME}, optional=True)
         for lower, name in names.items()
@@ -245,10 +239,10 @@ def _passed(asked: Asked) -> list[Fact]:
 
 def _context(facts: Iterable[Fact], values: Facts) -> dict[str, Value]:
     """The condition keys of facts, and those that name the session tags among these."""
-    keys = {key: carried(it, values[fact.name]) for fact in facts for key, it in fact.keys.items()}
+    keys = {key: it.read(values[fact.name]) for fact in facts for key, it in fact.keys.items()}
     passed = [name for name, value in values.items() if value is not Key.ABSENT]
     if tags := tuple(name.removeprefix("tag ") for name in passed if name.startswith("tag ")):
-        naming = _NAMING_TAGS if _TRANSITIVE.name in passed else _NAMING_TAGS[:1]
+        naming = NAMING_TAGS if _TRANSITIVE.name in passed else NAMING_TAGS[:1]
         keys |= dict.fromkeys(naming, tags)
     return keys
 
@@ -256,10 +250,9 @@ def _context(facts: Iterable[Fact], values: Facts) -> dict[str, Value]:
 def _service(service: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]:
     role = _role(role_facts.account, role_facts.partition)
 
-    def way(who: Callable[..., str], *facts: Fact, tags: bool = False) -> Way:
+    def way(who: Callable[..., str], *facts: Fact, tags: Sequence[str] = ()) -> Way:
         keys: dict[str, Value] = dict.fromkeys(_ORGANIZATION, Key.ABSENT)  # no service is in one
-        if tags:
-            keys |= dict.fromkeys(_NAMING_TAGS, SESSION_TAGS)
+        keys |= dict.fromkeys(tags, SESSION_TAGS)
 
         def call(values: Facts) -> Call:
             context = {**keys, **_context(facts, values)}
@@ -285,19 +278,17 @@ def _service(service: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]
         Fact("uid", SOME_TEXT, {"aws:requesttag/kubernetes-pod-uid": SAME}),
     )
 
-    def who(cluster: str, namespace: str = "", name: str = "") -> str:
+    def who(cluster: str, namespace: str = "", name: str = "", tags: str = "") -> str:
         accounts = f"service accounts {namespace or '*'}/{name or '*'}"
         if namespace and name and not set(namespace + name) & {"*", "?"}:
             accounts = f"service account {namespace}/{name}"
         place = f"the cluster {cluster}" if cluster else "any cluster"
-        return f"{accounts} by associations in {place}"
-
-    def untagged_who(cluster: str) -> str:
-        return f"{who(cluster)} without session tags"
+        return f"{accounts} by associations in {place}{tags}"
 
     source = {key: carrier for key, carrier in _CLUSTER_KEYS.items() if "tag" not in key}
-    yield way(who, cluster, *accounts, _SESSION_NAME, tags=True)
-    yield way(untagged_who, cluster._replace(keys=source), _SESSION_NAME)
+    yield way(who, cluster, *accounts, _SESSION_NAME, tags=NAMING_TAGS)
+    untagged = cluster._replace(keys=source)
+    yield way(partial(who, tags=" without session tags"), untagged, _SESSION_NAME)
 
 
 def _principals(

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from irsa.audit.findings import AuditFacts, Mistrust, audit
+from irsa.audit.findings import AuditFacts, audit
 from irsa.commands import cli
 from irsa.commands.baseline import read_baseline, without_known
 from irsa.commands.inventory_options import add_inventory_options, inventory
@@ -82,7 +82,7 @@ def markdown(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[s
             f"[{finding.rule}]({RULES[finding.rule].page})",
             code(finding.title),
             f"{RULES[finding.rule].text}: {code(finding.found)}",
-            code(finding.remedy) if isinstance(finding, Mistrust) else finding.remedy,
+            code(finding.advice) if finding.advice else finding.remedy,
         ]
         for finding in findings
     ]

@@ -13,7 +13,7 @@ from itertools import chain
 from irsa.access import trusts_subject
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import Callers, callers_of
-from irsa.callers.members import Members, who_may
+from irsa.callers.members import who_may
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, questions
 from irsa.commands.sources import places
@@ -157,7 +157,7 @@ def chain_tree(
 
 
 def _callers_tree(
-    role: str, callers: Callers, members: Mapping[str, Members] | None = None
+    role: str, callers: Callers, members: Mapping[str, Sequence[str]] | None = None
 ) -> TreeNode:
     """The callers of a role.
 
@@ -165,8 +165,8 @@ def _callers_tree(
     """
     root = TreeNode(f"who can assume {role}")
     for line in callers.lines:
-        allowed = (members or {}).get(line.account)
-        root.add(line.text, *(allowed.texts if allowed else [line.example] * line.many))
+        example = [line.example] * line.many
+        root.add(line.text, *(members or {}).get(line.account, example))
     for text in callers.notes:
         root.add(text)
     return root

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(runner: Runner, options: argparse.Namespace) -> int:
     move = runner.observe()
-    planned = steps(move)
+    planned = [*steps(move)]
     resources = owned(move, runner.question.stack)
     move = move if resources else ask(move, runner.sources)
     changes = options.yes and not resources

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from irsa.access import roles_by_account
 from irsa.audit.findings import AuditFacts, ClusterFacts
-from irsa.audit.trusting_eks import roles_by_account
 from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals
@@ -197,7 +197,7 @@ def _rows(
     }
     roles = {role.arn: role for role in inventory.facts.roles}
     trusting = [role for role in roles.values() if role.account == cluster.account]
-    by_account = roles_by_account(trusting if cluster.arn else (), cluster.arn)
+    by_account = roles_by_account(trusting, cluster.arn)
     rows: list[ServiceAccountRow] = []
     for account in sorted(cluster.service_accounts, key=lambda ref: (ref.namespace, ref.name)):
         at = ServiceAccountRef(account.namespace, account.name)

@@ -196,9 +196,42 @@ class Step(NamedTuple):
     """True if it changes nothing, and is done again in each run that needs it."""
 
 
-def steps(move: Move) -> list[Step]:
-    """Return the steps of a move in their order."""
-    return [*_before(move), *_after(move)]
+def steps(move: Move) -> Iterator[Step]:
+    """Yield the steps of a move in their order."""
+    role, account, old = move.role.name, move.title, move.old
+    gone, to_pod_identity = move.association is None, move.to_pod_identity
+    by = f"EKS for {account}" if to_pod_identity else f"the tokens of {account}"
+    yield Step("trust", f"role {role} trusts {by}", move.trusts_wanted)
+    if to_pod_identity:
+        yield Step("associate", f"an association gives the role to {account}", not gone)
+    else:
+        named = move.account.role_arn == move.role.arn
+        yield Step("annotate", f"{account} is annotated with the role", named)
+    service = "EKS" if to_pod_identity else "STS"
+    session = f"{service} gives a running Pod's token a session of the role"
+    yield Step("session", session, not old and (to_pod_identity or gone), checks=True)
+    if not to_pod_identity:
+        yield Step("dissociate", "the association is deleted", gone)
+    credentials = f"the credentials of {NAMES[move.to]}"
+    yield Step("gate", f"{IN_A_ROW} trial Pods in a row get {credentials}", not old, checks=True)
+    yield Step("restart", f"every Pod is restarted and has {credentials}", not old)
+    trusted = move.trusts_unwanted
+    removed = not trusted or without_caller(move.role, move.unwanted) is None
+    named = to_pod_identity and bool(move.account.role_arn)
+    ended = removed and not named and not old
+    over = not old and move.over <= move.facts.now
+    until = ""
+    if move.owners and not old:
+        until = f" at {datetime.fromtimestamp(move.over, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    yield Step("session-again", session, ended, checks=True)
+    yield Step("wait", f"tokens and sessions of the old Pods are over{until}", ended or over)
+    if to_pod_identity:
+        yield Step("unannotate", "the annotation of the role is removed", not named)
+    by = f"{account} by {move.unwanted.source}"
+    text = f"role {role} does not trust {by}"
+    if removed and trusted:
+        text = f"others have access by the statement that trusts {by}: it stays, narrow it by hand"
+    yield Step("distrust", text, removed)
 
 
 def next_step(move: Move, passed: Collection[str]) -> Step | None:
@@ -225,51 +258,6 @@ def standing(move: Move) -> str:
     ways = f"go on with {command} {move.to}`, or back with {command} {back}`"
     state = f"{move.title} is {named}annotated and has {found}"
     return f"{state}, and role {move.role.arn} trusts it by {trusted}; {ways}"
-
-
-def _before(move: Move) -> Iterator[Step]:
-    role, account = move.role.name, move.title
-    trusts = move.trusts_wanted
-    if move.to_pod_identity:
-        associated = move.association is not None
-        yield Step("trust", f"role {role} trusts EKS for {account}", trusts)
-        yield Step("associate", f"an association gives the role to {account}", associated)
-        yield _session(move, "session", done=not move.old)
-    else:
-        named = move.account.role_arn == move.role.arn
-        gone = move.association is None
-        yield Step("trust", f"role {role} trusts the tokens of {account}", trusts)
-        yield Step("annotate", f"{account} is annotated with the role", named)
-        yield _session(move, "session", done=gone and not move.old)
-        yield Step("dissociate", "the association is deleted", gone)
-
-
-def _after(move: Move) -> Iterator[Step]:
-    credentials, old = f"the credentials of {NAMES[move.to]}", move.old
-    yield Step("gate", f"{IN_A_ROW} trial Pods in a row get {credentials}", not old, checks=True)
-    yield Step("restart", f"every Pod is restarted and has {credentials}", not old)
-    trusted = move.trusts_unwanted
-    removed = not trusted or without_caller(move.role, move.unwanted) is None
-    named = move.to_pod_identity and bool(move.account.role_arn)
-    ended = removed and not named and not old
-    over = not old and move.over <= move.facts.now
-    until = ""
-    if move.owners and not old:
-        until = f" at {datetime.fromtimestamp(move.over, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    yield _session(move, "session-again", done=ended)
-    yield Step("wait", f"tokens and sessions of the old Pods are over{until}", ended or over)
-    if move.to_pod_identity:
-        yield Step("unannotate", "the annotation of the role is removed", not named)
-    by = f"{move.title} by {move.unwanted.source}"
-    text = f"role {move.role.name} does not trust {by}"
-    if removed and trusted:
-        text = f"others have access by the statement that trusts {by}: it stays, narrow it by hand"
-    yield Step("distrust", text, removed)
-
-
-def _session(move: Move, key: str, *, done: bool) -> Step:
-    by = "EKS" if move.to_pod_identity else "STS"
-    return Step(key, f"{by} gives a running Pod's token a session of the role", done, checks=True)
 
 
 _TO_POD_IDENTITY = """\

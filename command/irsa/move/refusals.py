@@ -68,15 +68,16 @@ https://github.com/argoproj/argo-cd/issues/16813"""
 def refusals(move: Move) -> Iterator[str]:
     """Return the reasons, each with its fix."""
     association, arn = move.association, move.role.arn
-    title = f"association {association.id}" if association else ""
-    if association is not None and association.owner_arn:
-        yield f"{title}: add-on {association.owner_arn} manages it; change the add-on"
-    if association is not None and (association.target_role_arn or association.policy):
-        what = "target role" if association.target_role_arn else "session policy"
-        yield f"{title}: IRSA has no {what}; give the role what the Pods need first"
-    if association is not None and association.role_arn != arn:
-        text = f"it names {association.role_arn}, and the annotation {arn}"
-        yield f"{title}: {text}; let both name the role that the Pods should have"
+    if association is not None:
+        title = f"association {association.id}"
+        if association.owner_arn:
+            yield f"{title}: add-on {association.owner_arn} manages it; change the add-on"
+        if association.target_role_arn or association.policy:
+            what = "target role" if association.target_role_arn else "session policy"
+            yield f"{title}: IRSA has no {what}; give the role what the Pods need first"
+        if association.role_arn != arn:
+            text = f"it names {association.role_arn}, and the annotation {arn}"
+            yield f"{title}: {text}; let both name the role that the Pods should have"
     yield from _pulumi(move)
     yield from _managed(move)
     for pod in move.old:

@@ -9,19 +9,14 @@ from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
-from irsa.access import trusts_association, trusts_subject
+from irsa.access import ACCOUNT_TAGS, trusts_association, trusts_subject
 from irsa.observe.facts import Role
-from irsa.verify.remedies.iam import on_claim, with_conditions, with_statement
-from irsa_core.decide.document import Condition, conditions_of
+from irsa.verify.remedies.iam import with_conditions, with_statement
+from irsa_core.decide.document import conditions_of
 from irsa_core.decide.truth import Verdict
 from irsa_core.identity.arns import issuer_of_principal
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa_core.identity.pod_identity import (
-    CLUSTER_TAG,
-    NAMESPACE_TAG,
-    SERVICE_ACCOUNT_TAG,
-    pod_identity_trust_policy,
-)
+from irsa_core.identity.pod_identity import CLUSTER_TAG, pod_identity_trust_policy
 from irsa_core.identity.policies import irsa_trust_policy, one_or_list
 from irsa_core.identity.policy_json import (
     Json,
@@ -37,8 +32,8 @@ SESSION_NAME = "irsa-move"
 OTHER = "irsa-other"
 """A namespace, or a service account, that a policy does not name: it has access by patterns alone,
 or where there is no condition."""
-_TAG = "aws:requesttag/"
-_CLUSTERS = ("aws:sourcearn", f"{_TAG}{CLUSTER_TAG}")
+_NAMESPACE, _NAME = ACCOUNT_TAGS
+_CLUSTERS = ("aws:sourcearn", f"aws:requesttag/{CLUSTER_TAG}")
 
 
 class RoleCall(NamedTuple):
@@ -134,7 +129,7 @@ def _subject(call: RoleCall) -> tuple[list[str], str]:
     if call.audience:
         return [f"{issuer_of_principal(call.source)}:sub".lower()], call.subject
     account = parse_subject(call.subject)
-    return [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], account.name if account else ""
+    return [_NAME], account.name if account else ""
 
 
 def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
@@ -176,34 +171,24 @@ def _probes(document: Json, call: RoleCall) -> set[RoleCall]:
     """Callers that a policy names, one for each pattern, and some that it does not name."""
     calls: set[RoleCall] = set()
     account = parse_subject(call.subject) or ServiceAccountRef(OTHER, OTHER)
-    others = _subjects([account.namespace, OTHER], [account.name, OTHER])
+    sources = [] if call.audience else [call.source, f"{call.source}-other"]
     for statement in statements(document):
-        subjects = [*_values(on_claim(statement, "sub")), *others]
-        audiences = {*_values(on_claim(statement, "aud")), call.audience or STS_AUDIENCE}
+        namespaces = [*_values(statement, _NAMESPACE), account.namespace, OTHER]
+        names = [*_values(statement, _NAME), account.name, OTHER]
+        accounts = [ServiceAccountRef(*pair).subject for pair in product(namespaces, names)]
+        subjects = [*_values(statement, "sub"), *accounts]
+        audiences = {*_values(statement, "aud"), call.audience or STS_AUDIENCE}
         providers = principals(statement, "Federated")
         calls.update(RoleCall(*caller) for caller in product(providers, subjects, audiences))
         if POD_IDENTITY_SERVICE in principals(statement, "Service"):
-            keys = [f"{_TAG}{NAMESPACE_TAG}"], [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], _CLUSTERS
-            namespaces, names, clusters = (
-                _values([e for e in conditions_of(statement) if e.key.lower() in names_of_key])
-                for names_of_key in keys
-            )
-            sources = [] if call.audience else [call.source, f"{call.source}-other"]
-            subjects = _subjects(
-                [*namespaces, account.namespace, OTHER], [*names, account.name, OTHER]
-            )
-            calls.update(
-                map(RoleCall._make, product([*clusters, *sources], subjects, [""], [True, False]))
-            )
+            clusters = [*_values(statement, *_CLUSTERS), *sources]
+            calls.update(map(RoleCall._make, product(clusters, accounts, [""], [True, False])))
     return calls
 
 
-def _subjects(namespaces: Sequence[str], names: Sequence[str]) -> list[str]:
-    return [ServiceAccountRef(*each).subject for each in product(namespaces, names)]
-
-
-def _values(conditions: Sequence[Condition]) -> list[str]:
-    """The values of conditions, each pattern as two texts that it matches: one can be the caller's
-    own."""
-    values = [value for each in conditions for value in each.values]
+def _values(statement: Json, *keys: str) -> list[str]:
+    """The values of conditions on keys or claims, each pattern as two texts that it matches: one
+    can be the caller's own."""
+    listed = [(e.key.lower(), value) for e in conditions_of(statement) for value in e.values]
+    values = [value for key, value in listed if {key, key.rpartition(":")[2]} & {*keys}]
     return [e.replace("*", letter).replace("?", letter) for e in values for letter in "xy"]

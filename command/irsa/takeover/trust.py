@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
 
-from irsa_core.decide.document import conditions_of
+from irsa.callers.sets import canonical
+from irsa_core.decide.document import Condition, conditions_of
 from irsa_core.identity.arns import issuer_of_principal
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa_core.identity.pod_identity import NAMESPACE_TAG as NAMESPACE
@@ -20,8 +21,7 @@ from irsa_core.identity.subjects import ServiceAccountPattern, parse_service_acc
 from irsa_core.rules.further_statements import check_further_statements
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
-_LISTS = ("equals", "stringlike", "arnlike")
-Test = tuple[str, str, frozenset[str]]  # operator, key and values of a condition
+_LISTS = ("stringequals", "stringlike", "arnlike")
 
 
 def service_account_trust(
@@ -74,19 +74,15 @@ def _covers(wide: Json, narrow: Json) -> bool:
     )
 
 
-def _tests(statement: Json) -> list[Test]:
-    found: list[Test] = []
-    for operator, key, values, _ in conditions_of(statement):
-        name = operator.lower().replace("arnequals", "arnlike")
-        if name in ("stringequals", *_LISTS) and not {*"*?$"} & {*"".join(values)}:
-            name = "equals"
-        found.append((name, key.lower(), frozenset(values)))
-    return found
+def _tests(statement: Json) -> list[Condition]:
+    return [*map(canonical, conditions_of(statement))]
 
 
-def _is_within(narrow: Test, wide: Test) -> bool:
-    some = wide[0] in _LISTS and narrow[0] in ("equals", wide[0]) and frozenset() < narrow[2]
-    return narrow == wide or (some and narrow[1] == wide[1] and narrow[2] <= wide[2])
+def _is_within(narrow: Condition, wide: Condition) -> bool:
+    """Return True if a condition is another one, or lists some of its values."""
+    if wide.operator in _LISTS and narrow.values:
+        wide = canonical(wide._replace(values=tuple({*wide.values} & {*narrow.values})))
+    return narrow == wide
 
 
 def _candidates(
@@ -96,7 +92,7 @@ def _candidates(
     tokens: dict[tuple[str, str], set[str]] = defaultdict(set)
     clusters = defaultdict[str, set[str]](set, {key: {*refs} for key, refs in associations.items()})
     for statement in existing:
-        values = {key: sorted(listed) for _, key, listed in _tests(statement)}
+        values = {test.key: test.values for test in _tests(statement)}
         for provider in principals(statement, "Federated"):
             issuer = issuer_of_principal(str(provider)).lower()
             names = filter(None, map(split_subject, values.get(f"{issuer}:sub", [])))

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import cached_property
 
-from irsa.access import trusts_token
-from irsa.audit.trusting_eks import roles_by_account
+from irsa.access import roles_by_account, trusts_token
 from irsa.observe.aws import Aws
 from irsa.observe.aws_config import Profile
 from irsa.observe.eks import DescribedCluster
@@ -129,7 +128,7 @@ def search(facts: Facts, sources: Sources) -> Facts:
 
 def _trusting(facts: Facts, roles: Sequence[Role]) -> tuple[Role, ...]:
     """The roles whose trust policy names the service account exactly, and allows it."""
-    by_eks = roles_by_account(roles if facts.cluster_arn else (), facts.cluster_arn)
+    by_eks = roles_by_account(roles, facts.cluster_arn)
     of_eks = {each.arn for each in by_eks.get(facts.account, ())}
     return tuple(
         role
