@@ -9,11 +9,13 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from irsa_core.identity.arns import account_of, parse_role_arn
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.errors import not_authorized
 from irsa_core.identity.pod_identity import ASSUME_AND_TAG, SESSION_POLICY_MAX, external_id
 from irsa_core.identity.policy_json import Json, as_list, principals, statements
 from irsa_core.identity.subjects import ServiceAccountRef
@@ -141,7 +143,8 @@ class PodIdentity:
             raise errors.invalid_parameter("Role provided in the request does not exist.")
         keys = {"iam:PassedToService": POD_IDENTITY_SERVICE}
         if (denied := self._records.denied("iam:PassRole", arn, caller, keys)) is not None:
-            raise errors.may_not_pass_role(denied, arn)
+            refused = not_authorized(denied, "iam:PassRole", arn)
+            raise replace(refused, code="AccessDeniedException")
         if not _trusts_pods(json.loads(role["AssumeRolePolicyDocument"])):
             raise errors.invalid_parameter(
                 "Trust policy of the role provided is invalid. "
