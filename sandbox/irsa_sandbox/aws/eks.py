@@ -8,7 +8,6 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -59,29 +58,16 @@ _NOT_CHANGES = {"clientRequestToken", "force"}
 _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ControlPlaneFacts:
-    """DescribeCluster's fields of the control plane, which every cluster shares."""
-
-    endpoint: str
-    """URL of the API server."""
-
-    ca_data: str
-    """The API server's CA certificate: PEM in base64, as EKS gives it."""
-
-    issuer_url: str
-    """Issuer of the service account tokens, with ``https://``."""
-
-
 _Answer = Callable[[re.Match[str], AwsRequest], Awaitable[Response]]
 
 
 class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
-    def __init__(self, records: Records, facts: ControlPlaneFacts) -> None:
+    def __init__(self, records: Records, control_plane: Mapping[str, Any]) -> None:
+        """``control_plane`` has DescribeCluster's fields of it, which every cluster shares."""
         self._eks = records.handlers["eks"]
-        self._facts = facts
+        self._control_plane = control_plane
         self._records = records
         self._network = Network(records)
         self._pod_identity = PodIdentity(records)
@@ -157,9 +143,7 @@ class Eks:
             if kind in document:
                 document[kind]["tags"] = self._records.tags.get(document[kind][arn]) or {}
         if cluster := document.get("cluster"):
-            cluster["endpoint"] = self._facts.endpoint
-            cluster["certificateAuthority"] = {"data": self._facts.ca_data}
-            cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
+            cluster.update(self._control_plane)
             if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
                 cluster["status"] = "ACTIVE"
         for kind in {"addon", "association"} & document.keys():  # EKS leaves out what is not given

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..environment_variables import exported
 from . import errors, front
 from .accounts import REGION
 from .ec2 import Ec2
-from .eks import ControlPlaneFacts, Eks
+from .eks import Eks
 from .eks_auth import AGENT_ADDON, EksAuth, Node
 from .errors import Response
 from .guard import Application, guarded
@@ -33,7 +33,7 @@ from .iam import Iam
 from .records import Records, core
 from .s3 import S3Control, list_objects, put_access_block
 from .sts import Sts
-from .tokens import ClusterKeys, KeySet
+from .tokens import ClusterKeys
 
 # AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
@@ -42,7 +42,7 @@ _PART = re.compile(r"/clusters/([^/]+)/(addons|node-groups|pod-identity-associat
 
 
 def load(
-    *, root_secret: str, jwks: Callable[[], KeySet], published: Path, facts: ControlPlaneFacts
+    *, root_secret: str, keys: ClusterKeys, control_plane: Mapping[str, Any]
 ) -> tuple[Application, Records]:
     """MiniStack's application, empty, with IAM enforced and the sandbox's handlers in front,
     and its records.
@@ -73,11 +73,11 @@ def load(
     for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
         record = iam._make_aws_managed_record(name, json.dumps(document))
         iam._aws_managed_policies[aws_policy_arn(name)] = record
-    records, keys = Records(modules), ClusterKeys(facts.issuer_url, jwks, published)
+    records = Records(modules)
     once = partial(front.idempotent, lambda: (records.account(), records.region()))
     answers = {
         "ec2": once(errors.token_of_other_parameters, Ec2(records).answer),
-        "eks": once(errors.invalid_parameter, Eks(records, facts).answer),
+        "eks": once(errors.invalid_parameter, Eks(records, control_plane).answer),
         "eks-auth": EksAuth(records, keys).answer,
         "iam": Iam(records).answer,
         "sts": Sts(records, keys).answer,
