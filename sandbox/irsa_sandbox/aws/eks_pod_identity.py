@@ -47,7 +47,8 @@ class PodIdentity:
             raise errors.no_such_cluster(cluster)
         if association_id is None:
             if method == "POST":
-                return _answer(await self._create(cluster, request.document, request))
+                record = await self._create(cluster, request.document, request)
+                return as_answer({"association": dict(record)})
             return self._list(cluster, request.query)
         record = self._records.associations.get(f"{cluster}\0{association_id}")
         if record is None:
@@ -61,7 +62,7 @@ class PodIdentity:
             return await self._eks(*request._replace(body=b""))
         if method == "POST":
             self._update(record, request.document, request)
-        return _answer(record)
+        return as_answer({"association": dict(record)})
 
     def check_owned(
         self, cluster: str, addon: str | None, wanted: Iterable[Json], caller: AwsRequest
@@ -185,7 +186,3 @@ def _trusts_pods(document: Json) -> bool:
         any(fnmatchcase(needed.lower(), pattern) for pattern in allowed)
         for needed in ASSUME_AND_TAG
     )
-
-
-def _answer(record: Mapping[str, Any]) -> Response:
-    return as_answer({"association": dict(record)})

@@ -26,7 +26,6 @@ from .accounts import REGION
 from .ec2 import Ec2
 from .eks import Eks
 from .eks_auth import AGENT_ADDON, EksAuth, Node
-from .errors import Response
 from .guard import Application, guarded
 from .hosts import SERVICES
 from .iam import Iam
@@ -139,13 +138,12 @@ def _stores(service: str) -> Iterator[Any]:
 
 def _tag_associations(eks: Any) -> None:
     """Let TagResource know EKS Pod Identity associations; MiniStack calls their ARNs invalid."""
-    resolve = eks._resolve_tag_resource_arn
-
-    def resolve_association(arn: str) -> tuple[str | None, Response | None]:
-        known = [each["associationArn"] for each in eks._pod_identity_associations.values()]
-        return (arn, None) if arn in known else resolve(arn)
-
-    eks._resolve_tag_resource_arn = resolve_association
+    resolve, associations = eks._resolve_tag_resource_arn, eks._pod_identity_associations
+    eks._resolve_tag_resource_arn = lambda arn: (
+        (arn, None)
+        if arn in [each["associationArn"] for each in associations.values()]
+        else resolve(arn)
+    )
 
 
 def _name_unknown_services() -> None:

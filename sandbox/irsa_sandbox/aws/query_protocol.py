@@ -15,8 +15,6 @@ from botocore.session import get_session
 from .errors import constraints_violated, unreadable_request
 from .front import AwsRequest
 
-FORM = {"content-type": "application/x-www-form-urlencoded"}
-
 Parameters = dict[str, str]
 
 

@@ -167,7 +167,12 @@ class Emulator:
 
     async def _serve(self, listener: socket.socket, application: Application) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._loop.set_exception_handler(_log_failure)
+        # Most are clients that disconnected, which is not worth a line on standard error.
+        self._loop.set_exception_handler(
+            lambda _, problem: log.warning(
+                "%s", problem["message"], exc_info=problem.get("exception")
+            )
+        )
         config, contexts = Config(), _contexts(self._authority)
         config.keep_alive_timeout = IDLE_CONNECTION
         config.keep_alive_max_requests = 1_000_000
@@ -236,11 +241,6 @@ def _contexts(authority: Authority) -> Contexts:
         return context((host.lower(),)) if port == PORT and lacks(host) else None
 
     return of
-
-
-def _log_failure(_loop: object, context: dict[str, Any]) -> None:
-    # Most are clients that disconnected, which is not worth a line on standard error.
-    log.warning("%s", context["message"], exc_info=context.get("exception"))
 
 
 @contextmanager
