@@ -111,7 +111,14 @@ class ControlPlane:
 
         Raises `NotStarted`, and then nothing is left running.
         """
-        self._prepare()
+        self.folder.mkdir(mode=0o700, parents=True)
+        (self.folder / "logs").mkdir()
+        self.admin_token = secrets.token_urlsafe(32)
+        tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
+        write_private(self.folder / "tokens.csv", tokens.encode())
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_private(self.folder / "service-accounts-key.pem", pem)
         try:
             # Bound without listening: until the API server's own bind no other program gets it.
             with socket.socket() as reserved:
@@ -167,16 +174,6 @@ class ControlPlane:
         """The public keys that verify this cluster's service-account tokens."""
         with self._http() as http:
             return http.get("/openid/v1/jwks").raise_for_status().json()
-
-    def _prepare(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True)
-        (self.folder / "logs").mkdir()
-        self.admin_token = secrets.token_urlsafe(32)
-        tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
-        write_private(self.folder / "tokens.csv", tokens.encode())
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        write_private(self.folder / "service-accounts-key.pem", pem)
 
     def _launch(self, name: str, flags: Sequence[str], ready: Callable[[], bool]) -> None:
         """Start a program in the caller's process group; return when it is ready."""

