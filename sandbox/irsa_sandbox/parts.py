@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 from .aws.accounts import ACCOUNT_A, REGION
 from .aws.server import Emulator
@@ -25,6 +25,7 @@ from .providers.resource import Package
 from .providers.server import ProviderServer
 from .serving.certificates import Authority
 from .serving.files import SocketFolder
+from .serving.servers import BackgroundServer
 from .snapshots import SnapshotServer
 from .state import FORMAT, PULUMI_BACKEND, STAND_INS, SandboxState
 from .webhook.identities import associated
@@ -34,15 +35,10 @@ Ended = Callable[[], str | None]
 """The end of a part of the sandbox, or None while it runs."""
 
 
-class _Part(Protocol):
-    """A server or a process of the sandbox; ``stop`` is safe before its start."""
+Part = BackgroundServer | ControlPlane | Emulator | Kubelet | ProviderServer[Any]
+"""A server or a process of the sandbox; ``stop`` is safe before its start."""
 
-    def start(self) -> None: ...
-    def ended(self) -> str | None: ...
-    def stop(self) -> None: ...
-
-
-P = TypeVar("P", bound=_Part)
+P = TypeVar("P", bound=Part)
 
 
 class Parts(ExitStack):
