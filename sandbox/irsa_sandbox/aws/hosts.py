@@ -10,14 +10,11 @@ from typing import NamedTuple
 from irsa_core.identity.regions import partition_of_region
 
 PORT = 443
-STS = "sts.amazonaws.com"
-"""The global host of STS, which every SDK knows."""
-
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
 """MiniStack's, which the sandbox has."""
 
 ANSWERED = (*SERVICES, "s3-control")
-_GLOBAL = frozenset({"iam.amazonaws.com", "s3.amazonaws.com", STS})
+_GLOBAL = frozenset({"iam.amazonaws.com", "s3.amazonaws.com", "sts.amazonaws.com"})
 _GLOBAL_IAM = "iam.global.api.aws"
 _HOST = re.compile(
     r"(?:(?P<label>[a-z0-9-]+(?:\.[a-z0-9-]+)*?)\.)??(?P<name>(?P<service>[a-z0-9-]+)\."

@@ -119,8 +119,8 @@ class S3Control:
         if action == "s3:ListTagsForResource":
             return 200, {"Content-Type": "application/xml"}, _shown(tags)
         if action == "s3:TagResource":
-            wanted = _parsed(body).iterfind("{*}Tags/{*}Tag")
-            tags |= {tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "") for tag in wanted}
+            elements = _parsed(body).iterfind("{*}Tags/{*}Tag")
+            tags |= {tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "") for tag in elements}
         else:
             tags = {key: tags[key] for key in tags if key not in query.get("tagKeys", ())}
         if tags:

@@ -84,7 +84,7 @@ def verified_pod(token: Token, *, issuer_url: str, jwks: Mapping[str, Any], now:
     except AwsError as error:
         if error.code == "ExpiredTokenException":
             times = map(time.gmtime, (now, token.claims["exp"]))
-            current, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ", each) for each in times)
+            current, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) for moment in times)
             message = (  # in words of public reports
                 f"The token included in the request is expired: current date/time {current} "
                 f"must be before the expiration date/time {end}."
