@@ -48,8 +48,19 @@ def take(folder: Path) -> IO[bytes] | None:
 def refuse_others(folder: Path) -> None:
     """Raise `SandboxError` for a folder that `take` would not take; one that is new is fine."""
     with _one_line(folder), suppress(FileNotFoundError):
-        _refuse_anothers(folder, folder.stat())
-        _refuse_other_content(folder)
+        status = folder.stat()
+        _refuse_anothers(folder, status)
+        # The names come first: the mark is written before anything else lies beside it.
+        names = {entry.name for entry in folder.iterdir()}
+        content = _lock_content(folder / LOCK_FILE) if LOCK_FILE in names else b""
+        # An empty lock alone: a start that is about to mark it, or was killed before it could. In a
+        # folder that others may write to, the mark may be another user's.
+        shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if (content != MARK or shared) and (content or names - {LOCK_FILE}):
+            raise SandboxError(
+                f"{folder} holds something that is not a sandbox's, and a sandbox would delete it; "
+                "empty it yourself, or name a folder that is new"
+            )
 
 
 def is_held(folder: Path) -> bool:
@@ -103,20 +114,6 @@ def _refuse_anothers(path: Path, status: os.stat_result) -> None:
         with suppress(KeyError):
             user = f"the user {pwd.getpwuid(status.st_uid).pw_name}"
         raise SandboxError(f"{path} belongs to {user}; name a folder of your own")
-
-
-def _refuse_other_content(folder: Path) -> None:
-    # The names come first: the mark is written before anything else lies beside it.
-    names = {entry.name for entry in folder.iterdir()}
-    content = _lock_content(folder / LOCK_FILE) if LOCK_FILE in names else b""
-    # An empty lock alone: a start that is about to mark it, or was killed before it could. In a
-    # folder that others may write to, the mark may be another user's.
-    shared = folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if (content != MARK or shared) and (content or names - {LOCK_FILE}):
-        raise SandboxError(
-            f"{folder} holds something that is not a sandbox's, and a sandbox would delete it; "
-            "empty it yourself, or name a folder that is new"
-        )
 
 
 def _lock_content(file: Path) -> bytes:

@@ -1,7 +1,5 @@
 """A running sandbox with its clients, to run commands in it."""
 
-import base64
-import json
 import subprocess
 import tempfile
 import time
@@ -64,12 +62,10 @@ class Session:
     def aws(self, service: str, root_of: str | None = None) -> Any:
         """A boto3 client as account A's administrator, or as the root of an account."""
         if root_of not in self._clients:
-            environment = self.state.aws_environment(root_of)
-            credentials = AccessKeys(
-                environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
-            )
-            ca_file = Path(self.state.aws_ca_bundle)
-            self._clients[root_of] = AwsClients(credentials, self.state.aws_proxy, ca_file)
+            state, ca_file = self.state, Path(self.state.aws_ca_bundle)
+            administrator = AccessKeys(state.access_key_id, state.secret_access_key)
+            keys = AccessKeys(root_of, state.root_secret) if root_of else administrator
+            self._clients[root_of] = AwsClients(keys, state.aws_proxy, ca_file)
         return self._clients[root_of](service)
 
     def close(self) -> None:
@@ -210,5 +206,5 @@ def claims_of(token: str) -> dict[str, Any]:
 def with_claims(token: str, **claims: Any) -> str:
     """The token with other claims and its old signature, as of a forger."""
     header, _, signature = token.split(".")
-    body = base64.urlsafe_b64encode(json.dumps({**claims_of(token), **claims}).encode())
-    return f"{header}.{body.decode().rstrip('=')}.{signature}"
+    _, body, _ = jwt.encode({**claims_of(token), **claims}, "", algorithm="none").split(".")
+    return f"{header}.{body}.{signature}"

@@ -48,10 +48,10 @@ def main(
     threading.Thread(target=_end_with, args=(starter, started), daemon=True).start()
     with ExitStack() as running:
         try:
-            from .parts import Parts  # takes a second, in which the start can be cancelled
+            from .parts import Parts, start  # takes a second, in which it can be cancelled
 
-            parts = Parts(folder, running, _tell)
-            save(parts.start(pulumi, control_plane, plugins, _end))
+            parts = running.enter_context(Parts())
+            save(start(parts, folder, pulumi, control_plane, plugins, tell=_tell, end=_end))
         except Exception as error:
             log.exception("the sandbox did not start")
             _tell(f"{FAILED}{error}")

@@ -135,12 +135,17 @@ def _expanded(text: str, env: Mapping[str, Variable]) -> str | None:
     """The text with each ``$(NAME)`` replaced; None when one of them is not known."""
     known = {name: each.value for name, each in env.items() if each.value is not None}
     unknown = env.keys() - known.keys()
+    names = {match["name"] for match in _REFERENCE.finditer(text)}
+    return None if names & unknown else expand(text, known)
+
+
+def expand(text: str, values: Mapping[str, str]) -> str:
+    """Replace ``$(NAME)`` by a variable defined before it; ``$$`` is a dollar; others stay."""
 
     def value(match: re.Match[str]) -> str:
-        return "$" if match["name"] is None else known.get(match["name"], match[0])
+        return "$" if match["name"] is None else values.get(match["name"], match[0])
 
-    names = {match["name"] for match in _REFERENCE.finditer(text)}
-    return None if names & unknown else _REFERENCE.sub(value, text)
+    return _REFERENCE.sub(value, text)
 
 
 def access_key(given: Mapping[str, Variable]) -> Variable | None:
@@ -234,7 +239,7 @@ def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | N
 
 def _sources(volume: Json) -> Iterator[tuple[str, str, Json]]:
     """Return the ConfigMaps and Secrets of a volume."""
-    return _refs(volume, *parts(volume.get("projected") or {}, "sources"))
+    return object_sources(volume, *parts(volume.get("projected") or {}, "sources"))
 
 
 def read_file(file: AwsFile, objects: Objects) -> ConfigFile | Unread:
@@ -280,7 +285,7 @@ def needed(spec: Json) -> list[Reference]:
     refs = [ref for volume in parts(spec, "volumes") for ref in _sources(volume)]
     for item in containers(spec):
         entries: list[Json] = [env.get("valueFrom") or {} for env in parts(item.spec, "env")]
-        refs += _refs(*parts(item.spec, "envFrom"), *entries)
+        refs += object_sources(*parts(item.spec, "envFrom"), *entries)
     return [Reference(kind, name) for kind, name, ref in refs if not ref.get("optional")]
 
 
@@ -289,18 +294,18 @@ def whole_objects(container: Json) -> list[Reference]:
     return [
         Reference(kind, name, entry.get("prefix") or "")
         for entry in parts(container, "envFrom")
-        for kind, name, _ in _refs(entry)
+        for kind, name, _ in object_sources(entry)
     ]
 
 
 def _single(entry: Json) -> Reference | None:
     """The key that a variable's ``valueFrom`` takes; None for fields of the Pod and the like."""
-    for kind, name, source in _refs(entry.get("valueFrom") or {}):
+    for kind, name, source in object_sources(entry.get("valueFrom") or {}):
         return Reference(kind, name, key=source["key"], variable=entry["name"])
     return None
 
 
-def _refs(*entries: Json) -> Iterator[tuple[str, str, Json]]:
+def object_sources(*entries: Json) -> Iterator[tuple[str, str, Json]]:
     """Kind, name and fields of the ConfigMaps and Secrets of volumes, of their sources or of
     variables."""
     for field, source in (each for entry in entries for each in entry.items()):

@@ -57,7 +57,13 @@ class AwsClients:
         self.region = region
         self._proxy = proxy
         self._ca_file = ca_file
-        self.session = session_of(credentials, proxy, ca_file, region)
+        core = _Core(proxy, ca_file, region)
+        # A profile or file of the caller's could be missing, or name another endpoint.
+        for name in ("config_file", "credentials_file"):
+            core.set_config_variable(name, os.devnull)
+        core.keep_profile(None)
+        core.set_credentials(*credentials)
+        self.session = boto3.session.Session(botocore_session=core)
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._open = ExitStack()
@@ -88,19 +94,6 @@ def new_administrator(iam: Any, name: str) -> AccessKeys:
     iam.attach_user_policy(UserName=name, PolicyArn=FULL_ACCESS)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return AccessKeys(key["AccessKeyId"], key["SecretAccessKey"])
-
-
-def session_of(
-    credentials: AccessKeys, proxy: str, ca_file: Path, region: str = REGION
-) -> boto3.session.Session:
-    """A boto3 session with these keys, all clients of which are for the emulator."""
-    core = _Core(proxy, ca_file, region)
-    # A profile or file of the caller's could be missing, or name another endpoint.
-    for name in ("config_file", "credentials_file"):
-        core.set_config_variable(name, os.devnull)
-    core.keep_profile(None)
-    core.set_credentials(*credentials)
-    return boto3.session.Session(botocore_session=core)
 
 
 def session_in(environment: Mapping[str, str], proxy: str, ca_file: Path) -> boto3.session.Session:

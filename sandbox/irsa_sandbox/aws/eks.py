@@ -8,7 +8,6 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -24,9 +23,9 @@ from .front import AwsRequest
 from .records import Record, Records
 
 _CLUSTER = r"/clusters/(?P<cluster>[^/]+)"
-_UPDATE = rf"{_CLUSTER}(?:/node-groups/(?P<group>[^/]+))?/(?:updates|update-config|update-version)"
-_UPDATED = re.compile(
-    rf"{_CLUSTER}/(?:addons/(?P<addonName>[^/]+)/|node-groups/(?P<nodegroupName>[^/]+)/)?.*"
+_UPDATE = (
+    rf"{_CLUSTER}(?:/node-groups/(?P<nodegroupName>[^/]+))?"
+    "/(?:updates|update-config|update-version)"
 )
 _UPDATES = "_updates"
 """Key of the updates in a cluster's record; MiniStack shows no key that begins like this."""
@@ -59,29 +58,16 @@ _NOT_CHANGES = {"clientRequestToken", "force"}
 _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ControlPlaneFacts:
-    """DescribeCluster's fields of the control plane, which every cluster shares."""
-
-    endpoint: str
-    """URL of the API server."""
-
-    ca_data: str
-    """The API server's CA certificate: PEM in base64, as EKS gives it."""
-
-    issuer_url: str
-    """Issuer of the service account tokens, with ``https://``."""
-
-
 _Answer = Callable[[re.Match[str], AwsRequest], Awaitable[Response]]
 
 
 class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
-    def __init__(self, records: Records, facts: ControlPlaneFacts) -> None:
+    def __init__(self, records: Records, control_plane: Mapping[str, Any]) -> None:
+        """``control_plane`` has DescribeCluster's fields of it, which every cluster shares."""
         self._eks = records.handlers["eks"]
-        self._facts = facts
+        self._control_plane = control_plane
         self._records = records
         self._network = Network(records)
         self._pod_identity = PodIdentity(records)
@@ -91,12 +77,13 @@ class Eks:
             ("POST", _UPDATE, self._update),
             ("POST", rf"{_CLUSTER}/access-entries(/arn:.*/[^/]+)?", self._write_access),
             ("", ASSOCIATIONS, self._pod_identity.answer),
-            ("POST", rf"{_CLUSTER}/addons(?:/(?P<addon>[^/]+)/update)?", self._write_addon),
-            ("DELETE", rf"{_CLUSTER}/addons/(?P<addon>[^/]+)", self._delete_addon),
+            ("POST", rf"{_CLUSTER}/addons(?:/(?P<addonName>[^/]+)/update)?", self._write_addon),
+            ("DELETE", rf"{_CLUSTER}/addons/(?P<addonName>[^/]+)", self._delete_addon),
             ("DELETE", _CLUSTER, self._delete),
             ("DELETE", "/tags/.+", self._untag),
             ("POST", rf"{_CLUSTER}/node-groups", self._create_nodes),
             ("POST", "/clusters", self._create),
+            ("", f"{_CLUSTER}(?s:/.*)?", lambda _, request: self._eks(*request)),
         )
 
     async def answer(self, request: AwsRequest) -> Response:
@@ -104,8 +91,8 @@ class Eks:
         request = request._replace(path=unquote(request.path))
         for verb, pattern, answer in self._answers:
             if verb in (request.method, "") and (match := re.fullmatch(pattern, request.path)):
-                return self._filled_in(request.path, await answer(match, request))
-        return self._filled_in(request.path, await self._eks(*request))
+                return self._filled_in(match, await answer(match, request))
+        return await self._eks(*request)
 
     async def _forward(self, request: AwsRequest, document: Any) -> Response:
         """MiniStack's answer to the request with this document."""
@@ -149,7 +136,7 @@ class Eks:
             return await self._eks(*request._replace(method="GET", path=path, body=b""))
         return answer
 
-    def _filled_in(self, path: str, answer: Response) -> Response:
+    def _filled_in(self, match: re.Match[str], answer: Response) -> Response:
         """The answer as EKS gives it. An update is kept with its cluster, for DescribeUpdate."""
         status, headers, body = answer
         document = json.loads(body) if status == 200 and body else {}
@@ -157,9 +144,7 @@ class Eks:
             if kind in document:
                 document[kind]["tags"] = self._records.tags.get(document[kind][arn]) or {}
         if cluster := document.get("cluster"):
-            cluster["endpoint"] = self._facts.endpoint
-            cluster["certificateAuthority"] = {"data": self._facts.ca_data}
-            cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
+            cluster.update(self._control_plane)
             if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
                 cluster["status"] = "ACTIVE"
         for kind in {"addon", "association"} & document.keys():  # EKS leaves out what is not given
@@ -167,8 +152,7 @@ class Eks:
             document[kind] = members
         if update := document.get("update"):
             document["update"] = {"params": [], "errors": [], **update}
-            match = _UPDATED.fullmatch(path)
-            of = {name: text for name, text in match.groupdict().items() if text} if match else {}
+            of = {name: text for name, text in match.groupdict().items() if text}
             record = self._records.clusters.get(of.pop("cluster", ""))
             if record is not None:
                 record.setdefault(_UPDATES, {}).setdefault(update["id"], (of, document["update"]))
@@ -197,8 +181,8 @@ class Eks:
     async def _write_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""
         cluster, inputs, addons = match["cluster"], request.document, self._records.addons
-        is_new = match["addon"] is None
-        name = inputs.get("addonName", "") if is_new else match["addon"]
+        is_new = match["addonName"] is None
+        name = inputs.get("addonName", "") if is_new else match["addonName"]
         record, addon = self._records.clusters.get(cluster), addons.get(f"{cluster}/{name}")
         if record is not None:  # MiniStack says so otherwise
             eks_addons.complete(inputs, name, record["version"], is_new=is_new)
@@ -220,7 +204,7 @@ class Eks:
         return answer
 
     async def _delete_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
-        addon = self._records.addons.get(f"{match['cluster']}/{match['addon']}")
+        addon = self._records.addons.get(f"{match['cluster']}/{match['addonName']}")
         answer = await self._eks(*request)
         if addon is not None:
             cluster, arn = match["cluster"], addon["addonArn"]
@@ -276,7 +260,7 @@ class Eks:
             self._network.vpc_of({**record["resourcesVpcConfig"], **config})
 
     async def _update(self, match: re.Match[str], request: AwsRequest) -> Response:
-        cluster, group, change = match["cluster"], match["group"], request.document
+        cluster, group, change = match["cluster"], match["nodegroupName"], request.document
         clusters, groups = self._records.clusters, self._records.node_groups
         record = clusters.get(cluster) if group is None else groups.get(f"{cluster}/{group}")
         if record is None:

@@ -9,11 +9,13 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from irsa_core.identity.arns import account_of, parse_role_arn
 from irsa_core.identity.eks import POD_IDENTITY_SERVICE
+from irsa_core.identity.errors import not_authorized
 from irsa_core.identity.pod_identity import ASSUME_AND_TAG, SESSION_POLICY_MAX, external_id
 from irsa_core.identity.policy_json import Json, as_list, principals, statements
 from irsa_core.identity.subjects import ServiceAccountRef
@@ -45,7 +47,8 @@ class PodIdentity:
             raise errors.no_such_cluster(cluster)
         if association_id is None:
             if method == "POST":
-                return _answer(await self._create(cluster, request.document, request))
+                record = await self._create(cluster, request.document, request)
+                return as_answer({"association": dict(record)})
             return self._list(cluster, request.query)
         record = self._records.associations.get(f"{cluster}\0{association_id}")
         if record is None:
@@ -59,7 +62,7 @@ class PodIdentity:
             return await self._eks(*request._replace(body=b""))
         if method == "POST":
             self._update(record, request.document, request)
-        return _answer(record)
+        return as_answer({"association": dict(record)})
 
     def check_owned(
         self, cluster: str, addon: str | None, wanted: Iterable[Json], caller: AwsRequest
@@ -141,7 +144,8 @@ class PodIdentity:
             raise errors.invalid_parameter("Role provided in the request does not exist.")
         keys = {"iam:PassedToService": POD_IDENTITY_SERVICE}
         if (denied := self._records.denied("iam:PassRole", arn, caller, keys)) is not None:
-            raise errors.may_not_pass_role(denied, arn)
+            refused = not_authorized(denied, "iam:PassRole", arn)
+            raise replace(refused, code="AccessDeniedException")
         if not _trusts_pods(json.loads(role["AssumeRolePolicyDocument"])):
             raise errors.invalid_parameter(
                 "Trust policy of the role provided is invalid. "
@@ -182,7 +186,3 @@ def _trusts_pods(document: Json) -> bool:
         any(fnmatchcase(needed.lower(), pattern) for pattern in allowed)
         for needed in ASSUME_AND_TAG
     )
-
-
-def _answer(record: Mapping[str, Any]) -> Response:
-    return as_answer({"association": dict(record)})

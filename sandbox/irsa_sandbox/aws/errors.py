@@ -5,12 +5,11 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from irsa_core.identity.errors import AwsError, not_authorized
+from irsa_core.identity.errors import AwsError
 
 from .hosts import ANSWERED
 
@@ -64,29 +63,10 @@ def empty_answer(action: str) -> Response:
     return 200, {"Content-Type": "text/xml"}, body.encode()
 
 
-def constraints_violated(problems: list[str]) -> AwsError:
-    """Parameters are outside of the limits of the API's model."""
-    count = len(problems)
-    detected = f"{count} validation error{'s' if count > 1 else ''} detected"
-    return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
-
-
 def no_such_cluster(cluster: str, node_group: str | None = None) -> AwsError:
     """There is no such cluster, or no such node group in it."""
     what, name = ("cluster", cluster) if node_group is None else ("node group", node_group)
     return resource_not_found(f"No {what} found for name: {name}.")
-
-
-def service_is_missing(host: str) -> AwsError:
-    """The sandbox does not have the service; no SDK tries again after it."""
-    names = ", ".join(sorted(ANSWERED))
-    return AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
-
-
-def may_not_pass_role(caller_arn: str, role_arn: str) -> AwsError:
-    """The caller may not give the role to EKS."""
-    denied = not_authorized(caller_arn, "iam:PassRole", role_arn)
-    return replace(denied, code="AccessDeniedException")
 
 
 def _error(code: str, http: int, text: str = "{}") -> Callable[..., AwsError]:
@@ -106,6 +86,11 @@ scope_of_another_service = _error(
 )
 not_found = _error("UnknownOperationException", 404, "No such operation")
 not_in_sandbox = _error("ValidationError", 400, "{} is not supported by the sandbox")
+_SERVICES = ", ".join(sorted(ANSWERED))
+service_is_missing = _error(  # no SDK tries again after it
+    "NotInSandbox", 400, f"the sandbox answers for {_SERVICES}, and not for {{}}"
+)
+constraints_violated = _error("ValidationError", 400)
 
 # IAM and STS
 limit_exceeded = _error("LimitExceeded", 409)

@@ -9,11 +9,10 @@ from urllib.parse import parse_qs
 from . import errors
 from .errors import AwsError, Response
 from .hosts import PORT, Host, lacks, parse_host
-from .query_protocol import FORM
 
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
-_FORM = FORM["content-type"].encode()
+_FORM = b"application/x-www-form-urlencoded"
 _SCHEME = b"AWS4-HMAC-SHA256 "
 _CREDENTIAL = re.compile(r"[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request", re.ASCII)
 """Key, day, region, service and the end, in the words of Signature Version 4.

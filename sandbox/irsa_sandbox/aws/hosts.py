@@ -10,33 +10,18 @@ from typing import NamedTuple
 from irsa_core.identity.regions import partition_of_region
 
 PORT = 443
-STS = "sts.amazonaws.com"
-"""The global host of STS, which every SDK knows."""
-
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
 """MiniStack's, which the sandbox has."""
 
 ANSWERED = (*SERVICES, "s3-control")
-_GLOBAL = {
-    "iam.amazonaws.com": "iam",
-    "iam.global.api.aws": "iam",
-    "s3.amazonaws.com": "s3",
-    STS: "sts",
-}
+_GLOBAL = frozenset({"iam.amazonaws.com", "s3.amazonaws.com", "sts.amazonaws.com"})
+_GLOBAL_IAM = "iam.global.api.aws"
 _HOST = re.compile(
-    # EKS Auth has no host in amazonaws.com.
-    rf"(?P<service>{'|'.join(set(ANSWERED) - {'iam'})}|eks-auth(?=\.[a-z0-9-]+\.api\.))"
-    r"\.(?:dualstack\.)?(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)"
+    r"(?:(?P<label>[a-z0-9-]+(?:\.[a-z0-9-]+)*?)\.)??(?P<name>(?P<service>[a-z0-9-]+)\."
+    r"(?P<dual>dualstack\.)?(?:(?P<region>[a-z]+(?:-[a-z]+)+-\d)\.)?(?:amazonaws\.com|api\.aws))"
 )
-_LABELLED = re.compile(r"(?P<label>[a-z0-9.-]+?)\.(?P<of>s3(?:-control)?\..+)")
-"""A bucket in front of S3's host, an account in front of S3 Control's.
+"""A host of AWS's. A bucket stands in front of S3's, an account in front of S3 Control's.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html"""
-
-
-_ANY = re.compile(
-    r"(?:[a-z0-9-]+\.)*?(?P<service>[a-z0-9-]+)\.(?:dualstack\.)?"
-    r"(?:(?P<region>[a-z]+(?:-[a-z]+)+-\d)\.)?(?:amazonaws\.com|api\.aws)"
-)
 
 
 class Host(NamedTuple):
@@ -65,27 +50,27 @@ class Host(NamedTuple):
 @lru_cache(maxsize=1024)
 def parse_host(text: str) -> Host | None:
     """The service behind a host name; None for all that the sandbox does not have."""
-    name = text.lower()
-    if (found := _service(name)) is not None:
-        return Host(found, name)
-    match = _LABELLED.fullmatch(name)
-    service = _service(match["of"]) if match else None
-    return Host(service, match["of"], match["label"]) if match and service else None
+    if text.lower() == _GLOBAL_IAM:
+        return Host("iam", _GLOBAL_IAM)
+    match = _HOST.fullmatch(text.lower())
+    if match is None:
+        return None
+    service, name, label = match["service"], match["name"], match["label"] or ""
+    if name not in _GLOBAL:
+        # EKS Auth has no host in amazonaws.com.
+        is_eks_auth = service == "eks-auth" and name.endswith(".api.aws") and not match["dual"]
+        regional = is_eks_auth or (service in ANSWERED and service != "iam")
+        if not (regional and match["region"] and _is_aws_region(match["region"])):
+            return None
+    return Host(service, name, label) if service.startswith("s3") or not label else None
 
 
 def lacks(text: str) -> bool:
     """Return whether a host is one of a service of AWS that the sandbox does not have."""
-    match = _ANY.fullmatch(text.lower())
+    match = _HOST.fullmatch(text.lower())
     if match is None or match["service"] in (*ANSWERED, "eks-auth"):
         return False
     return match["region"] is None or _is_aws_region(match["region"])
-
-
-def _service(name: str) -> str | None:
-    if name in _GLOBAL:
-        return _GLOBAL[name]
-    match = _HOST.fullmatch(name)
-    return match["service"] if match and _is_aws_region(match["region"]) else None
 
 
 def _is_aws_region(region: str) -> bool:

@@ -104,8 +104,7 @@ class Iam:
         document, action = parameters.get("PolicyDocument", ""), parameters["Action"]
         if document and action not in _TRUST:
             _check_permissions(document, managed=action.startswith("CreatePolicy"))
-        attaches = parameters.get("Action", "").startswith("Attach")
-        attached = parameters["PolicyArn"] if attaches else ""
+        attached = parameters["PolicyArn"] if action.startswith("Attach") else ""
         boundary = parameters.get("PermissionsBoundary", "")
         for arn, what in ((attached, "Policy"), (boundary, "Scope ARN:")):
             of_aws = arn.partition(_OF_AWS)[2] in _policies_of_aws()  # the same in every partition

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,16 +24,15 @@ from ..environment_variables import exported
 from . import errors, front
 from .accounts import REGION
 from .ec2 import Ec2
-from .eks import ControlPlaneFacts, Eks
+from .eks import Eks
 from .eks_auth import AGENT_ADDON, EksAuth, Node
-from .errors import Response
 from .guard import Application, guarded
 from .hosts import SERVICES
 from .iam import Iam
 from .records import Records, core
 from .s3 import S3Control, list_objects, put_access_block
 from .sts import Sts
-from .tokens import ClusterKeys, KeySet
+from .tokens import ClusterKeys
 
 # AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
@@ -42,7 +41,7 @@ _PART = re.compile(r"/clusters/([^/]+)/(addons|node-groups|pod-identity-associat
 
 
 def load(
-    *, root_secret: str, jwks: Callable[[], KeySet], published: Path, facts: ControlPlaneFacts
+    *, root_secret: str, keys: ClusterKeys, control_plane: Mapping[str, Any]
 ) -> tuple[Application, Records]:
     """MiniStack's application, empty, with IAM enforced and the sandbox's handlers in front,
     and its records.
@@ -73,11 +72,11 @@ def load(
     for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
         record = iam._make_aws_managed_record(name, json.dumps(document))
         iam._aws_managed_policies[aws_policy_arn(name)] = record
-    records, keys = Records(modules), ClusterKeys(facts.issuer_url, jwks, published)
+    records = Records(modules)
     once = partial(front.idempotent, lambda: (records.account(), records.region()))
     answers = {
         "ec2": once(errors.token_of_other_parameters, Ec2(records).answer),
-        "eks": once(errors.invalid_parameter, Eks(records, facts).answer),
+        "eks": once(errors.invalid_parameter, Eks(records, control_plane).answer),
         "eks-auth": EksAuth(records, keys).answer,
         "iam": Iam(records).answer,
         "sts": Sts(records, keys).answer,
@@ -139,13 +138,12 @@ def _stores(service: str) -> Iterator[Any]:
 
 def _tag_associations(eks: Any) -> None:
     """Let TagResource know EKS Pod Identity associations; MiniStack calls their ARNs invalid."""
-    resolve = eks._resolve_tag_resource_arn
-
-    def resolve_association(arn: str) -> tuple[str | None, Response | None]:
-        known = [each["associationArn"] for each in eks._pod_identity_associations.values()]
-        return (arn, None) if arn in known else resolve(arn)
-
-    eks._resolve_tag_resource_arn = resolve_association
+    resolve, associations = eks._resolve_tag_resource_arn, eks._pod_identity_associations
+    eks._resolve_tag_resource_arn = lambda arn: (
+        (arn, None)
+        if arn in [each["associationArn"] for each in associations.values()]
+        else resolve(arn)
+    )
 
 
 def _name_unknown_services() -> None:

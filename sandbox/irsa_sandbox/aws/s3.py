@@ -56,12 +56,10 @@ def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: b
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PublicAccessBlockConfiguration.html
     """
-
     try:
-        root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
-    except ET.ParseError:
-        return errors.as_response(errors.malformed_xml(), "s3", f"/{bucket}")
-    texts = {child.tag.rpartition("}")[2]: child.text for child in root}
+        texts = {child.tag.rpartition("}")[2]: child.text for child in _parsed(body)}
+    except AwsError as error:
+        return errors.as_response(error, "s3", f"/{bucket}")
     settings = "".join(f"<{tag}>{texts.get(tag, 'false')}</{tag}>" for tag in ACCESS_BLOCKS)
     name = "PublicAccessBlockConfiguration"
     return put(bucket, f'<{name} xmlns="{_NAMESPACE}">{settings}</{name}>'.encode())
@@ -121,7 +119,8 @@ class S3Control:
         if action == "s3:ListTagsForResource":
             return 200, {"Content-Type": "application/xml"}, _shown(tags)
         if action == "s3:TagResource":
-            tags |= _wanted(body)
+            elements = _parsed(body).iterfind("{*}Tags/{*}Tag")
+            tags |= {tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "") for tag in elements}
         else:
             tags = {key: tags[key] for key in tags if key not in query.get("tagKeys", ())}
         if tags:
@@ -139,17 +138,13 @@ class S3Control:
         return match["name"]
 
 
-def _wanted(body: bytes) -> dict[str, str]:
-    if b"<!" in body:  # declarations, which could blow up; no SDK sends any
-        raise errors.malformed_xml()
+def _parsed(body: bytes) -> ET.Element:
     try:
-        root = ET.fromstring(body)  # noqa: S314 - without declarations
+        if b"<!" not in body:  # declarations, which could blow up; no SDK sends any
+            return ET.fromstring(body)  # noqa: S314 - without declarations
     except ET.ParseError as error:
         raise errors.malformed_xml() from error
-    return {
-        tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "")
-        for tag in root.iterfind("{*}Tags/{*}Tag")
-    }
+    raise errors.malformed_xml()
 
 
 def _shown(tags: Mapping[str, str]) -> bytes:

@@ -33,11 +33,10 @@ from ..serving.tunnel import Contexts, open_tunnel
 from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import FULL_ACCESS, AccessKeys, AwsClients, new_administrator
-from .eks import ControlPlaneFacts
 from .eks_auth import Node, instance_credentials
 from .guard import Application
 from .hosts import PORT, SERVICES, lacks, parse_host
-from .tokens import KeySet
+from .tokens import ClusterKeys, KeySet
 
 T = TypeVar("T")
 
@@ -74,14 +73,19 @@ class Emulator:
         *,
         folder: Path,
         authority: Authority,
+        endpoint: str,
+        issuer_url: str,
         jwks: Callable[[], KeySet],
-        cluster: ControlPlaneFacts,
     ) -> None:
+        """``endpoint`` is the API server, whose certificate is of the authority, as AWS's are."""
         self._log_file = folder / "logs" / "aws.log"
-        self._published = folder / "issuers"
         self._authority = authority
-        self._jwks = jwks
-        self._cluster = cluster
+        self._keys = ClusterKeys(issuer_url, jwks, folder / "issuers")
+        self._control_plane = {
+            "endpoint": endpoint,
+            "certificateAuthority": {"data": authority.ca_data},
+            "identity": {"oidc": {"issuer": issuer_url}},
+        }
         # An access key id of twelve digits is that account's root, with this secret.
         self.root_secret = secrets.token_urlsafe(30)
         self._running = ExitStack()
@@ -98,10 +102,7 @@ class Emulator:
             starting.callback(_in_use.release)
             starting.enter_context(_log_to(self._log_file))
             application, self._records = ministack.load(
-                root_secret=self.root_secret,
-                jwks=self._jwks,
-                published=self._published,
-                facts=self._cluster,
+                root_secret=self.root_secret, keys=self._keys, control_plane=self._control_plane
             )
             listener = socket.create_server(("127.0.0.1", 0), backlog=128)
             self.proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -166,7 +167,12 @@ class Emulator:
 
     async def _serve(self, listener: socket.socket, application: Application) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._loop.set_exception_handler(_log_failure)
+        # Most are clients that disconnected, which is not worth a line on standard error.
+        self._loop.set_exception_handler(
+            lambda _, problem: log.warning(
+                "%s", problem["message"], exc_info=problem.get("exception")
+            )
+        )
         config, contexts = Config(), _contexts(self._authority)
         config.keep_alive_timeout = IDLE_CONNECTION
         config.keep_alive_max_requests = 1_000_000
@@ -235,11 +241,6 @@ def _contexts(authority: Authority) -> Contexts:
         return context((host.lower(),)) if port == PORT and lacks(host) else None
 
     return of
-
-
-def _log_failure(_loop: object, context: dict[str, Any]) -> None:
-    # Most are clients that disconnected, which is not worth a line on standard error.
-    log.warning("%s", context["message"], exc_info=context.get("exception"))
 
 
 @contextmanager

@@ -6,14 +6,13 @@ only audience is the one that matched, which is how STS itself fills ``<issuer>:
 limits, the tags that a session passes on, and AWS's own error messages are here too.
 """
 
-import json
 import logging
 import re
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from typing import Any
 from xml.sax.saxutils import escape
+
+import jwt
 
 from irsa.signatures import Verified, verify_token
 from irsa_core.identity.arns import kind_of, parse_role_arn, provider_arn_for
@@ -47,7 +46,6 @@ from .records import TRANSITIVE_KEYS, Record, Records, note_use, tag_keys
 from .tokens import ClusterKeys
 
 _TAG_SESSION = "sts:TagSession"
-_UNSIGNED_HEADER = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
 _TOLD = re.compile(r"<(SubjectFromWebIdentityToken|Audience|Provider)>[^<]*<")
 """Constants with which MiniStack answers for a web identity."""
 _ACCESS_KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
@@ -88,7 +86,8 @@ class Sts:
         if role is None:
             raise web_identity_denied()
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
-        answer = await self._sts(*form(parameters | {"WebIdentityToken": _unsigned(judged)}))
+        unsigned = jwt.encode(judged, "", algorithm="none")  # MiniStack reads the claims only
+        answer = await self._sts(*form(parameters | {"WebIdentityToken": unsigned}))
         status, more, xml = _session(answer, parameters, role)
         told = {
             "SubjectFromWebIdentityToken": claims["sub"],
@@ -182,12 +181,6 @@ def _as_parameters(tags: Mapping[str, str]) -> Parameters:
         for number, tag in enumerate(tags.items(), start=1)
         for field, text in zip(("Key", "Value"), tag, strict=True)
     }
-
-
-def _unsigned(claims: Mapping[str, Any]) -> str:
-    """A token with these claims and no signature: MiniStack reads the claims only."""
-    payload = urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    return f"{_UNSIGNED_HEADER}.{payload}."
 
 
 def _session(answer: Response, parameters: Parameters, role: Record) -> Response:

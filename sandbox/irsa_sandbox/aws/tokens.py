@@ -83,22 +83,15 @@ def verified_pod(token: Token, *, issuer_url: str, jwks: Mapping[str, Any], now:
         verify_token(token, jwks=jwks, now=now, providers=[cluster])
     except AwsError as error:
         if error.code == "ExpiredTokenException":
-            raise _expired(now, token.claims["exp"]) from error
+            times = map(time.gmtime, (now, token.claims["exp"]))
+            current, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) for moment in times)
+            message = (  # in words of public reports
+                f"The token included in the request is expired: current date/time {current} "
+                f"must be before the expiration date/time {end}."
+            )
+            raise AwsError(error.code, 400, message) from error
         raise invalid_token(error.message) from error
     pod = bound_pod(token)
     if pod is None:
         raise invalid_token("The token is not bound to a Pod")
     return pod
-
-
-def _expired(now: float, expires: float) -> AwsError:
-    """The words are from public reports."""
-    current, end = (
-        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) for seconds in (now, expires)
-    )
-    return AwsError(
-        "ExpiredTokenException",
-        400,
-        f"The token included in the request is expired: current date/time {current} "
-        f"must be before the expiration date/time {end}.",
-    )

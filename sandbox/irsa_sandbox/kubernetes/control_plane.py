@@ -8,7 +8,7 @@ import secrets
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,15 @@ from .log_lines import telling
 ETCD_SOCKET = "etcd:1"
 ETCD_CLIENTS = f"unix://{ETCD_SOCKET}"
 ETCD_PEERS = "unix://etcd:2"
+ETCD_FLAGS = (
+    "--data-dir=etcd-data",
+    "--unsafe-no-fsync",  # a crashed sandbox is not restarted from its data
+    f"--listen-client-urls={ETCD_CLIENTS}",
+    f"--advertise-client-urls={ETCD_CLIENTS}",
+    f"--listen-peer-urls={ETCD_PEERS}",
+    f"--initial-advertise-peer-urls={ETCD_PEERS}",
+    f"--initial-cluster=default={ETCD_PEERS}",
+)
 
 CONTROLLERS = (
     "namespace-controller",
@@ -102,7 +111,14 @@ class ControlPlane:
 
         Raises `NotStarted`, and then nothing is left running.
         """
-        self._prepare()
+        self.folder.mkdir(mode=0o700, parents=True)
+        (self.folder / "logs").mkdir()
+        self.admin_token = secrets.token_urlsafe(32)
+        tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
+        write_private(self.folder / "tokens.csv", tokens.encode())
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_private(self.folder / "service-accounts-key.pem", pem)
         try:
             # Bound without listening: until the API server's own bind no other program gets it.
             with socket.socket() as reserved:
@@ -110,7 +126,7 @@ class ControlPlane:
                 reserved.bind(("127.0.0.1", 0))
                 self.server_url = f"https://127.0.0.1:{reserved.getsockname()[1]}"
                 write_private(self.kubeconfig_file, yaml.safe_dump(self.kubeconfig()).encode())
-                self._launch("etcd", self._etcd_flags(), (self.folder / ETCD_SOCKET).exists)
+                self._launch("etcd", ETCD_FLAGS, (self.folder / ETCD_SOCKET).exists)
                 with self._http() as http:
                     ready = partial(_answers, http, "/readyz")
                     self._launch("kube-apiserver", self._api_server_flags(), ready)
@@ -159,17 +175,7 @@ class ControlPlane:
         with self._http() as http:
             return http.get("/openid/v1/jwks").raise_for_status().json()
 
-    def _prepare(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True)
-        (self.folder / "logs").mkdir()
-        self.admin_token = secrets.token_urlsafe(32)
-        tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
-        write_private(self.folder / "tokens.csv", tokens.encode())
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        write_private(self.folder / "service-accounts-key.pem", pem)
-
-    def _launch(self, name: str, flags: list[str], ready: Callable[[], bool]) -> None:
+    def _launch(self, name: str, flags: Sequence[str], ready: Callable[[], bool]) -> None:
         """Start a program in the caller's process group; return when it is ready."""
         program = self._binaries / name
         if not program.exists():
@@ -201,17 +207,6 @@ class ControlPlane:
             headers={"Authorization": f"Bearer {self.admin_token}"},
             trust_env=False,
         )
-
-    def _etcd_flags(self) -> list[str]:
-        return [
-            "--data-dir=etcd-data",
-            "--unsafe-no-fsync",  # a crashed sandbox is not restarted from its data
-            f"--listen-client-urls={ETCD_CLIENTS}",
-            f"--advertise-client-urls={ETCD_CLIENTS}",
-            f"--listen-peer-urls={ETCD_PEERS}",
-            f"--initial-advertise-peer-urls={ETCD_PEERS}",
-            f"--initial-cluster=default={ETCD_PEERS}",
-        ]
 
     def _api_server_flags(self) -> list[str]:
         port = self.server_url.rpartition(":")[2]

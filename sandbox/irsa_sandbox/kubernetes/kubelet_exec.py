@@ -9,6 +9,7 @@ k8s.io/apimachinery/pkg/util/remotecommand.
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 import threading
@@ -16,8 +17,8 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from http import HTTPStatus
 from subprocess import DEVNULL, PIPE
-from typing import IO, Any, NamedTuple, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import IO, Any
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import httpx2
 import lightkube
@@ -39,6 +40,7 @@ PROTOCOLS = (Subprotocol("v5.channel.k8s.io"), Subprotocol("v4.channel.k8s.io"))
 """The fifth can close standard input; Python's `kubernetes` client speaks the fourth."""
 STDIN, STDOUT, STDERR, STATUS, CLOSE = 0, 1, 2, 3, 255
 """First byte of a frame."""
+_PATH = re.compile("/exec/[^/]*/[^/]*/[^/]*")
 CHUNK = 32 * 1024
 SIGNAL_CODE = 128  # plus the signal's number, when one ended the command
 PING_SECONDS = 30.0
@@ -51,29 +53,6 @@ log = logging.getLogger(__name__)
 
 class ExecRefused(Exception):
     """A command is not run; the text is one line for the caller."""
-
-
-class ExecRequest(NamedTuple):
-    """A command for a container."""
-
-    namespace: str
-    pod: str
-    container: str
-    command: tuple[str, ...]
-    streams: frozenset[str]
-    """Of ``input``, ``output``, ``error`` and ``tty``, those that the caller wants."""
-
-    @classmethod
-    def from_path(cls, path: str) -> Self | None:
-        """Parse a request's path and query; None for anything but a command."""
-        url = urlsplit(path)
-        match url.path.split("/"):
-            case ["", "exec", namespace, pod, container]:
-                query = parse_qs(url.query)
-                streams = frozenset(name for name, values in query.items() if values == ["1"])
-                command = tuple(query.get("command", ()))
-                return cls(namespace, pod, container, command, streams)
-        return None
 
 
 class ExecServer(BackgroundServer):
@@ -102,37 +81,38 @@ class ExecServer(BackgroundServer):
 
     def _answer(self, connection: ServerConnection) -> None:
         assert connection.request is not None  # noqa: S101 - the handshake has been made
-        request = ExecRequest.from_path(connection.request.path)
-        assert request is not None  # noqa: S101 - see `_check`
         try:
-            status = self._execute(connection, request)
+            status = self._execute(connection, urlsplit(connection.request.path))
         except (ExecRefused, LookupError, PodNotReady, httpx2.HTTPError, OSError) as error:
             status = _failure("InternalError", str(error), code=HTTPStatus.INTERNAL_SERVER_ERROR)
         with suppress(ConnectionClosed):
             connection.send(bytes([STATUS]) + json.dumps(status).encode())
 
-    def _execute(self, connection: ServerConnection, request: ExecRequest) -> Json:
-        if not request.command:
+    def _execute(self, connection: ServerConnection, url: SplitResult) -> Json:
+        *_, namespace, name, container = url.path.split("/")  # see `_check`
+        query = parse_qs(url.query)
+        streams = {stream for stream, values in query.items() if values == ["1"]}
+        if "command" not in query:
             raise ExecRefused("no command given")
-        if "tty" in request.streams:
+        if "tty" in streams:
             raise ExecRefused("the sandbox has no terminals for Pods; leave out --tty (-t)")
-        pod = self._client.get(Pod, request.pod, namespace=request.namespace).to_dict()
+        pod = self._client.get(Pod, name, namespace=namespace).to_dict()
         phase = pod["status"].get("phase")
         if phase != "Running":
-            raise ExecRefused(f"pod {request.namespace}/{request.pod} is {phase}, not Running")
+            raise ExecRefused(f"pod {namespace}/{name} is {phase}, not Running")
         with pod_process(
             self._client,
             pod=pod,
-            container=request.container,
-            on_note=lambda text: log.info("%s: %s", request.pod, text),
+            container=container,
+            on_note=lambda text: log.info("%s: %s", name, text),
             **self._laid_out,
         ) as process:
-            return _ended(_run(connection, request, process))
+            return _ended(_run(connection, query["command"], streams, process))
 
 
 def _check(connection: ServerConnection, request: Request) -> Response | None:
     """Refuse, before the handshake, a request that is no command over a WebSocket."""
-    if ExecRequest.from_path(request.path) is None:
+    if not _PATH.fullmatch(urlsplit(request.path).path):
         return connection.respond(
             HTTPStatus.NOT_IMPLEMENTED, "the sandbox runs no containers and serves exec only"
         )
@@ -143,12 +123,14 @@ def _check(connection: ServerConnection, request: Request) -> Response | None:
     return None
 
 
-def _run(connection: ServerConnection, request: ExecRequest, process: PodProcess) -> int:
+def _run(
+    connection: ServerConnection, command: list[str], streams: set[str], process: PodProcess
+) -> int:
     """Run the command until it ends or the caller leaves; its exit code.
 
     Nothing outlives this but what has made a session of its own.
     """
-    arguments = [process.local(argument) for argument in request.command]
+    arguments = [process.local(argument) for argument in command]
     program = shutil.which(arguments[0], path=process.env["PATH"])
     if program is None:
         raise ExecRefused(f'exec: "{arguments[0]}": executable file not found in $PATH')
@@ -158,9 +140,9 @@ def _run(connection: ServerConnection, request: ExecRequest, process: PodProcess
         env=process.env,
         cwd=process.root,
         start_new_session=True,
-        stdin=PIPE if "input" in request.streams else DEVNULL,
-        stdout=PIPE if "output" in request.streams else DEVNULL,
-        stderr=PIPE if "error" in request.streams else DEVNULL,
+        stdin=PIPE if "input" in streams else DEVNULL,
+        stdout=PIPE if "output" in streams else DEVNULL,
+        stderr=PIPE if "error" in streams else DEVNULL,
     )
     over = threading.Event()
     _start(_feed, connection, child.stdin, over)
@@ -214,10 +196,8 @@ def _ended(code: int) -> Json:
     if code == 0:
         return {"metadata": {}, "status": "Success"}
     cause = {"reason": "ExitCode", "message": str(code)}
-    return {
-        **_failure("NonZeroExitCode", f"command terminated with exit code {code}"),
-        "details": {"causes": [cause]},
-    }
+    message = f"command terminated with exit code {code}"
+    return _failure("NonZeroExitCode", message, details={"causes": [cause]})
 
 
 def _failure(reason: str, message: str, **more: Any) -> Json:

@@ -88,8 +88,9 @@ class Agent:
     def _may_have(self, cached: Cached, token: Token) -> bool:
         """Return True if cached credentials are valid, and a new token is the Pod's."""
         now = self._now()
-        if cached.expires - now <= SHORTEST_LIFE or cached.token == token.raw:
-            return cached.expires - now > SHORTEST_LIFE
+        is_valid = cached.expires - now > SHORTEST_LIFE
+        if not is_valid or cached.token == token.raw:
+            return is_valid
         try:
             verified_pod(token, issuer_url=self._issuer_url, jwks=self._jwks(), now=now)
         except AwsError as error:

@@ -113,7 +113,10 @@ def pod_process(
         root.mkdir()
         home.mkdir()
         variables = environment(spec, pod, lookup)
-        mounts = {_mount_path(mount): mount for mount in spec.get("volumeMounts", ())}
+        mounts = {  # without `..`, which could lead out of the private folder
+            normpath("/" + mount["mountPath"].lstrip("/")): mount
+            for mount in spec.get("volumeMounts", ())
+        }
         process = PodProcess({}, root, tuple(mounts), agent)
         process.env.update(_base_env(pod, home))
         process.env.update({name: process.local(value) for name, value in variables.items()})
@@ -145,11 +148,6 @@ def _base_env(pod: Json, home: Path) -> dict[str, str]:
         "HOME": str(home),  # so that no ~/.aws is found
         "HOSTNAME": pod["metadata"]["name"],
     }
-
-
-def _mount_path(mount: Json) -> str:
-    """The mount path without `..`, so that it cannot lead out of the private folder."""
-    return normpath("/" + mount["mountPath"].lstrip("/"))
 
 
 def _lay_out(

@@ -7,9 +7,10 @@ https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-e
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
+from irsa.observe.pod_spec import expand, object_sources
 from irsa_core.identity.policy_json import Json
 
 DEFAULT_MODE = 0o644
@@ -18,7 +19,6 @@ DEFAULT_TOKEN_SECONDS = 3600  # the API server's default for a serviceAccountTok
 Lookup = Callable[[str, str], Json | None]
 """``lookup(kind, name)``: a ConfigMap or Secret of the Pod's namespace, or None."""
 
-_REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 _KEYED_FIELD = re.compile(r"metadata\.(?P<field>labels|annotations)\['(?P<key>[^']+)'\]")
 
 
@@ -63,8 +63,6 @@ def volume_files(volume: Json, pod: Json, lookup: Lookup) -> Files:
         for source in projected.get("sources") or ():
             files |= _source_files(source, mode, pod, lookup)
         return files
-    if secret := volume.get("secret"):  # which alone spells its name differently in a projection
-        volume = {"secret": {**secret, "name": secret.get("secretName")}}
     source = volume.get("secret") or volume.get("configMap") or volume.get("downwardAPI") or {}
     return _source_files(volume, source.get("defaultMode", DEFAULT_MODE), pod, lookup)
 
@@ -77,9 +75,9 @@ def environment(container: Json, pod: Json, lookup: Lookup) -> dict[str, str]:
     """
     variables: dict[str, str] = {}
     for source in container.get("envFrom") or ():
-        for kind, reference in _references(source, "Ref"):
+        for kind, name, reference in object_sources(source):
             prefix = source.get("prefix", "")
-            for key, value in _env_data(kind, reference, lookup).items():
+            for key, value in _env_data(kind, name, reference, lookup).items():
                 variables[prefix + key] = _text(value)
     for variable in container.get("env") or ():
         if "valueFrom" in variable:
@@ -91,30 +89,14 @@ def environment(container: Json, pod: Json, lookup: Lookup) -> dict[str, str]:
     return variables
 
 
-def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Replace ``$(NAME)`` by a variable defined before it; ``$$`` is a dollar; others stay."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match["name"]
-        return "$" if name is None else variables.get(name, match[0])
-
-    return _REFERENCE.sub(value, text)
-
-
-def _references(source: Json, suffix: str = "") -> list[tuple[str, Json]]:
-    """The ConfigMap or Secret that a source names, with its kind."""
-    kinds = {"ConfigMap": f"configMap{suffix}", "Secret": f"secret{suffix}"}
-    return [(kind, source[name]) for kind, name in kinds.items() if source.get(name)]
-
-
 def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
     if token := source.get("serviceAccountToken"):
         seconds = token.get("expirationSeconds", DEFAULT_TOKEN_SECONDS)
         return {
             token["path"]: VolumeFile(ProjectedToken(token.get("audience") or None, seconds), mode)
         }
-    for kind, object_source in _references(source):
-        return _object_files(kind, object_source, mode, lookup)
+    for kind, name, object_source in object_sources(source):
+        return _object_files(kind, name, object_source, mode, lookup)
     files: Files = {}
     for item in (source.get("downwardAPI") or {}).get("items") or ():
         if reference := item.get("fieldRef"):
@@ -123,16 +105,16 @@ def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
     return files
 
 
-def _object(kind: str, reference: Json, lookup: Lookup, reason: str) -> Json:
+def _object(kind: str, name: str, reference: Json, lookup: Lookup, reason: str) -> Json:
     """The object, empty for an optional one that is missing; raises `PodNotReady`."""
-    found = lookup(kind, reference["name"])
+    found = lookup(kind, name)
     if found is None and not reference.get("optional"):
-        raise PodNotReady(reason, f'{kind.lower()} "{reference["name"]}" not found')
+        raise PodNotReady(reason, f'{kind.lower()} "{name}" not found')
     return found or {}
 
 
-def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
-    data = _data(kind, _object(kind, source, lookup, "ContainerCreating"))
+def _object_files(kind: str, name: str, source: Json, mode: int, lookup: Lookup) -> Files:
+    data = _data(kind, _object(kind, name, source, lookup, "ContainerCreating"))
     every_key: list[Json] = [{"key": key, "path": key} for key in data]
     files: Files = {}
     for item in source.get("items") or every_key:
@@ -140,7 +122,7 @@ def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
             content = data[item["key"]]
             files[item["path"]] = VolumeFile(content, item.get("mode", mode), kind == "ConfigMap")
         elif not source.get("optional"):
-            what = f'{kind.lower()} "{source["name"]}" references non-existent key: {item["key"]}'
+            what = f'{kind.lower()} "{name}" references non-existent key: {item["key"]}'
             raise PodNotReady("ContainerCreating", what)
     return files
 
@@ -148,19 +130,19 @@ def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
 def _value_from(source: Json, pod: Json, lookup: Lookup) -> str | None:
     if reference := source.get("fieldRef"):
         return _field(pod, reference["fieldPath"])
-    for kind, reference in _references(source, "KeyRef"):
-        data = _env_data(kind, reference, lookup)
+    for kind, name, reference in object_sources(source):
+        data = _env_data(kind, name, reference, lookup)
         if reference["key"] in data:
             return _text(data[reference["key"]])
         if not reference.get("optional"):
-            where = f"{kind} {pod['metadata']['namespace']}/{reference['name']}"
+            where = f"{kind} {pod['metadata']['namespace']}/{name}"
             message = f"couldn't find key {reference['key']} in {where}"
             raise PodNotReady("CreateContainerConfigError", message)
     return None
 
 
-def _env_data(kind: str, reference: Json, lookup: Lookup) -> dict[str, bytes]:
-    found = _object(kind, reference, lookup, "CreateContainerConfigError")
+def _env_data(kind: str, name: str, reference: Json, lookup: Lookup) -> dict[str, bytes]:
+    found = _object(kind, name, reference, lookup, "CreateContainerConfigError")
     return _data(kind, {"data": found.get("data")})  # a variable never has binaryData
 
 

@@ -88,11 +88,9 @@ def kept_fresh(
         ) from error
     stopping = threading.Event()
     keeper = threading.Thread(target=run, args=(pause,), name="token-keeper", daemon=True)
-    if files:
-        keeper.start()
+    keeper.start()
     try:
         yield
     finally:
         stopping.set()
-        if files:
-            keeper.join()
+        keeper.join()

@@ -26,7 +26,6 @@ from core.tests.decide.policies import trust as by_role
 from core.tests.decide.web import issuer_trust
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AccessKeys, AwsClients
-from irsa_sandbox.aws.eks import ControlPlaneFacts
 from irsa_sandbox.aws.server import Emulator
 from irsa_sandbox.serving.certificates import Authority
 from tests.support.world import BUCKET, ISSUER, ISSUER_URL, ROLE_B_ARN, SUBJECT
@@ -162,10 +161,9 @@ def running_aws(folder: Path) -> Iterator[Aws]:
     emulator = Emulator(
         folder=folder,
         authority=authority,
+        endpoint="https://127.0.0.1:6443",
+        issuer_url=ISSUER_URL,
         jwks=issuer.jwks,
-        cluster=ControlPlaneFacts(
-            endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=ISSUER_URL
-        ),
     )
     emulator.start()
     try:

@@ -8,7 +8,6 @@ from botocore.config import Config
 
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.aws.clients import session_of
 from irsa_sandbox.aws.eks_addons import ADDONS
 from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow, refusal
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
@@ -97,9 +96,8 @@ def test_a_recreated_cluster_has_neither_updates_add_ons_nor_associations(eks, r
 def test_an_add_on_that_is_updated_without_its_role_loses_it(aws: Aws, eks):
     """https://github.com/hashicorp/terraform-provider-aws/issues/19402, and 30645"""
     eks.create_addon(**DNS, serviceAccountRoleArn=ROLE_ARN)
-    emulator = aws.emulator
-    session = session_of(emulator.administrator, emulator.proxy, aws.authority.ca_file)
-    unchecked = session.client("eks", config=Config(parameter_validation=False))  # as Go's SDK
+    as_go = Config(parameter_validation=False)  # as Go's SDK
+    unchecked = aws.administrator().session.client("eks", config=as_go)
     refused = (*INVALID, "Cross-account pass role is not allowed.")
     assert refusal(unchecked.update_addon, **DNS, serviceAccountRoleArn="") == refused
     eks.update_addon(**DNS, configurationValues="{}", serviceAccountRoleArn=ROLE_ARN)
