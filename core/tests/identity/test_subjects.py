@@ -1,10 +1,6 @@
 """Service accounts as tokens and trust policies name them."""
 
-import re
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from irsa_core.identity.subjects import (
     ServiceAccountPattern,
@@ -19,13 +15,12 @@ from tests.support.refusal import refusal
 NO_LABEL, NO_SUBDOMAIN = "is not a DNS-1123 label", "is not a DNS-1123 subdomain"
 OVER_BROAD = "pattern 'system:serviceaccount:{}:{}' is over-broad"
 NO_ACCOUNT = "can match no service account"
-LABELS = st.text("ab0-", min_size=1, max_size=9).filter(lambda text: text.strip("-") == text)
 
 
 @pytest.mark.parametrize("name", ["a", "7", "default", "my.app-1", "a" * 253, "0.0"])
 def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
     account = service_account_ref("dev", name)
-    assert account == ServiceAccountRef("dev", name)
+    assert account == ServiceAccountRef("dev", name) == parse_subject(account.subject)
     assert account.subject == f"system:serviceaccount:dev:{name}"
 
 
@@ -34,7 +29,7 @@ def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
     [
         *(
             (namespace, "s3-app", f"namespace {namespace!r} {NO_LABEL}")
-            for namespace in ("Dev", "dev.x", "*", "dev\n", "", "d" * 64)
+            for namespace in ("Dev", "dev.x", "a:b", "*", "dev\n", "", "d" * 64)
         ),
         *(
             ("dev", name, f"service account name {name!r} {NO_SUBDOMAIN}")
@@ -91,12 +86,3 @@ def test_a_pattern_covers_names_of_one_namespace_or_all_when_asked_for():
 )
 def test_a_subject_says_which_service_account_it_is(text, account):
     assert split_subject(text) == account
-
-
-@settings(max_examples=25)
-@given(LABELS, LABELS)
-def test_two_accounts_never_share_a_subject(namespace, name):
-    """The subject is split at its colons in one way only, because no name may have one."""
-    subject = service_account_ref(namespace, name).subject
-    assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
-    assert parse_subject(subject) == (namespace, name)
