@@ -98,20 +98,6 @@ def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind,
     assert engine.one("Parameter").inputs["description"] == f"arn:aws:iam::111122223333:role/{name}"
 
 
-def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
-    engine = role(role_name="s3-app-A", role_b_arns=[ROLE_B])
-
-    policy = engine.one("Policy")
-    assert policy.inputs["name"] == "s3-app-A-assume-role"
-    assert json.loads(policy.inputs["policy"])["Statement"] == [
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE_B}
-    ]
-    assert engine.one("RolePolicyAttachment").inputs == {
-        "role": "s3-app-A",
-        "policyArn": "arn:aws:iam::111122223333:policy/s3-app-A-assume-role",
-    }
-
-
 def test_an_imported_role_is_imported_by_name_with_its_policies():
     own = Output.from_input(POLICY)  # one that the stack makes
     engine = Engine(role_tags={"s3-app": {"team": "shop"}})
@@ -163,7 +149,12 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
     assert role(subjects=["dev/job-*", "dev/s3-app"]).logged == []
 
 
-def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
+def test_a_role_may_only_assume_role_b_and_with_pod_identity_tag_it():
+    policy = role(role_b_arns=[ROLE_B]).one("Policy").inputs
+    assert policy["name"] == "s3-app-assume-role"
+    [statement] = json.loads(policy["policy"])["Statement"]
+    assert statement == {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE_B}
+
     engine = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], role_b_arns=[ROLE_B])
 
     assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER_ARN], [APP])
