@@ -7,7 +7,6 @@ language host is not on PATH, `tests.support.language_host` starts the plugin.
 import json
 import os
 import shutil
-import subprocess
 import sys
 import venv
 
@@ -45,7 +44,7 @@ def repository(tmp_path_factory):
 
 
 def git(clone, *arguments):
-    return subprocess.check_output(["git", *arguments], cwd=clone, text=True).strip()
+    return ran("git", *arguments, cwd=clone, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +168,6 @@ def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session):
 
     assert len(found) == 9
     for _, operation, *words in found:
-        asked = subprocess.check_output([session.state.pulumi, operation, "--help"], text=True)
+        asked = ran(session.state.pulumi, operation, "--help", check=True).stdout
         for option in (word for word in words if word.startswith("--")):
             assert f" {option} " in asked, f"pulumi {operation} has no {option}"

@@ -2,15 +2,16 @@
 
 import os
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_sandbox.serving.certificates import Authority
+from tests.support.processes import ran
 
 
 @contextmanager
@@ -46,10 +47,8 @@ def serving(repository: Path, address: str, folder: Path) -> Iterator[dict[str, 
                 "REQUEST_METHOD": self.command,
             }
             sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            done = subprocess.run(
-                ["git", "http-backend"], env={**os.environ, **variables}, input=sent,
-                capture_output=True, check=False,
-            )  # fmt: skip
+            env = {**os.environ, **variables}
+            done: Any = ran("git", "http-backend", env=env, input=sent, text=False)
             head, _, body = done.stdout.partition(b"\r\n\r\n")
             length = f"Content-Length: {len(body)}\r\n".encode()
             status = b"404 Not Found" if head.startswith(b"Status: ") else b"200 OK"
