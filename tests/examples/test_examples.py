@@ -201,11 +201,7 @@ def run(session, platform, environment, language, tmp_path):
     command = [sys.executable, str(programs.SOURCES / "run_project.py"), str(project)]
 
     def run_one(operation, *, code=0, **config):
-        settings = {
-            "providerArn": platform["provider_arn"],
-            "aws:region": "us-east-1",
-            **config,
-        }
+        settings = {"providerArn": platform["provider_arn"], "aws:region": "us-east-1", **config}
         options = {"env": environment, "cwd": tmp_path, "timeout": 1800}
         done = ran(*command, operation, json.dumps(settings), **options)
         output = done.stdout + done.stderr
@@ -241,7 +237,6 @@ def test_the_example_in_another_language(session, environment, run, language, tm
 
 @pytest.mark.parametrize("language", ["go"])  # the line is the plugin's, for every language
 def test_a_mistake_is_one_line_in_another_language(run, platform, language):
-
     for provider_arn, problem in {
         "nope": "'nope' is not an OIDC provider ARN; expected ",
         f"{platform['provider_arn'][:-4]}0000": "and the issuer of cluster 'platform' is ",
