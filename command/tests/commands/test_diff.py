@@ -58,15 +58,10 @@ def attached(name, of):
 
 
 def association(name, **more):
-    return resource(
-        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
-        name,
-        associationArn=f"{CLUSTER_ARN.replace('cluster', 'podidentityassociation')}/{name}",
-        namespace="dev",
-        serviceAccount=name,
-        roleArn=A,
-        **more,
-    )
+    kind = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+    arn = f"{CLUSTER_ARN.replace('cluster', 'podidentityassociation')}/{name}"
+    given = {"namespace": "dev", "serviceAccount": name, "roleArn": A, **more}
+    return resource(kind, name, associationArn=arn, **given)
 
 
 def provider(*ids):
