@@ -14,7 +14,7 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.snapshots import Snapshots
-from tests.sandbox.support.networks import network
+from tests.sandbox.support.aws_harness import network
 from tests.sandbox.support.programs import TRUST, refusal, stack_of, unchanged
 
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
