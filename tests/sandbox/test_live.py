@@ -28,8 +28,6 @@ from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import sandbox
 from tests.sandbox.support.programs import TRUST
 
-pytestmark = pytest.mark.sandbox
-
 DEPLOYER_B = role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE)
 PROFILES = f"""\
 [profile a]

@@ -111,6 +111,8 @@ MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allo
     "no change": (by_token(APP), by_token(APP), 0, ["no caller gains or loses access"]),
     "wider pattern": (by_token(APP), by_token(ALL), 1,
         [f"service accounts dev/app* {PODS}, in part, such as"]),
+    "account instead of an ARN": (by_arn(A), by_arn(ROOT), 1,
+        [f"+ may gain  every caller that account {ACCOUNT_A} allows"]),
     "more actions": (allow("s3:GetObject"), allow("s3:*"), 1, ["+ gains     s3:* on *"]),
     "new role": (state(), state(role(A, by_token(APP))), 1,
         [f"role {A}", "+ gains     service account"]),
