@@ -236,13 +236,6 @@ def test_a_token_of_profile_only_is_stss_for_a_day():
     assert volumes[2:] == [token_volume("sts.amazonaws.com", 86400)]
 
 
-def test_a_target_that_is_known_later_is_refused_in_one_line():
-    target = replace(TARGET, external_id=pulumi.Output.from_input("a\nrole_arn = x"))
-
-    with pytest.raises(pulumi.RunError, match=r"TargetRoleArgs.external_id: .* must be 2 to 1224"):
-        workload(chain=replace(CHAIN, targets=[target]))
-
-
 def test_an_access_key_stands_in_a_secret_alone_and_is_referred_to():
     engine = workload(access_key=KEY)
 

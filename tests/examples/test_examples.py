@@ -1,4 +1,8 @@
-"""The programs of examples/, brought up as they stand here and removed again."""
+"""The programs of examples/, brought up as they stand here and removed again.
+
+Those in other languages have the SDK that Pulumi writes for each. Programs and SDKs lie in the
+user's cache folder, once per version of their sources and the schema.
+"""
 
 import json
 import os
@@ -6,7 +10,9 @@ import re
 import runpy
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,26 +20,31 @@ from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.batch_v1 import CronJob, Job
 from lightkube.resources.core_v1 import Pod
 
+from irsa_components.package.provider import IrsaProvider
 from irsa_core.identity.arns import name_of
 from irsa_core.identity.eks import ROLE_ARN_VARIABLE
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.environment_variables import go_build_environment
 from irsa_sandbox.session import create_pod
-from tests.examples import programs
-from tests.examples.programs import EXAMPLES
+from irsa_sandbox.toolchain.plugins import write_script
+from tests.sandbox.support.cached_builds import cached_build, needed
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.programs import ids, stack_of, unchanged
 from tests.sandbox.support.with_plugin import either_session
 from tests.support import language_host
 from tests.support.code_blocks import blocks
+from tests.support.paths import ROOT
 from tests.support.processes import ran
 from tools.docs.components import COMPARED
 
 pytestmark = pytest.mark.sandbox
 
+SOURCES = Path(__file__).parent / "languages"
+EXAMPLES = ROOT / "examples"
 OBJECT = "november.csv"
 
 session = either_session
@@ -177,13 +188,90 @@ def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platfor
             assert "hostedzone/Z0123456789ABCDEFGHIJ" in json.dumps(policy)
 
 
+def yaml() -> Path:
+    """Return the folder of the example in Pulumi YAML; skip the test without its language host."""
+    needed("pulumi-language-yaml")
+    return EXAMPLES / "yaml"
+
+
+def typescript() -> Path:
+    """Return the folder of the example in TypeScript, with its packages."""
+    node, npm = needed("node"), needed("npm")
+
+    def make(folder: Path) -> None:
+        _run((npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"), folder)
+        compiler = str(folder / "node_modules/typescript/bin/tsc")
+        package = folder / "node_modules/@irsa/irsa"
+        shutil.copytree(_sdk("nodejs"), package)
+        _run((node, compiler, "--skipLibCheck", "--noImplicitAny", "false"), package)
+        shutil.copy(package / "package.json", package / "bin/package.json")
+
+    files = ("Pulumi.yaml", "index.ts", "tsconfig.json")
+    return _with_sdk("typescript", make, *(EXAMPLES / "typescript" / name for name in files))
+
+
+def go() -> Path:
+    """Return the folder of the example in Go, built."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(_sdk("go"), folder, dirs_exist_ok=True)
+        _run((needed("go"), "build", "-o", "reports", "."), folder)
+
+    return _with_sdk("go", make, *(EXAMPLES / "go" / name for name in ("Pulumi.yaml", "main.go")))
+
+
+@cache
+def _sdk(language: str) -> Path:
+    """Return the package's SDK for a language, by Pulumi's own generator."""
+
+    def make(folder: Path) -> None:
+        _run((needed("go"), "build", "-o", "generate", "."), folder)
+
+    generator = cached_build("package-sdk_generator", _sources("sdk_generator"), make) / "generate"
+
+    def generate(folder: Path) -> None:
+        file = folder / "schema.json"
+        file.write_bytes(_schema())
+        _run((str(generator), str(file), language, str(folder)), folder)
+        file.unlink()
+
+    return cached_build(f"irsa-sdk-{language}", [], generate, _schema(), generator.read_bytes())
+
+
+def _with_sdk(name: str, make: Callable[[Path], None], *example: Path) -> Path:
+    return cached_build(f"example-{name}", [*_sources(name), *example], make, _schema())
+
+
+def _sources(name: str) -> list[Path]:
+    return sorted(each for each in (SOURCES / name).iterdir() if each.is_file())
+
+
+@cache
+def _schema() -> bytes:
+    return str(IrsaProvider().schema).encode()
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = ran(*command, cwd=folder, env=go_build_environment(os.environ))
+    if done.returncode:
+        output = (done.stdout + done.stderr).strip()
+        if "registry" in output and "ENOTFOUND" in output:
+            pytest.skip(f"{command[0]}: {output.splitlines()[-1]}")
+        pytest.fail(f"{' '.join(command[:2])} in {folder}: {output[-2000:]}")
+
+
+LANGUAGES = {"yaml": yaml, "typescript": typescript, "go": go}
+
+
 @pytest.fixture(scope="module")
 def environment(session, tmp_path_factory):
-    """As `sandbox env` gives it, with the plugin on PATH."""
-    state = session.state
-    plugin = programs.plugin(tmp_path_factory.mktemp("plugin"))
-    language_host.put_into(plugin.parent, "nodejs", "go")
-    path = [str(plugin.parent), str(Path(state.pulumi).parent), os.environ["PATH"]]
+    """As `sandbox env` gives it, with the plugin on PATH: this CLI has no language host to start
+    it."""
+    state, folder = session.state, tmp_path_factory.mktemp("plugin")
+    plugin = folder / "pulumi-resource-irsa"
+    write_script(plugin, sys.executable, "-u", ROOT / "components")
+    language_host.put_into(folder, "nodejs", "go")
+    path = [str(folder), str(Path(state.pulumi).parent), os.environ["PATH"]]
     return {
         **state.engine_environment(),
         **state.aws_environment(),
@@ -195,17 +283,13 @@ def environment(session, tmp_path_factory):
 @pytest.fixture
 def run(session, platform, environment, language, tmp_path):
     """Runs an operation of the example in a language; gives the output."""
-    built, project = programs.LANGUAGES[language](), tmp_path / "project"
+    built, project = LANGUAGES[language](), tmp_path / "project"
     shutil.copytree(built, project, ignore=shutil.ignore_patterns("node_modules"))
     (project / "node_modules").symlink_to(built / "node_modules")
-    command = [sys.executable, str(programs.SOURCES / "run_project.py"), str(project)]
+    command = [sys.executable, str(SOURCES / "run_project.py"), str(project)]
 
     def run_one(operation, *, code=0, **config):
-        settings = {
-            "providerArn": platform["provider_arn"],
-            "aws:region": "us-east-1",
-            **config,
-        }
+        settings = {"providerArn": platform["provider_arn"], "aws:region": "us-east-1", **config}
         options = {"env": environment, "cwd": tmp_path, "timeout": 1800}
         done = ran(*command, operation, json.dumps(settings), **options)
         output = done.stdout + done.stderr
@@ -215,7 +299,7 @@ def run(session, platform, environment, language, tmp_path):
     return run_one
 
 
-@pytest.mark.parametrize("language", programs.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_example_in_another_language(session, environment, run, language, tmp_path):
     def exported():
         stack = f"organization/reports-{language}/dev"
@@ -241,7 +325,6 @@ def test_the_example_in_another_language(session, environment, run, language, tm
 
 @pytest.mark.parametrize("language", ["go"])  # the line is the plugin's, for every language
 def test_a_mistake_is_one_line_in_another_language(run, platform, language):
-
     for provider_arn, problem in {
         "nope": "'nope' is not an OIDC provider ARN; expected ",
         f"{platform['provider_arn'][:-4]}0000": "and the issuer of cluster 'platform' is ",

@@ -16,7 +16,6 @@ import pytest
 from lightkube.resources.core_v1 import Namespace
 
 from irsa_core.identity.arns import role_arn
-from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AccessKeys, AwsClients
@@ -27,8 +26,7 @@ from tests.live.__main__ import CHECKS
 from tests.live.answers import SANDBOX_ANSWERS
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import sandbox
-
-pytestmark = pytest.mark.sandbox
+from tests.sandbox.support.programs import TRUST
 
 DEPLOYER_B = role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE)
 PROFILES = f"""\
@@ -198,8 +196,7 @@ def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fre
 def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell):
     iam, s3 = fresh.session.aws("iam"), fresh.session.aws("s3")
     name = "irsa-live-aaaaaaaa-theirs"
-    trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
     issuer = {"Url": "https://idp.example.com", "ClientIDList": ["sts.amazonaws.com"]}
     provider = iam.create_open_id_connect_provider(**issuer)["OpenIDConnectProviderArn"]
     s3.create_bucket(Bucket=name)

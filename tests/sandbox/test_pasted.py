@@ -111,12 +111,6 @@ class Pasted(NamedTuple):
     """The parts of it that ended with another code than 0."""
 
 
-def pasteable():
-    commands = [block for block in blocks() if block.language in COMMANDS]
-    found = [block for block in commands if not block.first_line.startswith((*EXCUSED,))]
-    return sorted(found, key=lambda block: block.first_line == LAST)  # stable but for the last
-
-
 def script(commands, results):
     lines = [f"trap 'echo \"$BASH_COMMAND\" >>{results}/$step.failed' ERR"]
     for step, command in enumerate(commands):
@@ -142,7 +136,10 @@ def session_of_all(tmp_path_factory) -> tuple[list[Pasted], int | None]:
     clone = clone_in(folder)
     for name in ("home", "results"):
         (folder / name).mkdir()
-    steps = [(b.where, c, shown) for b in pasteable() for c, shown in b.commands()]
+    listed = [block for block in blocks() if block.language in COMMANDS]
+    listed = [block for block in listed if not block.first_line.startswith((*EXCUSED,))]
+    listed.sort(key=lambda block: block.first_line == LAST)  # stable but for the last
+    steps = [(b.where, c, shown) for b in listed for c, shown in b.commands()]
     first_of_b = next(n for n, (_, command, _) in enumerate(steps) if "s3-app-chain" in command)
     steps.insert(first_of_b, ("account B's bucket", f"python -c {shlex.quote(UPLOAD)}", ""))
     text = script([command for _, command, _ in steps], folder / "results")

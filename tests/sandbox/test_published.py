@@ -7,9 +7,16 @@ language host is not on PATH, `tests.support.language_host` starts the plugin.
 import json
 import os
 import shutil
-import subprocess
+import ssl
 import sys
+import threading
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -17,10 +24,11 @@ from pulumi import ComponentResource, ResourceOptions
 
 from irsa_core import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.serving.certificates import Authority
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.clone import clone_in
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
-from tests.support import git_server, language_host
+from tests.support import language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
 from tests.support.processes import ran
@@ -45,7 +53,63 @@ def repository(tmp_path_factory):
 
 
 def git(clone, *arguments):
-    return subprocess.check_output(["git", *arguments], cwd=clone, text=True).strip()
+    return ran("git", *arguments, cwd=clone, check=True).stdout.strip()
+
+
+@contextmanager
+def git_server(repository: Path, address: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Serve a repository at its public address, by a proxy on loopback; gives the variables that
+    lead clients there, and nowhere else."""
+    host, path = urlsplit(address).hostname or "", urlsplit(address).path
+    authority = Authority.create(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("git", host))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_CONNECT(self) -> None:
+            if self.path != f"{host}:443":
+                self.send_error(403)
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.connection = context.wrap_socket(self.connection, server_side=True)
+            self.rfile = self.connection.makefile("rb")
+            self.wfile = self.connection.makefile("wb", buffering=0)
+            self.close_connection = False
+
+        def do_GET(self) -> None:
+            asked, _, query = self.path.partition("?")
+            variables = {
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "GIT_HTTP_EXPORT_ALL": "",
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "PATH_TRANSLATED": asked.replace(".git/", "/").replace(path, f"{repository}/.git"),
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": self.command,
+            }
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            env = {**os.environ, **variables}
+            done: Any = ran("git", "http-backend", env=env, input=sent, text=False)
+            head, _, body = done.stdout.partition(b"\r\n\r\n")
+            length = f"Content-Length: {len(body)}\r\n".encode()
+            status = b"404 Not Found" if head.startswith(b"Status: ") else b"200 OK"
+            self.wfile.write(b"HTTP/1.1 %b\r\n%b\r\n%b\r\n%b" % (status, head, length, body))
+
+        do_POST = do_GET  # noqa: N815
+
+        def finish(self) -> None:
+            super().finish()
+            self.connection.close()  # the tunnel's; the server closes the one below it
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        proxy = f"http://127.0.0.1:{server.server_port}"
+        yield {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(authority.ca_file)}
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +129,7 @@ def pulumi(session, repository, home, tmp_path_factory):
         "PULUMI_HOME": str(home / ".pulumi"),  # the engine asks the system for the user's, not HOME
         "PULUMI_BACKEND_URL": f"file://{home}",
     }
-    with git_server.serving(repository, REPOSITORY, server) as variables:
+    with git_server(repository, REPOSITORY, server) as variables:
         options = {"env": {**environment, **variables}, "cwd": home, "timeout": 1800}
         yield lambda *arguments: ran(session.state.pulumi, *arguments, **options)
 
@@ -169,6 +233,6 @@ def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session):
 
     assert len(found) == 9
     for _, operation, *words in found:
-        asked = subprocess.check_output([session.state.pulumi, operation, "--help"], text=True)
+        asked = ran(session.state.pulumi, operation, "--help", check=True).stdout
         for option in (word for word in words if word.startswith("--")):
             assert f" {option} " in asked, f"pulumi {operation} has no {option}"

@@ -13,13 +13,7 @@ from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.folder import is_held
 from tests.sandbox.support.cluster import eventually
 from tests.support.code_blocks import blocks
-from tests.support.foreign_project import ForeignProject
 from tests.support.processes import command_lines
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> ForeignProject:
-    return ForeignProject(tmp_path)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ commands behind `$ ` with what they print, and the rest is no command.
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.support.paths import ROOT
 from tools.docs.pages import documents
@@ -51,17 +50,11 @@ class Block:
 
 def blocks() -> list[Block]:
     """Every block, README first, in order."""
-    return [block for document in documents() for block in _blocks_of(document)]
-
-
-def _blocks_of(document: Path) -> list[Block]:
-    text = document.read_text()
-    return [
-        Block(
-            str(document.relative_to(ROOT)),
-            text.count("\n", 0, match.start()) + 1,
-            match["language"],
-            re.sub(rf"^{match['indent']}", "", match["content"], flags=re.MULTILINE),
-        )
-        for match in _BLOCK.finditer(text)
-    ]
+    found: list[Block] = []
+    for document in documents():
+        text, path = document.read_text(), str(document.relative_to(ROOT))
+        for match in _BLOCK.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            content = re.sub(rf"^{match['indent']}", "", match["content"], flags=re.MULTILINE)
+            found.append(Block(path, line, match["language"], content))
+    return found

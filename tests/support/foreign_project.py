@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import Any
 
 from irsa_sandbox.engine.stack import ROOT
+from tests.support.processes import ran
 
 ENTRY_POINT = "[pytest11]\nirsa_sandbox = irsa_sandbox.pytest_plugin\n"
 
@@ -34,10 +35,9 @@ class ForeignProject:
 
     def pytest(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
         """Run its tests, warnings being errors; both outputs are in ``stdout``."""
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=self.environment(env), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+        both = {"capture_output": False, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        command = self.command(*arguments)
+        return ran(*command, cwd=self.folder, env=self.environment(env), **both)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that runs its tests."""

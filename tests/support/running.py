@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
+from tests.support.foreign_project import ForeignProject
 from tests.support.paths import ROOT
 from tests.support.world import ISSUER_URL
 
@@ -146,6 +148,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ForeignProject:
+    return ForeignProject(tmp_path)
 
 
 @pytest.hookimpl(tryfirst=True)

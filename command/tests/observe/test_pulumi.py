@@ -8,13 +8,13 @@ import random
 
 import pytest
 
+from core.tests.decide.test_properties import replaced
 from irsa.__main__ import main
 from irsa.observe.pulumi import LATER, stack_resources
 from irsa_core.identity import pulumi_types as types
 from irsa_core.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa_core.identity.policy_json import UNKNOWN_OUTPUT
 from irsa_core.identity.subjects import ServiceAccountRef
-from tests.support.damage import replace_one_value
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, ROLE_ARN
 
 BUCKET_POLICY = bucket_permissions_policy("arn:aws:s3:::data")
@@ -152,13 +152,16 @@ def test_inline_policies_count_as_well():
     assert [each.name for each in found.policies] == ["own", "within"]
 
 
+DAMAGES = [None, 1, "", [], {}, [1], {"a": 1}, True, "{", UNKNOWN_OUTPUT]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_file_of_any_shape_is_no_traceback(tmp_path, capsys, seed):
     dice = random.Random(seed)  # noqa: S311 - chooses test cases
     for make in (state, digest):
         for _ in range(15):
-            document = json.loads(make())
-            replace_one_value(document, dice)
+            path = [dice.randrange(99) for _ in range(dice.randint(1, 9))]
+            document = replaced(json.loads(make()), path, by=dice.choice(DAMAGES))
             (tmp_path / "file.json").write_text(json.dumps(document))
             code = main(["audit", "--stack", str(tmp_path / "file.json")])
             assert code in (0, 1, 2, 3)

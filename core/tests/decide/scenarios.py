@@ -2,13 +2,10 @@
 
 from typing import Any
 
-# ruff: noqa: F401 - tests of other folders take them from here
-from core.tests.decide.policies import document
-from core.tests.decide.principals import ROLE_A, ROLE_B, ROOT, SESSION_A, USER
 from core.tests.decide.web import check_signature
 from irsa_core.decide.scenario import scenario_from
 from irsa_core.decide.simulate import simulate
-from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN
+from tests.support.world import ACCOUNT_A, ISSUER, NOW
 
 
 def scenario(*steps: dict[str, Any], **changed: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from core.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, w
 from irsa_core.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE, Request
 from irsa_core.decide.patterns import Key
 from irsa_core.decide.principals import Caller, caller_from_arn, session_of
-from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN, ISSUER, NOW, PROVIDER_ARN, SUBJECT
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
 SUB, AUD = f"{ISSUER}:sub", f"{ISSUER}:aud"
 GITHUB = "token.actions.githubusercontent.com"
@@ -131,12 +131,6 @@ def test_a_session_keeps_what_its_token_said(operator, keys, holds):
     assert decision(first, listing({operator: keys})) == answers[holds]
     assert decision(first, listing({operator: keys}, principal=SESSION_A)) == answers[holds]
     assert decision(first, listing({operator: keys}, effect="Deny")) == answers[not holds]
-
-
-def test_variables_of_the_token_are_replaced_in_the_session_too():
-    own = grants(allow("s3:*", f"{BUCKET_ARN}-${{{AUD}}}"))
-    step = list_step(resource=f"{BUCKET_ARN}-sts.amazonaws.com", resource_account=ACCOUNT_A, **own)
-    assert decision(web_identity_step(), step) == "allow"
 
 
 @pytest.mark.parametrize("key", [SUB, AUD, "aws:FederatedProvider"])

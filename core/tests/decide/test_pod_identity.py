@@ -174,10 +174,3 @@ def test_tags_can_be_forged_by_a_role_that_may_tag_unless_a_guard_denies():
 def test_an_association_that_cannot_be_is_refused_by_field_and_value(changed, line):
     with pytest.raises(InputError, match=rf"^steps\[1\]\..*{line}"):
         scenario_from(scenario(by_eks(TAGGED, **changed)))
-
-
-def test_session_policies_of_an_association_limit_its_session():
-    read = list_step(resource_account=ACCOUNT_A)
-    only_put = [document(allow("s3:PutObject", "*"))]
-    assert decision(by_eks(UNTAGGED, disable=True), read) == "allow"
-    assert decision(by_eks(UNTAGGED, disable=True, session_policies=only_put), read) == "deny"

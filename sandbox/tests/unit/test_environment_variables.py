@@ -17,7 +17,6 @@ OURS = {
     "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
     *("PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH", "PULUMI_SKIP_UPDATE_CHECK"),
 }
-PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
 SHARED = ("http_", "all", "SSL", "REQUESTS", "CURL", "GO", "ETCD", "SERVICES", "AUTH", "LOG")
 """The caller's variables that a command of his sees still, by how they begin: of other things."""
 
@@ -35,7 +34,7 @@ def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs):
     seen |= STATE.environment()
     assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS
     for name in seen.keys() & theirs.keys() - {"PATH", "HOME"}:
-        ours = name in OURS | PROXIES
+        ours = name in OURS | {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
         assert ours or name.startswith((*SHARED, *(s.upper() for s in SHARED)))
         assert (seen[name] != theirs[name]) is ours
     assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull

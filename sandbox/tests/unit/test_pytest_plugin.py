@@ -3,9 +3,7 @@
 import os
 import sys
 
-import pytest
-
-from tests.support.foreign_project import ENTRY_POINT, ForeignProject
+from tests.support.foreign_project import ENTRY_POINT
 from tests.support.paths import ROOT
 from tests.support.processes import ran
 
@@ -18,11 +16,6 @@ from hypothesis import given, strategies
 def test_it(n):
     assert not {"boto3", "botocore", "grpc", "lightkube", "pulumi", "yaml"} & {*sys.modules}
 """
-
-
-@pytest.fixture
-def project(tmp_path) -> ForeignProject:
-    return ForeignProject(tmp_path)
 
 
 def test_the_repositorys_own_tests_run_beside_what_pip_leaves_in_a_clone(tmp_path):

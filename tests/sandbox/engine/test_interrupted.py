@@ -1,6 +1,5 @@
 """Operations of a stack that Ctrl-C or `kill` ends at each of their steps."""
 
-import json
 import os
 import signal
 import threading
@@ -13,16 +12,14 @@ import pytest
 from lightkube.resources.apps_v1 import Deployment
 
 from irsa.commands.terminal import SIGNALS, quietly
-from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.pods.process import find_object
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import PULUMI_BACKEND
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.programs import in_cluster, stack_of
+from tests.sandbox.support.programs import TRUST, in_cluster, stack_of
 from tests.support.processes import ran
 
 NAME = "interrupted"
-TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 
 
 def role() -> None:

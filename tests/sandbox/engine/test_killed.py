@@ -19,11 +19,10 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 from pulumi import ResourceOptions
 
-from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.programs import POD_SPEC, in_cluster, stack_of, unchanged
+from tests.sandbox.support.programs import POD_SPEC, TRUST, in_cluster, stack_of, unchanged
 from tests.support.processes import ran
 
 NAME = "killed"
@@ -80,10 +79,9 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
         return NAME in [deployment.metadata.name for deployment in listed]
 
     def workloads(imported):
-        trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
         for name in [f"{NAME}-{number:02}" for number in range(20)]:
             opts = ResourceOptions(import_=name if name in imported else None)
-            aws.iam.Role(name, name=name, assume_role_policy=trust, opts=opts)
+            aws.iam.Role(name, name=name, assume_role_policy=TRUST, opts=opts)
         opts, labels = in_cluster(session), {"app": NAME}
         namespace = k8s.core.v1.Namespace(NAME, metadata={"name": NAME}, opts=opts)
         template = {"metadata": {"labels": labels}, "spec": POD_SPEC}

@@ -1,6 +1,5 @@
 """Names that a program leaves out, by the stack's `pulumi:autonaming`, and policies in a role."""
 
-import json
 import re
 from functools import partial
 from typing import Any
@@ -11,12 +10,10 @@ import pulumi_kubernetes as k8s
 
 import irsa_components as irsa
 from irsa_core.identity.arns import provider_arn_for
-from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
-from tests.sandbox.support.programs import refusal, stack_of
+from tests.sandbox.support.programs import TRUST, refusal, stack_of
 
-TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 VERBATIM = {"mode": "verbatim"}
 ENFORCED = {"pattern": "My-${project}+${name}", "enforce": True}
 IN_AWS = {"pattern": "${name}.${hex(4)}", "resources": {"aws:iam/role:Role": ENFORCED}}

@@ -18,12 +18,9 @@ from tests.support.paths import ROOT
 
 LANGUAGE_HOST = "pulumi-language-python"
 
-pytestmark = [
-    pytest.mark.skipif(
-        shutil.which(LANGUAGE_HOST) is None,
-        reason=f"no {LANGUAGE_HOST} on PATH: install all of Pulumi",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    shutil.which(LANGUAGE_HOST) is None, reason=f"no {LANGUAGE_HOST} on PATH: install all of Pulumi"
+)
 
 UP, DRIFT, DOWN = [block for block in blocks() if block.document == "docs/sandbox.md"][:3]
 

@@ -17,24 +17,15 @@ from dataclasses import replace
 import pytest
 from ministack.core import iam_evaluator as ministack
 
-from core.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    PROVIDER_ARN,
-    ROLE_A,
-    ROLE_B,
-    ROOT,
-    SESSION_A,
-    USER,
-    document,
-)
+from core.tests.decide.policies import document
+from core.tests.decide.principals import ROLE_A, ROLE_B, ROOT, SESSION_A, USER
 from irsa_core.decide.condition_keys import Request
 from irsa_core.decide.document import DocumentType
 from irsa_core.decide.evaluate import Inquiry
 from irsa_core.decide.policies import Policies
 from irsa_core.decide.principals import Caller, caller_from_arn
 from irsa_core.decide.statements import compile_policy
-from tests.support.world import ISSUER, SUBJECT
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN, SUBJECT
 
 BUCKET = "arn:aws:s3:::bucket"
 POINT = f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/one"
@@ -56,7 +47,6 @@ TEXTS = [
     *(SUBJECT, "system:serviceaccount:dev:*", "system:serviceaccount:dev:s3-ap?"),
 ]
 OF_REQUEST = ["aws:SecureTransport", "aws:CurrentTime", "aws:RequestTag/none"]
-CALL_KEYS = [*TYPED, "s3:prefix", "s3:labels", *OF_REQUEST]
 VALUES = {"s3:prefix": "home/x", "s3:max-keys": "10", "s3:blob": "QmluYXJ5"}
 VALUES["s3:DataAccessPointArn"] = POINT
 ACTIONS = ["s3:ListBucket", "s3:List*", "s3:*", "*", "S3:listbucket", "s3:GetObject"]
@@ -131,7 +121,7 @@ class Generator:
                     **self.statement(["Allow", "Allow", "Allow", "Deny"], ACTIONS),
                     self.pick(["Resource", "Resource", "NotResource"]): self.some(RESOURCES),
                     **(self.principal(everyone=everyone) if principal else {}),
-                    **self.condition(CALL_KEYS),
+                    **self.condition([*TYPED, "s3:prefix", "s3:labels", *OF_REQUEST]),
                 }
                 for _ in range(self.pick([1, 1, 2]))
             )

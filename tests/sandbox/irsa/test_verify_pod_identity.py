@@ -7,13 +7,9 @@ from pathlib import Path
 import pytest
 from lightkube.resources.core_v1 import Pod
 
+from irsa_core.identity import pod_identity
 from irsa_core.identity.arns import role_arn
 from irsa_core.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION
-from irsa_core.identity.pod_identity import (
-    TargetedBy,
-    pod_identity_trust_policy,
-    target_role_trust_policy,
-)
 from irsa_core.identity.policies import irsa_trust_policy
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_B
@@ -43,7 +39,7 @@ def test_what_was_deleted_is_created(workload):
 def test_what_the_trust_policy_and_the_association_say_is_corrected(workload):
     """The service account there, its role, and the session tags that the policy goes by."""
     account = ServiceAccountRef(workload.namespace, "other")
-    workload.set_trust(pod_identity_trust_policy([CLUSTER_ARN], [account]))
+    workload.set_trust(pod_identity.pod_identity_trust_policy([CLUSTER_ARN], [account]))
     remedied(workload, ("trust", "the request says"))
     iam, trust = workload.session.aws("iam"), json.dumps(workload.trust_policy)
     other = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -100,7 +96,8 @@ class Targeting(AssociatedWorkload):
     session_arn = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{role_b}/"
 
     def target(self, trusted: ServiceAccountRef) -> None:
-        trust = target_role_trust_policy([TargetedBy(self.role_arn, CLUSTER_ARN, trusted)])
+        association = pod_identity.TargetedBy(self.role_arn, CLUSTER_ARN, trusted)
+        trust = pod_identity.target_role_trust_policy([association])
         self.create_role_b(self.role_b, trust)
         role_b_arn = role_arn(ACCOUNT_B, self.role_b)
         both = ["sts:AssumeRole", "sts:TagSession"]

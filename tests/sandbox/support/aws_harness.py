@@ -179,3 +179,15 @@ def refusal(call: Callable[..., Any], **request: Any) -> tuple[int, str, str]:
     answer: Any = error.value.response
     status = answer["ResponseMetadata"]["HTTPStatusCode"]
     return status, answer["Error"]["Code"], answer["Error"]["Message"]
+
+
+def network(ec2: Any, *zones: str) -> tuple[str, list[str]]:
+    """Make a VPC with a subnet in each of the zones (``a``, ``b``); returns their ids."""
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(
+            VpcId=vpc, CidrBlock=f"10.7.{number}.0/24", AvailabilityZone=f"us-east-1{zone}"
+        )["Subnet"]["SubnetId"]
+        for number, zone in enumerate(zones)
+    ]
+    return vpc, subnets

@@ -52,7 +52,10 @@ def run(
 ) -> Result:
     """Call a command's ``main``; ``environment`` adds to the sandbox's."""
     out, err = io.StringIO(), io.StringIO()
-    everything = {**clean_environment(), **state.environment(), **environment}
+    everything = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KUBE"))}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{everything.get('PATH', os.defpath)}"
+    everything |= {"PATH": programs, "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
+    everything |= {**state.environment(), **environment}
     with (
         mock.patch.dict(os.environ, everything, clear=True),
         mock.patch.object(botocore.session, "create_loader", loader),
@@ -77,10 +80,3 @@ class RegisteredCluster:
     def irsa(self, *arguments: str, terminal: bool = False, **environment: str) -> Result:
         """Run `python -m irsa` in this process, with the sandbox's environment."""
         return run(main, [*arguments], self.session.state, environment, terminal=terminal)
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what belongs to AWS or Kubernetes."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KUBE"))}
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
-    return {**kept, "PATH": programs, "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}

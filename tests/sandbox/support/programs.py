@@ -11,6 +11,7 @@ from pulumi import ResourceOptions
 from pulumi.automation import EngineEvent, StepEventMetadata
 
 import irsa_components as irsa
+from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
@@ -18,6 +19,8 @@ from irsa_sandbox.state import SandboxError
 from tests.support.refusal import refusal as line_of_refusal
 
 POD_SPEC: Any = {"containers": [{"name": "app", "image": "app"}]}
+TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+"""Trust policy of a role that no Pod assumes."""
 
 
 def stack_of(

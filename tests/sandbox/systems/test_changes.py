@@ -28,7 +28,6 @@ LIST = ["aws", "s3", "ls", f"s3://{BUCKET}"]
 SECOND_CLUSTER = provider_arn_for("oidc.example.com/id/2", ACCOUNT_A)
 
 FORCED_DATA = irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True)
-FORCED = {"force_destroy": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class Acme:
     duration: int = 3600
     neighbour: str = "writer"
     data: irsa.DataBucketArgs | None = FORCED_DATA
-    namespace: Mapping[str, bool] | None = field(default_factory=lambda: FORCED)
+    namespace: Mapping[str, bool] | None = field(default_factory=lambda: {"force_destroy": True})
     """Options of the namespace that the stack has."""
     pods: bool = True
 

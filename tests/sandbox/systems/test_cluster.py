@@ -1,6 +1,5 @@
 """A cluster in the real engine: its network, its options and its protection."""
 
-import json
 from contextlib import closing
 from dataclasses import replace
 
@@ -11,13 +10,12 @@ import pytest
 from pulumi import ResourceOptions
 
 from irsa_components import AccessEntryArgs, ControlPlaneArgs, EksCluster, EksClusterArgs
-from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.snapshots import Snapshots
-from tests.sandbox.support.networks import network
-from tests.sandbox.support.programs import refusal, stack_of, unchanged
+from tests.sandbox.support.aws_harness import network
+from tests.sandbox.support.programs import TRUST, refusal, stack_of, unchanged
 
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
@@ -134,8 +132,7 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
         plane |= {"enabled_cluster_log_types": ["audit", "authenticator"]}
         plane |= {"authentication_mode": pulumi_eks.AuthenticationMode.API}
         cluster = pulumi_eks.Cluster("dev", **plane, opts=child)
-        trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
-        role_args = {"description": "Nodes of EKS cluster vpc", "assume_role_policy": trust}
+        role_args = {"description": "Nodes of EKS cluster vpc", "assume_role_policy": TRUST}
         role = aws.iam.Role("dev-node", **role_args, opts=child)
         policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
         # A resource, which the engine sends as its id.

@@ -105,10 +105,8 @@ class Several:
         accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=name) for name in names]
         args = partial(irsa.TargetingAssociationArgs, cluster_arn=CLUSTER_ARN, role_arn=OWN[AGENT])
         by = {"associations": [args(service_account=account) for account in accounts]}
-        by |= {
-            "trusted_roles": [irsa.TrustedRoleArgs(role_arn=OWN[IRSA])],
-            "trust": "principal-arn",
-        }
+        by |= {"trusted_roles": [irsa.TrustedRoleArgs(role_arn=OWN[IRSA])]}
+        by |= {"trust": "principal-arn"}
         for profile, arn in TARGETS.items():
             role_args = irsa.CrossAccountRoleArgs(role_name=f"several-{profile}", **by)
             irsa.CrossAccountRole(profile, role_args, in_b if ACCOUNT_B in arn else None)

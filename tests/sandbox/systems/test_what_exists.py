@@ -1,7 +1,5 @@
 """`up` refuses to create what exists and is not the stack's, and leaves it as it was."""
 
-import json
-
 import pulumi
 import pulumi_aws as aws
 import pytest
@@ -12,16 +10,14 @@ from pulumi import ResourceOptions
 import irsa_components as irsa
 from irsa_core.identity.arns import provider_arn_for, role_arn
 from irsa_core.identity.eks import ROLE_ARN_ANNOTATION
-from irsa_core.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.session import create_service_account
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import programs
-from tests.sandbox.support.programs import in_cluster, refusal, stack_of, unchanged
+from tests.sandbox.support.programs import TRUST, in_cluster, refusal, stack_of, unchanged
 
 NAME, OTHERS = "taken", "theirs"
 BUCKET, IRISH_BUCKET = "taken-in-virginia", "taken-in-ireland"
-TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 ROLE = role_arn(ACCOUNT_A, "any")
 PROVIDER = provider_arn_for("oidc.example.com", ACCOUNT_A)
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"

@@ -7,8 +7,7 @@ import pytest
 from irsa_core.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.kubernetes.authenticator import administrators, principal
-from tests.sandbox.support.aws_harness import ROLE_ARN, ROLE_B_ARN, SUBNETS, VPC, Aws
-from tests.sandbox.support.networks import network
+from tests.sandbox.support.aws_harness import ROLE_ARN, ROLE_B_ARN, SUBNETS, VPC, Aws, network
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
 from tests.sandbox.support.provider_harness import NOTHING, Difference, refused
 

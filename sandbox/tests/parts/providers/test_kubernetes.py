@@ -124,6 +124,7 @@ def test_a_name_is_checked_in_the_preview_and_replaces_when_it_leaves(engine, na
     made = engine.create(SERVICE_ACCOUNT, named(namespace))
     assert "name" not in engine.check(SERVICE_ACCOUNT, unnamed, made.inputs)["metadata"]
     assert engine.diff(made, unnamed).replacing == ["metadata.name"]
+    assert engine.diff(made, named("other")).replacing == ["metadata.namespace"]
     assert engine.diff(engine.create(SERVICE_ACCOUNT, unnamed, name="own"), unnamed) == NOTHING
 
 
@@ -183,13 +184,6 @@ def test_a_change_removes_what_leaves_the_program_and_needs_the_object(cluster, 
         "the next up creates it again"
     )
     assert engine.refresh(changed) is None
-
-
-def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
-    made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    path = f'metadata.annotations["{ROLE_ARN_ANNOTATION}"]'
-    assert engine.diff(made, account(namespace, "r2"))[:2] == ([path], [])
-    assert engine.diff(made, account("other", "r")).replacing == ["metadata.namespace"]
 
 
 def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace):

@@ -26,15 +26,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.providers.aws.canonical import canonical
 from irsa_sandbox.providers.values import DEFAULTS
 from irsa_sandbox.session import Session
-from tests.sandbox.support import programs
-from tests.sandbox.support.with_plugin import (
-    Difference,
-    Resources,
-    differences,
-    explained,
-    listed,
-    sandbox_with,
-)
+from tests.sandbox.support import programs, with_plugin
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.published
@@ -64,7 +56,7 @@ _RANDOM = (
 )
 """Values that AWS, Kubernetes, the sandbox and the engine generate each time."""
 
-STATES, PREVIEWS = listed("states"), listed("previews")
+STATES, PREVIEWS = with_plugin.listed("states"), with_plugin.listed("previews")
 
 State = Mapping[str, Mapping[str, Any]]
 """The resources of a stack, whole, by their URNs."""
@@ -153,7 +145,7 @@ def both(session: Session, plugin: str, tmp_path_factory: pytest.TempPathFactory
     """The program with attached providers and with the plugin."""
     # An earlier module may have left it, with its names.
     SandboxStack(session.state, ROOT).destroy()
-    with sandbox_with(plugin, tmp_path_factory.mktemp("published")) as published:
+    with with_plugin.sandbox_with(plugin, tmp_path_factory.mktemp("published")) as published:
         sessions = session, published
         before = [left_overs(sandbox) for sandbox in sessions]
         for sandbox in sessions:
@@ -164,7 +156,7 @@ def both(session: Session, plugin: str, tmp_path_factory: pytest.TempPathFactory
         assert [left_overs(sandbox) for sandbox in sessions] == before
 
 
-def _changes(stack: SandboxStack) -> Resources:
+def _changes(stack: SandboxStack) -> with_plugin.Resources:
     """Return the steps of a preview; a replacement is several on one URN."""
     changes: dict[tuple[str, str], dict[str, Any]] = {}
     for step in programs.steps_of(stack):
@@ -177,7 +169,7 @@ def _changes(stack: SandboxStack) -> Resources:
     return changes
 
 
-def _settled(state: State, other: State) -> Resources:
+def _settled(state: State, other: State) -> with_plugin.Resources:
     """Return inputs and outputs without times, ids and generated names."""
     made_up = _made_up(state, other)
     things: dict[tuple[str, str], dict[str, Any]] = {}
@@ -225,7 +217,7 @@ def test_the_plugin_finds_no_changes_after_an_up(both: Both):
 
 
 def test_both_create_the_same_resources(plugin: str, both: Both):
-    def compared(things: Resources) -> Resources:
+    def compared(things: with_plugin.Resources) -> with_plugin.Resources:
         """Resources of the plugin, and of itself."""
         of_plugin = (f"{plugin}:", f"pulumi:providers:{plugin}")
         named = {key: state for key, state in things.items() if key[0].startswith(of_plugin)}
@@ -236,7 +228,7 @@ def test_both_create_the_same_resources(plugin: str, both: Both):
     ours, theirs = _settled(ours, theirs), _settled(theirs, ours)
 
     assert ours.keys() == theirs.keys()
-    explained(differences(compared(ours), compared(theirs)), STATES[plugin])
+    with_plugin.explained(with_plugin.differences(compared(ours), compared(theirs)), STATES[plugin])
 
 
 def test_both_preview_the_same_changes(plugin: str, both: Both):
@@ -263,11 +255,12 @@ def test_both_preview_the_same_changes(plugin: str, both: Both):
             },
         },
     ]
-    diffs: list[Difference] = []
+    diffs: list[with_plugin.Difference] = []
     for arguments in changes:
         ours, theirs = (_changes(opened(session, **arguments)) for session in both)
         assert ours
         assert ours.keys() == theirs.keys()
-        diffs += differences(ours, theirs)
+        diffs += with_plugin.differences(ours, theirs)
 
-    explained([diff for diff in diffs if diff.type.startswith(f"{plugin}:")], PREVIEWS[plugin])
+    diffs = [diff for diff in diffs if diff.type.startswith(f"{plugin}:")]
+    with_plugin.explained(diffs, PREVIEWS[plugin])
