@@ -123,7 +123,7 @@ def test_what_does_not_answer_in_time_is_named(monkeypatch):
 @pytest.mark.cases("head", {"head": b"", "body of a refusal": b"HTTP/1.0 403 Forbidden\r\n\r\n"})
 def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch, head: bytes):
     """Each byte begins a time-out of the connection anew."""
-    monkeypatch.setattr(polling, "TIMEOUT", 0.5)
+    monkeypatch.setattr(polling, "TIMEOUT", 2)
     monkeypatch.setattr(trial_pods, "REQUEST_TIMEOUT", 0.2)
     ended = threading.Event()
 

