@@ -20,6 +20,7 @@ AUTO_MODE: dict[str, Any] = {
     "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": True}},
     "storageConfig": {"blockStorage": {"enabled": True}},
 }
+NODE_POLICY = aws_policy_arn("AmazonEKSWorkerNodePolicy")
 
 
 def arn_of_cluster(name: str) -> str:
@@ -29,7 +30,7 @@ def arn_of_cluster(name: str) -> str:
 def node_role(iam: Any, name: str = "nodes") -> str:
     trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
-    iam.attach_role_policy(RoleName=name, PolicyArn=aws_policy_arn("AmazonEKSWorkerNodePolicy"))
+    iam.attach_role_policy(RoleName=name, PolicyArn=NODE_POLICY)
     return role["Arn"]
 
 
