@@ -39,6 +39,15 @@ def folder(tmp_path_factory):
     lifecycle.down(made)
 
 
+@pytest.fixture(scope="module")
+def lines(folder):
+    """The lines of a start."""
+    lifecycle.down(folder)
+    told: list[str] = []
+    lifecycle.up(folder, told.append)
+    return told
+
+
 def test_two_ups_at_the_same_time_share_one_sandbox(folder):
     lifecycle.down(folder)
     with ThreadPoolExecutor(2) as pool:
@@ -84,10 +93,7 @@ def test_a_sandbox_ends_when_a_part_of_it_dies(folder):
         )
 
 
-def test_a_start_is_interrupted_at_each_line_and_the_next_one_works(folder):
-    lifecycle.down(folder)
-    lines: list[str] = []
-    lifecycle.up(folder, lines.append)
+def test_a_start_is_interrupted_at_each_line_and_the_next_one_works(folder, lines):
     # Beside the lines: while modules load.
     for line, sign in zip(["", *lines], [*SIGNALS, signal.SIGKILL], strict=True):
         lifecycle.down(folder)
@@ -111,10 +117,8 @@ def remove(folder: Path) -> None:
     eventually(lambda: shutil.rmtree(folder, ignore_errors=True) or not folder.exists())
 
 
-def test_a_sandbox_ends_with_its_folder_and_leaves_a_later_one_alone(folder):
-    lifecycle.down(folder)
-    lines: list[str] = []
-    leader = os.getpgid(lifecycle.up(folder, lines.append).pid)
+def test_a_sandbox_ends_with_its_folder_and_leaves_a_later_one_alone(folder, lines):
+    leader = os.getpgid(lifecycle.up(folder, print).pid)
     remove(folder)
     fresh = lifecycle.up(folder, print)
     assert eventually(lambda: not processes(leader))
