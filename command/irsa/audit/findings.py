@@ -143,13 +143,18 @@ def audit(facts: AuditFacts) -> list[Finding]:
     )
 
 
+def subject_of(namespace: str, name: str) -> str:
+    """Return a service account as the subject of findings."""
+    return f"service account {namespace}/{name}"
+
+
 def _check_service_accounts(
     facts: AuditFacts, cluster: ClusterFacts, roles: Mapping[str, Role]
 ) -> Iterator[Finding]:
     for account in cluster.service_accounts:
         if not account.role_arn:
             continue
-        subject = f"service account {account.namespace}/{account.name}"
+        subject = subject_of(account.namespace, account.name)
         arn = parse_role_arn(account.role_arn)
         if arn is None:
             yield Finding("annotation", subject, account.role_arn)
@@ -178,8 +183,7 @@ def _mistrust(
     named = ["--context", cluster.name] if cluster.name else []
     named += ["--namespace", account[0], "--service-account", account[1]]
     command = shlex.join([*PROGRAM.split(), "verify", *named])
-    subject = f"service account {'/'.join(account)}"
-    yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{command} {does}")
+    yield Finding(rule, subject_of(*account), f"{role.arn}: {judged.text}", f"{command} {does}")
 
 
 def _check_associations(
@@ -190,8 +194,7 @@ def _check_associations(
         if pod.without_agent:
             places.setdefault((pod.namespace, pod.service_account), set()).add(pod.without_agent)
     for association in cluster.known_associations:
-        namespace, name = association.account
-        subject = f"service account {namespace}/{name}"
+        subject = subject_of(*association.account)
         arns = association.role_arn, association.target_role_arn
         role = roles.get(association.role_arn)
         if role:

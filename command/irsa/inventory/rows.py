@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from irsa.access import roles_by_account
-from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.audit.findings import AuditFacts, ClusterFacts, subject_of
 from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals
@@ -208,7 +208,7 @@ def _rows(
         )
         arns = _roles(identities)
         rooms = [further_clusters(roles[arn].trust_policy) for arn in arns if arn in roles]
-        subjects = [f"service account {account.namespace}/{account.name}"]
+        subjects = [subject_of(*at)]
         subjects += [f"role {arn}" for arn in arns]
         rows.append(
             ServiceAccountRow(

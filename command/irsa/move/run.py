@@ -128,18 +128,25 @@ class Runner:
 
     def _act(self, move: Move, key: str) -> None:
         cluster, aws = self.sources.cluster, self.sources.aws
-        edit = partial(changes.set_trust, aws, move.role)
-        acts: dict[str, Callable[[], None]] = {
-            "trust": lambda: edit(partial(with_caller, call=move.wanted)),
-            "associate": lambda: changes.associate(aws, move),
-            "dissociate": lambda: changes.dissociate(cluster, aws, move),
-            "annotate": lambda: changes.annotate(cluster, move, move.role.arn),
-            "unannotate": lambda: changes.annotate(cluster, move, None),
-            "distrust": lambda: edit(partial(without_caller, call=move.unwanted)),
-            "gate": lambda: self._gate(move),
-            "restart": lambda: self._restart(move),
-        }
-        acts.get(key, lambda: self._session(move, key))()
+        match key:
+            case "trust":
+                changes.set_trust(aws, move.role, lambda role: with_caller(role, move.wanted))
+            case "associate":
+                changes.associate(aws, move)
+            case "dissociate":
+                changes.dissociate(cluster, aws, move)
+            case "annotate":
+                changes.annotate(cluster, move, move.role.arn)
+            case "unannotate":
+                changes.annotate(cluster, move, None)
+            case "distrust":
+                changes.set_trust(aws, move.role, lambda role: without_caller(role, move.unwanted))
+            case "gate":
+                self._gate(move)
+            case "restart":
+                self._restart(move)
+            case _:
+                self._session(move, key)
 
     def _seen(self, step: Step) -> Move:
         """Wait until a change is seen: IAM and EKS show it some seconds later.

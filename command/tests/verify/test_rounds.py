@@ -119,9 +119,12 @@ class World:
 
     def answers(self) -> dict[Any, Verdict]:
         """Answers to all callers: sessions of the role, and S3's to dev/nb and to strangers."""
-        asked_before = repr((self.role, self.bucket_policy))
-        if asked_before in ANSWERS:
-            return ANSWERS[asked_before]
+        policies = repr((self.role, self.bucket_policy))
+        if policies not in ANSWERS:
+            ANSWERS[policies] = self._asked()
+        return ANSWERS[policies]
+
+    def _asked(self) -> dict[Any, Verdict]:
         result = dict[Any, Verdict](session_answers(self.role, ACCOUNTS, now=world.NOW, **CALLERS))
         of_nb = any(e.account == "dev/nb" and v is Verdict.ALLOW for e, v in result.items())
         for caller, tags in ((self.role, TAGS), *((e, {}) for e in STRANGERS)):
@@ -130,7 +133,6 @@ class World:
                 judged = allows(caller, action, resource, session_name="x", **asked).verdict
                 call = Sessions("s3", action, "dev/nb" if caller is self.role else "", caller.arn)
                 result[call] = judged if of_nb or caller is not self.role else Verdict.DENY
-        ANSWERS[asked_before] = result
         return result
 
     def run(self, command: str) -> None:

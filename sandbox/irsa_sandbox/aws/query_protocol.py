@@ -31,12 +31,11 @@ def check(service: str, parameters: Parameters) -> None:
     if not is_operation or (shape := model.operation_model(action).input_shape) is None:
         return
     problems = [
-        f"Value {shown} at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: "
-        f"Member must {constraint}"
+        f"Value {_quoted(value)} at '{name[0].lower()}{name[1:]}' failed to satisfy "
+        f"constraint: Member must {constraint}"
         for name, member in shape.members.items()
         if member.type_name in ("string", "integer")
         for value in [parameters.get(name)]
-        for shown in ["null" if value is None else f"'{value}'"]
         for constraint in _violated(member, value, required=name in shape.required_members)
     ]
     if problems:
@@ -62,6 +61,10 @@ def _violated(member: Any, value: str | None, *, required: bool) -> Iterator[str
     pattern = limits.get("pattern")
     if pattern and not re.fullmatch(pattern, value, re.ASCII):
         yield f"satisfy regular expression pattern: {pattern}"
+
+
+def _quoted(value: str | None) -> str:
+    return "null" if value is None else f"'{value}'"
 
 
 def form(parameters: Parameters, headers: Mapping[str, str] | None = None) -> AwsRequest:
